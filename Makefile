@@ -1,0 +1,45 @@
+# Everything a person does here: demo, test, run. Each sets up what it needs.
+
+PYTHON ?= python3.11
+PY := .venv/bin/python
+export YOLO_AUTOINSTALL := 0
+export YOLO_OFFLINE := 1
+export ULTRALYTICS_SAFE_LOAD := 1
+SDXL_CONFIG ?= ../shared/data/sdxl-config
+
+.PHONY: help demo test check run bench fullsize pocket clean
+
+help:
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/ready  ## The whole bot against a Discord on this machine; ends with demo/index.html
+	HF_HUB_OFFLINE=1 $(PY) -m tests.demo
+
+test: .venv/ready check  ## Everything proved
+	HF_HUB_OFFLINE=1 $(PY) -m pytest
+
+check: .venv/ready  ## Style and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m pyright
+
+run: .venv/ready  ## The bot, with the settings in .env
+	$(PY) bot.py
+
+bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, and how long jobs take
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.answers
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.jobs
+
+fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)
+
+pocket: .venv/ready  ## Train the pocket models anew (hours); the build folder is outside the work tree
+	$(PY) -m gpu.pocket.build --folder ../pawtrait-build
+
+clean:  ## Forget the virtual environment and the demo
+	rm -rf .venv demo
