@@ -1,0 +1,1 @@
+"""What the GPU does. The only torch code of the project; knows no Discord and no database."""

@@ -1,0 +1,118 @@
+"""Profiles: which models, and every number the studio works with. Values only.
+
+Knows: names, paths, sizes. Does not know: how any of it is used; no code anywhere asks which profile it has.
+Numbers for `sdxl` follow the peers' recipes and measurements (DCO: class-word init and norm pin; T-LoRA table 1:
+rank 16 is enough; diffusers' advanced SDXL script). `pocket` is the same studio at the size of a CPU.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parent / "pocket" / "weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    name: str
+
+    # Models: a hub id or a folder; revision pins a hub id.
+    sdxl: str
+    sdxl_revision: str | None = None
+    sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
+    vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
+    vae_revision: str | None = None
+    refiner: str | None = None
+    refiner_revision: str | None = None
+    refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
+    llama: str
+    llama_revision: str | None = None
+    dino: str
+    dino_revision: str | None = None
+    segmenter: str  # folder with model.yaml and model.safetensors (gpu/segment.py says how to make one)
+    segmenter_dogs: tuple[int, ...] = (16,)  # class numbers that are dogs; COCO's is 16
+    dtype: str = "auto"  # "auto" is probed: bfloat16 where the hardware has it, else float32
+
+    # Cutting out
+    segmenter_px: int = 640
+    segmenter_confidence: float = 0.35
+    least_share: float = 0.02  # a dog smaller than this share of its photo is too small to learn from
+    least_photos: int = 3
+
+    # Learning (pivotal tuning: tokens first, then LoRA with the tokens frozen)
+    size_px: int = 1024  # of portraits and of training crops
+    token_count: int = 2
+    token_steps: int = 300
+    token_lr: float = 5e-4
+    lora_steps: int = 700
+    lora_rank: int = 16
+    lora_lr: float = 1e-4
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    train_batch: int = 1
+    snr_gamma: float = 5.0
+    background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
+    caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
+    captions: tuple[str, ...] = (
+        "a photo of {}",
+        "a good photo of {}",
+        "a close-up photo of {}",
+        "a photograph of {}",
+    )
+    checkpoint_every_s: float = 45.0
+
+    # Painting
+    paint_batch: int = 1
+    paint_steps: int = 30
+    guidance: float = 6.0
+    tries: int = 1  # first portraits painted, of which the likest is shown
+
+    # Rewriting
+    rewrite_prompt: str = "rewrite.md"  # which of gpu/prompts; a model trained on its task needs no examples
+    rewrite_tokens: int = 400
+    rewrite_temperature: float = 0.6
+
+    # Likeness
+    dino_px: int = 224
+
+
+SDXL = Profile(
+    name="sdxl",
+    sdxl="stabilityai/stable-diffusion-xl-base-1.0",
+    sdxl_variant="fp16",
+    vae="madebyollin/sdxl-vae-fp16-fix",
+    refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
+    llama="meta-llama/Meta-Llama-3-8B-Instruct",
+    dino="facebook/dinov2-base",
+    segmenter="models/yolov8x-seg",
+)
+
+PROFILES: dict[str, Profile] = {
+    "sdxl": SDXL,
+    "pocket": replace(
+        SDXL,
+        name="pocket",
+        sdxl=str(WEIGHTS / "sdxl"),
+        sdxl_variant=None,
+        vae=None,
+        refiner=None,
+        llama=str(WEIGHTS / "llama"),
+        dino=str(WEIGHTS / "dino"),
+        segmenter=str(WEIGHTS / "yolo"),
+        segmenter_dogs=(0,),
+        segmenter_px=256,
+        size_px=128,
+        token_steps=120,
+        token_lr=5e-3,
+        lora_steps=180,
+        lora_lr=1e-3,
+        captions=("a photo of {}",),
+        train_batch=4,
+        paint_batch=4,
+        tries=4,
+        paint_steps=25,
+        guidance=3.0,
+        dino_px=112,
+        rewrite_prompt="pocket.md",
+        rewrite_tokens=160,
+        checkpoint_every_s=10.0,
+    ),
+}

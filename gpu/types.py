@@ -1,0 +1,185 @@
+"""The values that cross seams: what goes into the studio, what comes out, and how it looks as JSON.
+
+Knows: shapes of jobs and results. Does not know: torch, PIL, Discord, SQL, or what anybody does with a value.
+Everything here is a frozen dataclass of ints, floats, strings, tuples and Paths, so a job can be stored, retried,
+and run on another machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as shares of the picture, each in 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A checked photo on disk: upright, RGB, without metadata (storage/intake.py made it)."""
+
+    path: Path
+    sha256: str  # of the bytes on disk; also its name
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutout:
+    """The dog of one photo: a crop around it and a soft mask of equal size."""
+
+    image: Path  # RGB PNG
+    mask: Path  # L PNG, 255 = dog
+    photo: str  # sha256 of the Photo it came from
+    share: float  # dog pixels / photo pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A photo that cannot be learnt from, and why."""
+
+    photo: str  # sha256
+    reason: Literal["no_dog", "too_small", "several_dogs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """What was learnt about one pet: a folder with LoRA, token rows and recipe.json (gpu/adapter.py)."""
+
+    folder: Path
+    tokens: tuple[str, ...]  # in prompt order, e.g. ("<s0>", "<s1>")
+    class_word: str
+    base: str  # hash of the base model it was trained on
+    steps: int
+    likeness: float  # on held-out or training cut-outs, -1..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asked for, as typed."""
+
+    style: str  # a key of gpu/styles.toml, or free text
+    text: str = ""  # any language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the painter is told."""
+
+    text: str  # holds the pet's tokens exactly once
+    negative: str = ""
+    thought: str = ""  # the rewriter's reasoning, for people who ask why
+    box: Box | None = None  # where the dog should stand
+    source: Literal["llm", "template"] = "llm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portrait:
+    """One painted picture and all that is needed to paint it again, pixel for pixel, on the same machine."""
+
+    path: Path
+    seed: int
+    prompt: Prompt
+    likeness: float
+    profile: str
+    batch: int  # paint batch size: part of the pixels (reference: same seed in another batch differs)
+    versions: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enroll:
+    """Learn one dog from its photos, then paint a first portrait."""
+
+    kind: Literal["enroll"] = "enroll"
+    job_id: str
+    folder: Path  # the job's own folder; cut-outs, checkpoints, adapter and portrait go below it
+    photos: tuple[Photo, ...]
+    wish: Wish  # of the first portrait
+    class_word: str = "dog"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paint:
+    """Paint portraits of a learnt dog, one for each seed."""
+
+    kind: Literal["paint"] = "paint"
+    job_id: str
+    folder: Path
+    adapter: Adapter
+    cutouts: tuple[Cutout, ...]  # to score likeness against
+    wish: Wish
+    seeds: tuple[int, ...]
+    prompt: Prompt | None = None  # a reroll keeps the prompt; None: the rewriter makes one
+
+
+Job = Annotated[Enroll | Paint, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One true step of a job. steps and seconds_left count the phase, not the job."""
+
+    phase: Literal["loading", "cutting", "learning", "thinking", "painting"]
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    picture: Path | None = None  # the contact sheet, once there is one
+    checkpoint: int = 0  # the newest training step that is safe on disk
+
+
+Report = Callable[[Progress], None]
+"""Called between steps. It may raise Cancelled or PauseAsked (gpu/errors.py): that is how both take effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    kind: Literal["enrolled"] = "enrolled"
+    adapter: Adapter
+    cutouts: tuple[Cutout, ...]
+    rejected: tuple[Rejected, ...]
+    sheet: Path  # contact sheet of the cut-outs
+    portraits: tuple[Portrait, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painted:
+    kind: Literal["painted"] = "painted"
+    portraits: tuple[Portrait, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    kind: Literal["done"] = "done"
+    result: Annotated[Enrolled | Painted, Field(discriminator="kind")]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    kind: Literal["paused"] = "paused"
+    checkpoint: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A StudioError as a value. `error` is its class name; cogs/text.py has the sentence for it."""
+
+    kind: Literal["failed"] = "failed"
+    error: str
+    message: str  # English, for the log
+    rejected: tuple[Rejected, ...] = ()
+    checkpoint: int = 0
+
+
+Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
+
+JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)
+OUTCOME: TypeAdapter[Done | Paused | Failed] = TypeAdapter(Outcome)
+PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)
+ADAPTER: TypeAdapter[Adapter] = TypeAdapter(Adapter)
+CUTOUTS: TypeAdapter[tuple[Cutout, ...]] = TypeAdapter(tuple[Cutout, ...])
+PORTRAIT: TypeAdapter[Portrait] = TypeAdapter(Portrait)
