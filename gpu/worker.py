@@ -1,0 +1,108 @@
+"""The child that computes: `python -m gpu.worker --profile pocket FD_IN FD_OUT`.
+
+Knows: the words on the pipes, which thread does what, and when to end. Does not know: the line, the database,
+Discord, or what a job means. One thread listens and notes what is asked, so that the running job
+sees it at its next step; the main thread runs the jobs. The end of the parent is the end of this process, at once.
+"""
+
+import argparse
+import faulthandler
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from gpu.executor import Reins, Workshop, carry_out
+from gpu.profile import PROFILES, Profile
+from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
+
+log = logging.getLogger(__name__)
+
+NICENESS = 10  # the bot's first answers go before
+
+
+def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int) -> None:
+    """Run jobs until told to close; a paused training is then left at a fresh checkpoint."""
+    commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
+    reins = Reins()
+    inbox = os.fdopen(fd_in, "rb")
+    threading.Thread(target=_listen, args=(inbox, reins, commands), name="commands", daemon=True).start()
+    with os.fdopen(fd_out, "wb") as outbox:
+        _work(build, reins, commands, lambda event: _send(outbox, event))
+
+
+def _work(
+    build: Callable[[], Workshop],
+    reins: Reins,
+    commands: SimpleQueue[Run | Ask | Close],
+    send: Callable[[Ready | Step | End], None],
+) -> None:
+    studio = build()
+    send(Ready())
+    while not isinstance(command := commands.get(), Close):
+        if isinstance(command, Run):
+            send(End(carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))))
+        else:
+            studio.drop(command.job_id)
+    studio.rest()
+
+
+def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:
+    outbox.write(frame(EVENT, event))
+    outbox.flush()
+
+
+def _listen(inbox: BinaryIO, reins: Reins, commands: SimpleQueue[Run | Ask | Close]) -> None:
+    try:
+        while True:
+            command = _receive(inbox)
+            if isinstance(command, Run):
+                reins.take(command.job.job_id)
+            elif isinstance(command, Close):
+                reins.close()
+            elif reins.ask(command.do, command.job_id) or command.do == "pause":
+                continue  # the job sees it at its next step, or there is nothing to pause
+            commands.put(command)
+    except EOFError:
+        os._exit(0)  # the parent is gone
+    except Exception:
+        log.exception("The child cannot hear its commands any more")
+        os._exit(1)
+
+
+def _receive(inbox: BinaryIO) -> Run | Ask | Close:
+    header = inbox.read(HEADER.size)
+    if len(header) < HEADER.size:
+        raise EOFError
+    (length,) = HEADER.unpack(header)
+    body = inbox.read(length)
+    if len(body) < length:
+        raise EOFError
+    return COMMAND.validate_json(body)
+
+
+def _studio(profile: Profile) -> Workshop:
+    from gpu.studio import build  # here, so that nothing else of this file waits for seconds of imports
+
+    return build(profile)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The process that computes; bot.py starts it.")
+    parser.add_argument("--profile", choices=PROFILES, required=True)
+    parser.add_argument("fd_in", type=int)
+    parser.add_argument("fd_out", type=int)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    faulthandler.enable()
+    os.nice(NICENESS)
+    serve(lambda: _studio(PROFILES[options.profile]), options.fd_in, options.fd_out)
+    sys.stdout.flush()
+    os._exit(0)  # what counts is on disk, and taking torch down in order lasts seconds
+
+
+if __name__ == "__main__":
+    main()

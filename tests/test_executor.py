@@ -1,0 +1,187 @@
+"""The executors: the contract for each, and what only a child process can go through."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gpu.errors import WorkerDied
+from gpu.executor import InlineExecutor, Workshop
+from gpu.process import ProcessExecutor
+from gpu.types import Done, Enroll, Failed, Paint, Paused
+from tests.executor_contract import SLOW, ExecutorContract, Watcher
+from tests.light_studio import COMMAND, LightStudio, enroll_job, paint_job, steps_taken
+from tests.studio_contract import StudioContract
+
+ROOT = Path(__file__).parents[1]
+
+PARENT = """
+import asyncio, pathlib
+from gpu.process import ProcessExecutor
+from tests.light_studio import COMMAND, enroll_job
+
+async def main():
+    job = enroll_job(pathlib.Path({root!r}), "a", "steps=100000 ms=2")
+    await ProcessExecutor(COMMAND).run(job, lambda progress: print(progress.step, flush=True))
+
+asyncio.run(main())
+"""
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "tests.light_studio" in child.cmdline()]
+
+
+def ended(process: psutil.Process, within_s: float) -> bool:
+    """Gone, or dead and waiting for whoever is process 1 here to notice."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+async def child_born() -> psutil.Process:
+    async with asyncio.timeout(10):
+        while True:
+            for child in children():
+                return child
+            await asyncio.sleep(0.005)
+
+
+class TestLightStudio(StudioContract):
+    @pytest.fixture
+    def build(self) -> Callable[[], Workshop]:
+        return LightStudio
+
+    @pytest.fixture
+    def enrolment(self, tmp_path: Path) -> Enroll:
+        return enroll_job(tmp_path, "a")
+
+    @pytest.fixture
+    def painting(self, tmp_path: Path) -> Paint:
+        return paint_job(tmp_path, "b")
+
+
+class TestInlineExecutor(ExecutorContract):
+    @pytest.fixture
+    async def executor(self) -> AsyncIterator[InlineExecutor]:
+        executor = InlineExecutor(LightStudio())
+        yield executor
+        await executor.close()
+
+
+class TestProcessExecutor(ExecutorContract):
+    @pytest.fixture
+    async def executor(self) -> AsyncIterator[ProcessExecutor]:
+        executor = ProcessExecutor(COMMAND)
+        yield executor
+        await executor.close()
+        assert not children()
+
+    async def test_a_child_killed_in_the_middle_costs_its_job_only(
+        self, executor: ProcessExecutor, tmp_path: Path
+    ) -> None:
+        job, watcher = enroll_job(tmp_path, "a", SLOW), Watcher()
+        running = asyncio.create_task(executor.run(job, watcher))
+        await watcher.step(12)
+        [child] = children()
+        child.kill()
+        outcome = await running
+        assert isinstance(outcome, Failed)
+        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", watcher.heard[-1].checkpoint)
+        assert "-9" in outcome.message
+        assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+        assert children() != [child]
+
+    async def test_a_job_goes_on_from_its_checkpoint_in_a_new_child(
+        self, executor: ProcessExecutor, tmp_path: Path
+    ) -> None:
+        job = enroll_job(tmp_path, "a", "steps=30 die=15")
+        assert isinstance(await executor.run(job, Watcher()), Failed)
+        spared = enroll_job(tmp_path, "a", "steps=30")
+        assert isinstance(await executor.run(spared, Watcher()), Done)
+        assert steps_taken(job) == [*range(1, 15), *range(11, 31)]
+
+    async def test_a_child_killed_while_idle_costs_nothing(self, executor: ProcessExecutor, tmp_path: Path) -> None:
+        await executor.start()
+        [child] = children()
+        child.kill()
+        await asyncio.sleep(0.1)
+        assert isinstance(await executor.run(paint_job(tmp_path, "a"), Watcher()), Done)
+
+    async def test_a_run_that_nobody_waits_for_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
+        watcher = Watcher()
+        running = asyncio.create_task(executor.run(enroll_job(tmp_path, "a", SLOW), watcher))
+        await watcher.step(2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not children()
+        assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+
+    async def test_the_child_has_its_own_session_and_no_terminal(self, executor: ProcessExecutor) -> None:
+        await executor.start()
+        [child] = children()
+        assert os.getsid(child.pid) == child.pid
+
+    async def test_close_while_starting_ends_the_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
+        running = asyncio.create_task(executor.run(paint_job(tmp_path, "a"), Watcher()))
+        await child_born()
+        await executor.close()
+        assert await running == Paused()
+
+    async def test_a_start_that_is_given_up_leaves_nothing(self, executor: ProcessExecutor) -> None:
+        starting = asyncio.create_task(executor.start())
+        await child_born()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert not children()
+
+
+async def test_a_child_that_cannot_start_says_so(tmp_path: Path) -> None:
+    executor = ProcessExecutor((sys.executable, "-c", "raise SystemExit(3)"))
+    with pytest.raises(WorkerDied, match="status 3"):
+        await executor.start()
+    outcome = await executor.run(paint_job(tmp_path, "a"), Watcher())
+    assert isinstance(outcome, Failed)
+    assert outcome.error == "WorkerDied"
+    await executor.close()
+
+
+async def test_a_child_that_does_not_close_is_killed(tmp_path: Path) -> None:
+    executor = ProcessExecutor(COMMAND, close_s=0.2)
+    await executor.start()
+    running = asyncio.create_task(executor.run(paint_job(tmp_path, "a", "ms=60000"), Watcher()))
+    await asyncio.sleep(0)  # it has its job and will not look up for a minute
+    began = time.monotonic()
+    await executor.close()
+    assert time.monotonic() - began < 2
+    assert await running == Paused()
+    assert not children()
+
+
+async def test_the_bots_side_never_imports_torch() -> None:
+    program = "import sys, gpu.line, gpu.process; sys.exit('torch' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=ROOT)
+    assert await process.wait() == 0
+
+
+def test_the_childs_life_ends_with_its_parents(tmp_path: Path) -> None:
+    program = PARENT.format(root=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        [child] = psutil.Process(parent.pid).children()
+        parent.send_signal(signal.SIGKILL)
+        assert ended(child, within_s=1)
+        parent.stdout.read()
