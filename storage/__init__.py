@@ -1,0 +1,14 @@
+"""storage: everything that is kept, and the only SQL.
+
+Knows: one SQLite database, one data folder, how a photo gets in and how a pet is forgotten.
+Does not know: Discord's client, the GPU, or what any of it looks like to a person.
+
+    database.py    one connection, one writer at a time, migrations
+    files.py       where files lie, and how they appear and disappear
+    intake.py      bytes from a stranger -> a clean Photo; decoder.py is the child that looks at the bytes
+    pets.py        the pets, and forgetting one
+    jobs.py        the job rows: accepted and asked about; journal.py: claimed, paused, ended (the line's Journal)
+    settlement.py  what follows when a job ends, in one transaction
+    portraits.py   what was painted and where it was posted
+    outbox.py      answers that are still owed
+"""

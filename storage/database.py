@@ -1,0 +1,174 @@
+"""The one SQLite connection of the bot: one transaction at a time, each of them whole or not at all.
+
+Knows: pragmas, the lock against a second bot, migrations, and how a transaction survives cancellation.
+Does not know: any table. Measured facts behind it: two coroutines on one connection can roll back each other's
+statements, and a cancelled await does not stop its statement. So there is one lock, reads take it too (or they would
+see another's uncommitted rows), and BEGIN..COMMIT never ends half-way.
+"""
+
+import asyncio
+import fcntl
+import sqlite3
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Self, TypeVar
+
+import aiosqlite
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+PRAGMAS = """
+PRAGMA journal_mode = WAL;      -- readers of a copy never block the writer
+PRAGMA synchronous = FULL;      -- a commit is on the disk before anybody is told "you are in line"
+PRAGMA foreign_keys = ON;
+PRAGMA secure_delete = ON;      -- a forgotten pet's bytes become zeros
+PRAGMA busy_timeout = 5000;     -- milliseconds; a backup tool may hold the file for a moment
+"""
+
+T = TypeVar("T")
+
+
+class AlreadyRunning(Exception):
+    """Another bot has this data folder open."""
+
+
+class TooNew(Exception):
+    """The database was written by a newer version of the bot."""
+
+
+class Transaction:
+    """What can be done inside `Database.write()`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def one(self, sql: str, *args: object) -> sqlite3.Row | None:
+        """The first row, or None."""
+        rows = await self.all(sql, *args)
+        return rows[0] if rows else None
+
+    async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
+        """All rows."""
+        return list(await self._connection.execute_fetchall(sql, args))
+
+    async def run(self, sql: str, *args: object) -> int:
+        """Run one statement; the number of rows that it changed."""
+        async with self._connection.execute(sql, args) as cursor:
+            return cursor.rowcount
+
+
+class Database:
+    """An open database. `write()` is not reentrant: inside it use only what it gives you."""
+
+    def __init__(self, connection: aiosqlite.Connection, lock_file: TextIOWrapper) -> None:
+        self._connection = connection
+        self._lock_file = lock_file
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, migrations: Path = MIGRATIONS) -> Self:
+        """Open or make it. Raises AlreadyRunning, TooNew, or a migration's sqlite3.Error: it then left no trace."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = _hold(path.with_name(path.name + ".lock"))
+        try:
+            connection = await aiosqlite.connect(path, isolation_level=None)  # no transactions but our own
+        except BaseException:
+            lock_file.close()
+            raise
+        database = cls(connection, lock_file)
+        try:
+            connection.row_factory = sqlite3.Row
+            await connection.executescript(PRAGMAS)
+            await _migrate(connection, migrations)
+        except BaseException:
+            await finish(database.close())  # an open aiosqlite connection keeps the interpreter alive
+            raise
+        return database
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def one(self, sql: str, *args: object) -> sqlite3.Row | None:
+        """The first committed row, or None."""
+        async with self._lock:
+            return await Transaction(self._connection).one(sql, *args)
+
+    async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
+        """All committed rows."""
+        async with self._lock:
+            return await Transaction(self._connection).all(sql, *args)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[Transaction]:
+        """One transaction: committed at the end, rolled back on any exception and on cancellation.
+
+        Cancelled during the commit itself, it is committed and CancelledError goes on.
+        """
+        async with self._lock:
+            try:
+                await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+                yield Transaction(self._connection)
+                await self._connection.commit()
+            except BaseException:
+                # The connection's thread works in order: this comes after a statement whose await was cancelled, and
+                # after a commit it does nothing.
+                await finish(self._connection.rollback())
+                raise
+
+    async def checkpoint(self) -> None:
+        """Empty the write-ahead log: what was deleted is gone from the disk's files afterwards."""
+        async with self._lock:
+            await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        """Close the connection and let another bot have the folder."""
+        async with self._lock:
+            await self._connection.close()
+            self._lock_file.close()
+
+
+def _hold(path: Path) -> TextIOWrapper:
+    lock_file = path.open("a")
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock_file.close()
+        raise AlreadyRunning(f"{AlreadyRunning.__doc__} ({path.parent})") from None
+    return lock_file
+
+
+async def _migrate(connection: aiosqlite.Connection, folder: Path) -> None:
+    """Apply what is newer than user_version, each file atomically with its number (0001, 0002, ...)."""
+    steps = _steps(folder)
+    [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
+    if version > len(steps):
+        raise TooNew(f"{TooNew.__doc__} (it is at {version}, this bot knows {len(steps)})")
+    for number, sql in steps[version:]:
+        script = f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;"
+        try:
+            await connection.executescript(script)
+        except BaseException:
+            await finish(connection.rollback())
+            raise
+
+
+def _steps(folder: Path) -> list[tuple[int, str]]:
+    return [(number, path.read_text()) for number, path in enumerate(sorted(folder.glob("[0-9]*.sql")), start=1)]
+
+
+async def finish(work: Coroutine[object, object, T]) -> T:
+    """Do `work` to its end even if the caller is cancelled meanwhile, then let the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        task.exception()  # seen: the cancellation is what the caller hears of
+        raise

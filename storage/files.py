@@ -1,0 +1,78 @@
+"""Where files lie: one folder per job below one root, written whole or not at all.
+
+Knows: paths, and how files appear (temporary name, fsync, rename) and disappear.
+Does not know: the database, what is in a file, or who asks. A pet has no folder of its own: its photos, cut-outs
+and adapter lie in the folder of the job that enrolled it, so two pets never share a file.
+
+    <root>/jobs/<job id>/photos/<sha256>.jpg      intake
+    <root>/jobs/<job id>/...                      whatever the studio makes there
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+JOB_ID = re.compile(r"[0-9a-f]{12}")
+
+
+class Files:
+    """The data folder. `root` is kept as given: a relative one lets the folder move together with the bot.
+
+    All methods block for as long as the disk takes; big trees are removed in a thread by the callers.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._jobs = root / "jobs"
+
+    def job_folder(self, job_id: str) -> Path:
+        """The job's folder, which need not exist yet. Raises ValueError for anything that is not a job id."""
+        if not JOB_ID.fullmatch(job_id):
+            raise ValueError(f"not a job id: {job_id!r}")
+        return self._jobs / job_id
+
+    def photo_folder(self, job_id: str) -> Path:
+        """Where the photos of an enrolment lie."""
+        return self.job_folder(job_id) / "photos"
+
+    def keep(self, data: bytes, folder: Path, suffix: str) -> tuple[Path, str]:
+        """Write `data` under the name of its SHA-256; gives path and hash. The same bytes twice are one file."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{sha256}{suffix}"
+        half = path.with_suffix(f".{secrets.token_hex(4)}")  # the same photo may come twice at once
+        with half.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+        _sync(folder)
+        return path, sha256
+
+    def remove(self, job_id: str) -> int:
+        """Remove a job's folder; the number of files that were in it. 0 if there is none."""
+        folder = self.job_folder(job_id)
+        count = sum(not path.is_dir() for path in folder.rglob("*"))
+        shutil.rmtree(folder, ignore_errors=True)  # a worker may still be writing: sweep() finds what it leaves
+        return count
+
+    def sweep(self, known: Collection[str]) -> list[str]:
+        """Remove the folders of all jobs but the known ones; the ids that were removed."""
+        found = [path.name for path in self._jobs.glob("*") if JOB_ID.fullmatch(path.name)]
+        orphans = [job_id for job_id in found if job_id not in known]
+        for job_id in orphans:
+            self.remove(job_id)
+        return orphans
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

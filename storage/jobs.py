@@ -1,0 +1,187 @@
+"""The job rows: how a job is accepted, and what people may ask about it. They are the truth that the line reads.
+
+Knows: the jobs table. Does not know: whose turn it is (gpu/line.py), how a job is claimed and ended (journal.py), or
+what it computes.
+"""
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from gpu.types import ADAPTER, CUTOUTS, JOB, Enroll, Paint, Photo, Prompt, Wish
+from storage import pets
+from storage.database import Transaction
+from storage.journal import JobJournal
+from storage.pets import Pet
+
+Kind = Literal["enroll", "paint"]
+
+
+class PetNotReady(Exception):
+    """The pet is still being learnt, or was forgotten meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job, as people may ask about it."""
+
+    id: str  # 12 hex characters
+    kind: Kind
+    pet_id: int | None  # None: the enrolment came to nothing
+    pet_name: str
+    guild_id: int
+    user_id: int
+    channel_id: int
+    thread_id: int | None
+    progress_message_id: int | None
+    ack: tuple[int, int] | None  # (channel_id, message_id) of the first answer
+    locale: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    attempts: int  # charged
+    fence: int  # of the newest claim
+    created: float  # Unix seconds, as are started and finished
+    started: float | None
+    finished: float | None
+    error: str | None  # class name of a StudioError
+    checkpoint: int  # training step
+    seconds: float  # spent running, pauses left out
+
+
+def new_job_id() -> str:
+    """An id for a job to come. Its photos are taken into its folder before it is accepted."""
+    return secrets.token_hex(6)
+
+
+class Jobs(JobJournal):
+    """The jobs table: the line's journal, and what people do with jobs."""
+
+    async def accept_enroll(
+        self,
+        *,
+        job_id: str,
+        guild_id: int,
+        user_id: int,
+        channel_id: int,
+        name: str,
+        class_word: str = "dog",
+        photos: tuple[Photo, ...],
+        names: tuple[str, ...],
+        wish: Wish,
+        seed: int,
+        locale: str,
+        ack: tuple[int, int] | None = None,
+    ) -> JobRow:
+        """Pet, photos and job at once; `names` are the photos' file names as given. Raises BadName, NameTaken."""
+        name = pets.clean_name(name)
+        folder = self._files.job_folder(job_id)
+        job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
+        now = self._clock()
+        async with self._db.write() as tx:
+            pet_id = await pets.add(
+                tx,
+                guild_id=guild_id,
+                owner_id=user_id,
+                name=name,
+                class_word=class_word,
+                channel_id=channel_id,
+                photos=photos,
+                names=names,
+                now=now,
+            )
+            row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)
+            return await _insert(tx, job, now, row, ack)
+
+    async def accept_paint(
+        self,
+        *,
+        pet: Pet,
+        user_id: int,
+        channel_id: int,
+        thread_id: int | None,
+        wish: Wish,
+        seeds: tuple[int, ...],
+        prompt: Prompt | None = None,
+        locale: str,
+        reply_to: int | None = None,
+    ) -> JobRow:
+        """A job to paint, with the adapter that the pet has now. Raises PetNotReady."""
+        job_id = new_job_id()
+        async with self._db.write() as tx:
+            ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
+            if ready is None:
+                raise PetNotReady(PetNotReady.__doc__)
+            job = Paint(
+                job_id=job_id,
+                folder=self._files.job_folder(job_id),
+                adapter=ADAPTER.validate_json(ready["adapter"]),
+                cutouts=CUTOUTS.validate_json(ready["cutouts"]),
+                wish=wish,
+                seeds=seeds,
+                prompt=prompt,
+            )
+            row = (pet.id, pet.name, pet.guild_id, user_id, channel_id, thread_id, locale, reply_to)
+            return await _insert(tx, job, self._clock(), row, None)
+
+    async def get(self, job_id: str) -> JobRow | None:
+        """The job, or None if it is unknown or its pet was forgotten."""
+        row = await self._db.one("SELECT * FROM jobs WHERE id = ?", job_id)
+        return _job(row) if row else None
+
+    async def active(self, guild_id: int | None = None, user_id: int | None = None) -> list[JobRow]:
+        """Jobs that are waiting or running, oldest first; of one guild and one person, if given."""
+        sql = """SELECT * FROM jobs WHERE state IN ('waiting', 'running')
+                 AND (?1 IS NULL OR guild_id = ?1) AND (?2 IS NULL OR user_id = ?2) ORDER BY created, rowid"""
+        return [_job(row) for row in await self._db.all(sql, guild_id, user_id)]
+
+    async def set_progress_message(self, job_id: str, thread_id: int | None, message_id: int) -> None:
+        """Where the job's progress is shown; an answer that nobody has tried to send yet goes there too."""
+        async with self._db.write() as tx:
+            sql = "UPDATE jobs SET thread_id = coalesce(?, thread_id), progress_message_id = ? WHERE id = ?"
+            await tx.run(sql, thread_id, message_id, job_id)
+            sql = "UPDATE outbox SET channel_id = coalesce(?, channel_id) WHERE job_id = ? AND first_tried IS NULL"
+            await tx.run(sql, thread_id, job_id)
+
+    async def durations(self, kind: Kind) -> float | None:
+        """Seconds that the last ten jobs of this kind took on average; None if none is done yet."""
+        sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs WHERE kind = ? AND state = 'done'
+                 ORDER BY finished DESC LIMIT 10)"""
+        row = await self._db.one(sql, kind)
+        return row[0] if row else None
+
+
+async def _insert(
+    tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
+) -> JobRow:
+    sql = """INSERT INTO jobs (id, kind, body, created, ack_channel_id, ack_message_id,
+                               pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+    ack_channel_id, ack_message_id = ack or (None, None)
+    body = JOB.dump_json(job).decode()
+    [made] = await tx.all(sql, job.job_id, job.kind, body, now, ack_channel_id, ack_message_id, *row)
+    return _job(made)
+
+
+def _job(row: sqlite3.Row) -> JobRow:
+    return JobRow(
+        id=row["id"],
+        kind=row["kind"],
+        pet_id=row["pet_id"],
+        pet_name=row["pet_name"],
+        guild_id=row["guild_id"],
+        user_id=row["user_id"],
+        channel_id=row["channel_id"],
+        thread_id=row["thread_id"],
+        progress_message_id=row["progress_message_id"],
+        ack=(row["ack_channel_id"], row["ack_message_id"]) if row["ack_message_id"] else None,
+        locale=row["locale"],
+        state=row["state"],
+        attempts=row["attempts"],
+        fence=row["fence"],
+        created=row["created"],
+        started=row["started"],
+        finished=row["finished"],
+        error=row["error"],
+        checkpoint=row["checkpoint"],
+        seconds=row["seconds"],
+    )

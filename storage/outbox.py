@@ -1,0 +1,123 @@
+"""The outbox: answers that are owed to people, each a row written together with the result it speaks of.
+
+Knows: which answers are due, how often each was tried, and where it ended up. Does not know: how one is sent or worded.
+An answer is sent under its nonce, so that trying again cannot make a second message.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import time
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from gpu.types import Done, Failed, Wish
+from storage.database import Database, Transaction
+from storage.portraits import POSTED
+
+Kind = Literal["enrolled", "painted", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What an answer says, as values: all that the sender needs, also when the pet is gone."""
+
+    pet_id: int | None  # None: the enrolment came to nothing, and nothing is kept
+    pet_name: str
+    user_id: int
+    locale: str
+    reply_to: int | None  # message id
+    wish: Wish
+    photos: tuple[tuple[str, str], ...]  # (sha256, file name as given) of an enrolment, to name the rejected ones
+    outcome: Annotated[Done | Failed, Field(discriminator="kind")]
+    portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.sent
+
+
+LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One part of an answer that is still owed."""
+
+    id: str  # goes into file names and custom_ids, so that a lost answer can be found in the channel
+    job_id: str
+    part: int
+    nonce: str  # 25 characters at most
+    channel_id: int
+    kind: Kind
+    payload: str  # a Letter as JSON
+    first_tried: float | None  # Unix seconds
+    tries: int
+    due: float
+
+    @property
+    def letter(self) -> Letter:
+        """The payload as a value."""
+        return LETTER.validate_json(self.payload)
+
+
+class Outbox:
+    """The outbox table."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def due(self, now: float) -> list[Delivery]:
+        """Answers to be sent by now, the longest due first."""
+        sql = "SELECT * FROM outbox WHERE message_id IS NULL AND closed IS NULL AND due <= ? ORDER BY due, rowid"
+        return [_delivery(row) for row in await self._db.all(sql, now)]
+
+    async def tried(self, delivery_id: str, now: float) -> None:
+        """Call before each try, so that a crash in the middle of it is known afterwards."""
+        sql = "UPDATE outbox SET tries = tries + 1, first_tried = coalesce(first_tried, ?) WHERE id = ?"
+        await self._run(sql, now, delivery_id)
+
+    async def retry(self, delivery_id: str, due: float) -> None:
+        """Try again at `due`."""
+        await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
+
+    async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
+        """It hangs in this message, these portraits with it.
+
+        False: the pet was forgotten while the message was on its way, so the message has to go too.
+        """
+        sql = "UPDATE outbox SET channel_id = ?, message_id = ?, payload = '' WHERE id = ?"
+        async with self._db.write() as tx:
+            known = await tx.run(sql, channel_id, message_id, delivery_id)
+            for portrait_id in portrait_ids:
+                await tx.run(POSTED, channel_id, message_id, time(), portrait_id)
+        return known == 1
+
+    async def closed(self, delivery_id: str, reason: str) -> None:
+        """It cannot be delivered: never try again."""
+        await self._run("UPDATE outbox SET closed = ?, payload = '' WHERE id = ?", reason, delivery_id)
+
+    async def _run(self, sql: str, *args: object) -> None:
+        async with self._db.write() as tx:
+            await tx.run(sql, *args)
+
+
+async def owe(
+    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: Kind, letter: Letter, due: float
+) -> None:
+    """Put one part of an answer into the outbox; for use inside the transaction that settles the job."""
+    name = f"{job_id}-{part}"
+    sql = "INSERT INTO outbox (id, job_id, part, nonce, channel_id, kind, payload, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    await tx.run(sql, name, job_id, part, name, channel_id, kind, LETTER.dump_json(letter).decode(), due)
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        job_id=row["job_id"],
+        part=row["part"],
+        nonce=row["nonce"],
+        channel_id=row["channel_id"],
+        kind=row["kind"],
+        payload=row["payload"],
+        first_tried=row["first_tried"],
+        tries=row["tries"],
+        due=row["due"],
+    )

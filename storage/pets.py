@@ -1,0 +1,181 @@
+"""The pets: who they are to whom, and how one is forgotten.
+
+Knows: the pets and photos tables, and everything that hangs on a pet when it goes.
+Does not know: how a pet is enrolled (jobs.py) or learnt, or Discord: it hands out the ids of posts, others delete them.
+"""
+
+import asyncio
+import sqlite3
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
+from storage.database import Database, Transaction, finish
+from storage.files import Files
+
+LONGEST_NAME = 32  # characters
+JOINERS = "\u200c\u200d"  # invisible, but part of emoji and of Persian words
+
+
+class BadName(ValueError):
+    """A pet's name has 1 to 32 visible characters."""
+
+
+class NameTaken(Exception):
+    """This person has a pet of that name here already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pet:
+    """One dog of one person in one guild."""
+
+    id: int
+    guild_id: int
+    owner_id: int
+    name: str
+    class_word: str
+    channel_id: int
+    thread_id: int | None
+    state: Literal["learning", "ready"]
+    adapter: Adapter | None  # with "ready"
+    cutouts: tuple[Cutout, ...]
+    created: float  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was removed with a pet."""
+
+    photos: int
+    portraits: int
+    files: int
+    posts: tuple[tuple[int, int], ...]  # (channel_id, message_id) of the bot's own messages, which still hang there
+
+
+class Pets:
+    """The pets table."""
+
+    def __init__(self, db: Database, files: Files) -> None:
+        self._db = db
+        self._files = files
+
+    async def get(self, pet_id: int) -> Pet | None:
+        """The pet, or None if it is unknown or forgotten."""
+        row = await self._db.one("SELECT * FROM pets WHERE id = ?", pet_id)
+        return _pet(row) if row else None
+
+    async def by_name(self, guild_id: int, owner_id: int | None, name: str) -> Pet | None:
+        """The pet of that name, in whatever case; with owner None anybody's, the one enrolled first."""
+        sql = """SELECT * FROM pets WHERE guild_id = ? AND name_key = ? AND (?3 IS NULL OR owner_id = ?3)
+                 ORDER BY id"""
+        row = await self._db.one(sql, guild_id, _key(name), owner_id)
+        return _pet(row) if row else None
+
+    async def of_guild(self, guild_id: int) -> list[Pet]:
+        """All pets of a guild, by name."""
+        sql = "SELECT * FROM pets WHERE guild_id = ? ORDER BY name_key, id"
+        return [_pet(row) for row in await self._db.all(sql, guild_id)]
+
+    async def of_owner(self, guild_id: int, owner_id: int) -> list[Pet]:
+        """A person's pets in a guild, by name."""
+        sql = "SELECT * FROM pets WHERE guild_id = ? AND owner_id = ? ORDER BY name_key"
+        return [_pet(row) for row in await self._db.all(sql, guild_id, owner_id)]
+
+    async def set_thread(self, pet_id: int, thread_id: int) -> None:
+        """The pet's thread, where its answers go."""
+        async with self._db.write() as tx:
+            await tx.run("UPDATE pets SET thread_id = ? WHERE id = ?", thread_id, pet_id)
+
+    async def forget(self, pet_id: int) -> Receipt | None:
+        """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
+
+        Afterwards none of its bytes is in the folder, the database or its log. Cancel its running job first; if the
+        worker is quicker than the cancel, its result is refused and what it wrote goes then.
+        """
+        async with self._db.write() as tx:
+            if not await tx.one("SELECT 1 FROM pets WHERE id = ?", pet_id):
+                return None
+            photos = await _count(tx, "SELECT count(*) FROM photos WHERE pet_id = ?", pet_id)
+            portraits = await _count(tx, "SELECT count(*) FROM portraits WHERE pet_id = ?", pet_id)
+            posts = tuple((row[0], row[1]) for row in await tx.all(POSTS, pet_id))
+            jobs = [row["id"] for row in await tx.all("SELECT id FROM jobs WHERE pet_id = ?", pet_id)]
+            await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
+            await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it
+        files = await finish(self._erase(jobs))  # a cancelled caller must not keep the bytes alive
+        return Receipt(photos=photos, portraits=portraits, files=files, posts=posts)
+
+    async def _erase(self, jobs: list[str]) -> int:
+        files = sum([await asyncio.to_thread(self._files.remove, job_id) for job_id in jobs])
+        await self._db.checkpoint()
+        return files
+
+
+POSTS = """
+SELECT ack_channel_id, ack_message_id FROM jobs WHERE pet_id = ?1 AND ack_message_id IS NOT NULL
+UNION SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
+      WHERE pet_id = ?1 AND progress_message_id IS NOT NULL
+UNION SELECT o.channel_id, o.message_id FROM outbox o JOIN jobs j ON j.id = o.job_id
+      WHERE j.pet_id = ?1 AND o.message_id IS NOT NULL
+UNION SELECT channel_id, message_id FROM portraits WHERE pet_id = ?1 AND message_id IS NOT NULL AND deleted IS NULL
+"""
+
+
+def clean_name(raw: str) -> str:
+    """A name as it is kept: NFKC, single spaces, 1 to 32 visible characters. Raises BadName."""
+    name = " ".join(unicodedata.normalize("NFKC", raw).split())
+    kinds = {unicodedata.category(sign) for sign in name if sign not in JOINERS}
+    if len(name) > LONGEST_NAME or not kinds or any(kind[0] == "C" for kind in kinds):
+        raise BadName(BadName.__doc__)
+    return name
+
+
+async def add(
+    tx: Transaction,
+    *,
+    guild_id: int,
+    owner_id: int,
+    name: str,
+    class_word: str,
+    channel_id: int,
+    photos: tuple[Photo, ...],
+    names: tuple[str, ...],
+    now: float,
+) -> int:
+    """A new pet with its photos, inside the transaction that accepts its enrolment; its id. Raises NameTaken."""
+    sql = """INSERT INTO pets (guild_id, owner_id, name, name_key, class_word, channel_id, created)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"""
+    row = await tx.one(sql, guild_id, owner_id, name, _key(name), class_word, channel_id, now)
+    if row is None:
+        raise NameTaken(NameTaken.__doc__)
+    for photo, given in zip(photos, names, strict=True):
+        sql = "INSERT INTO photos (pet_id, sha256, name, path, width, height) VALUES (?, ?, ?, ?, ?, ?)"
+        await tx.run(sql, row["id"], photo.sha256, given, str(photo.path), photo.width, photo.height)
+    return row["id"]
+
+
+def _key(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", name).split()).casefold())
+
+
+async def _count(tx: Transaction, sql: str, pet_id: int) -> int:
+    row = await tx.one(sql, pet_id)
+    assert row is not None  # an aggregate always has a row
+    return row[0]
+
+
+def _pet(row: sqlite3.Row) -> Pet:
+    return Pet(
+        id=row["id"],
+        guild_id=row["guild_id"],
+        owner_id=row["owner_id"],
+        name=row["name"],
+        class_word=row["class_word"],
+        channel_id=row["channel_id"],
+        thread_id=row["thread_id"],
+        state=row["state"],
+        adapter=ADAPTER.validate_json(row["adapter"]) if row["adapter"] else None,
+        cutouts=CUTOUTS.validate_json(row["cutouts"]),
+        created=row["created"],
+    )

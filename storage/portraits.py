@@ -1,0 +1,83 @@
+"""The portraits: what was painted, from which recipe, and in which message it hangs.
+
+Knows: the portraits table. Does not know: how a portrait gets a row (settlement.py) or a message (outbox.py).
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+
+from pydantic import TypeAdapter
+
+from gpu.types import PORTRAIT, Portrait, Wish
+from storage.database import Database
+
+WISH: TypeAdapter[Wish] = TypeAdapter(Wish)
+POSTED = "UPDATE portraits SET channel_id = ?, message_id = ?, posted = ? WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortraitRow:
+    """One portrait and where it is."""
+
+    id: int
+    job_id: str
+    pet_id: int
+    requester_id: int
+    channel_id: int
+    message_id: int | None
+    portrait: Portrait
+    wish: Wish
+    posted: float | None  # Unix seconds
+    deleted: float | None
+
+
+class Portraits:
+    """The portraits table."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def by_message(self, message_id: int) -> list[PortraitRow]:
+        """The portraits in a message, in their order; without deleted ones."""
+        sql = "SELECT * FROM portraits WHERE message_id = ? AND deleted IS NULL ORDER BY id"
+        return [_row(row) for row in await self._db.all(sql, message_id)]
+
+    async def of_job(self, job_id: str) -> list[PortraitRow]:
+        """What a job painted, in its order; without deleted ones."""
+        sql = "SELECT * FROM portraits WHERE job_id = ? AND deleted IS NULL ORDER BY id"
+        return [_row(row) for row in await self._db.all(sql, job_id)]
+
+    async def posted(self, ids: Sequence[int], channel_id: int, message_id: int) -> None:
+        """These portraits hang in this message now."""
+        async with self._db.write() as tx:
+            for portrait_id in ids:
+                await tx.run(POSTED, channel_id, message_id, time(), portrait_id)
+
+    async def delete(self, ids: Sequence[int]) -> None:
+        """Take portraits down: their files go, their rows stay, marked, until the pet is forgotten."""
+        paths: list[Path] = []
+        async with self._db.write() as tx:
+            for portrait_id in ids:
+                if row := await tx.one("SELECT * FROM portraits WHERE id = ? AND deleted IS NULL", portrait_id):
+                    paths.append(_row(row).portrait.path)
+                    await tx.run("UPDATE portraits SET deleted = ? WHERE id = ?", time(), portrait_id)
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def _row(row: sqlite3.Row) -> PortraitRow:
+    return PortraitRow(
+        id=row["id"],
+        job_id=row["job_id"],
+        pet_id=row["pet_id"],
+        requester_id=row["requester_id"],
+        channel_id=row["channel_id"],
+        message_id=row["message_id"],
+        portrait=PORTRAIT.validate_json(row["portrait"]),
+        wish=WISH.validate_json(row["wish"]),
+        posted=row["posted"],
+        deleted=row["deleted"],
+    )

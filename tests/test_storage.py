@@ -1,0 +1,203 @@
+"""The database under cancellation and change, names, and that forgotten means gone."""
+
+import asyncio
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.database import MIGRATIONS, AlreadyRunning, Database, TooNew
+from storage.files import Files
+from storage.pets import BadName, NameTaken, clean_name
+from tests.house import CHANNEL, GUILD, MARKER, OWNER, THREAD, House, house, painted, traces
+
+__all__ = ["house"]  # a fixture
+
+# ---- the database ---------------------------------------------------------------------------------------------------
+
+
+async def test_pragmas(house: House) -> None:
+    async def pragma(name: str) -> object:
+        row = await house.db.one(f"PRAGMA {name}")
+        assert row is not None
+        return row[0]
+
+    assert await pragma("journal_mode") == "wal"
+    assert [await pragma(name) for name in ("synchronous", "foreign_keys", "secure_delete")] == [2, 1, 1]
+    assert await pragma("user_version") == len(list(MIGRATIONS.glob("*.sql")))
+    for table in await house.db.all(
+        "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite%'"
+    ):
+        assert table["strict"] == 1
+
+
+async def test_a_second_bot_is_told_so(house: House) -> None:
+    with pytest.raises(AlreadyRunning):
+        await Database.open(house.root / "bot.sqlite")
+    await house.enroll()
+
+
+async def test_a_closed_database_can_be_opened_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with await Database.open(tmp_path / "bot.sqlite") as db:
+            await db.one("SELECT 1")
+
+
+async def test_a_migration_happens_whole_or_not_at_all(tmp_path: Path) -> None:
+    steps = tmp_path / "migrations"
+    steps.mkdir()
+    (steps / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER) STRICT;")
+    (steps / "0002_b.sql").write_text("CREATE TABLE b (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(sqlite3.OperationalError):
+        await Database.open(tmp_path / "bot.sqlite", steps)
+    with sqlite3.connect(tmp_path / "bot.sqlite") as plain:
+        assert plain.execute("PRAGMA user_version").fetchone() == (1,)
+        assert plain.execute("SELECT name FROM sqlite_master").fetchall() == [("a",)]
+    plain.close()
+    (steps / "0002_b.sql").write_text("CREATE TABLE b (x INTEGER) STRICT;")
+    async with await Database.open(tmp_path / "bot.sqlite", steps) as db:
+        assert await db.all("SELECT * FROM b") == []
+
+
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    async with await Database.open(tmp_path / "bot.sqlite") as db:
+        await db.one("PRAGMA user_version = 99")
+    with pytest.raises(TooNew):
+        await Database.open(tmp_path / "bot.sqlite")
+
+
+async def test_an_error_rolls_back_and_lets_the_next_one_in(house: House) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        async with house.db.write() as tx:
+            await tx.run("UPDATE sqlite_sequence SET seq = seq")
+            await tx.run("INSERT INTO photos VALUES (1, 'a', 'a', 'a', 1, 1)")  # of no pet
+    await house.enroll()
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_cancelled_writers_leave_all_or_nothing(tmp_path: Path, seed: int) -> None:
+    """40 writers of two rows each, cancelled at random moments: rows come in pairs, and who finished is there."""
+    chance = random.Random(seed)
+    async with await Database.open(tmp_path / "bot.sqlite") as db:
+        async with db.write() as tx:
+            await tx.run("CREATE TABLE pairs (writer INTEGER, half INTEGER, PRIMARY KEY (writer, half)) STRICT")
+
+        async def write(writer: int) -> None:
+            async with db.write() as tx:
+                await tx.run("INSERT INTO pairs VALUES (?, 1)", writer)
+                await asyncio.sleep(chance.choice([0, 0, 0.001]))
+                await tx.run("INSERT INTO pairs VALUES (?, 2)", writer)
+
+        tasks = [asyncio.create_task(write(writer)) for writer in range(40)]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(chance.uniform(0, 0.004))
+            assert len(await db.all("SELECT * FROM pairs")) % 2 == 0
+            chance.choice(tasks).cancel()
+        rows = [row["writer"] for row in await db.all("SELECT writer FROM pairs")]
+        finished = {writer for writer, task in enumerate(tasks) if not task.cancelled()}
+        assert all(rows.count(writer) == 2 for writer in rows)
+        assert finished <= set(rows)
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_names() -> None:
+    assert clean_name("  Mo　chi ") == "Mo chi"
+    assert clean_name("ﬁdo") == "fido"
+    assert clean_name("뽀삐") == "뽀삐"
+    for bad in ["", "  ", "x" * 33, "a\u202eb", "\u200d", "a\x00"]:
+        with pytest.raises(BadName):
+            clean_name(bad)
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=40))
+def test_a_name_that_is_taken_is_clean(raw: str) -> None:
+    try:
+        name = clean_name(raw)
+    except BadName:
+        return
+    assert clean_name(name) == name
+    assert 1 <= len(name) <= 32
+
+
+async def test_one_name_one_pet(house: House) -> None:
+    await house.enroll("Mochi")
+    with pytest.raises(NameTaken):
+        await house.enroll("ＭＯＣＨＩ")
+    assert [pet.name for pet in await house.pets.of_owner(GUILD, OWNER)] == ["Mochi"]
+    assert len(await house.jobs.active(GUILD, OWNER)) == 1
+    assert await house.pets.by_name(GUILD, None, "mochi") == await house.pets.by_name(GUILD, OWNER, "MOCHI")
+    assert await house.pets.by_name(GUILD, OWNER + 1, "mochi") is None
+
+
+# ---- forgetting -----------------------------------------------------------------------------------------------------
+
+
+async def test_forgotten_is_gone(house: House) -> None:
+    other = await house.ready("Other")
+    pet = await house.ready(f"M{MARKER}")
+    row = await house.paint(pet)
+    claim = await house.claim(row.id)
+    await house.jobs.settle(claim, painted(claim))
+    [_, first, second] = await house.outbox.due(house.clock.now)
+    await house.outbox.sent(second.id, THREAD, 99, second.letter.portraits)
+    await house.jobs.set_progress_message(first.job_id, THREAD, 88)
+    await house.paint(pet)  # still waiting
+    receipt = await house.pets.forget(pet.id)
+    assert receipt is not None
+    assert (receipt.photos, receipt.portraits) == (3, 3)
+    assert receipt.files == 3 + 1 + 1 + 2  # photos, adapter, portraits
+    assert set(receipt.posts) == {(CHANNEL, 77), (THREAD, 88), (THREAD, 99)}
+    assert await house.pets.get(pet.id) is None
+    assert await house.jobs.active() == []
+    assert [delivery.letter.pet_name for delivery in await house.outbox.due(house.clock.now)] == ["Other"]
+    assert not await house.outbox.sent(first.id, THREAD, 100, first.letter.portraits), "its post has to go"
+    assert await house.pets.forget(pet.id) is None
+    assert traces(house.root, f"M{MARKER}", pet.adapter.folder.parent.name) == []
+    assert (await house.pets.get(other.id)) == other
+    assert len(list(house.files.photo_folder(other.adapter.folder.parent.name).iterdir())) == 3
+
+
+async def test_forgetting_many_of_many(house: House) -> None:
+    """Pages that split and merge keep no copy: each forgotten pet's marks are gone, each other pet's are there."""
+    chance = random.Random(1)
+    pets = [await house.ready(f"Pet{n}of{MARKER}") for n in range(24)]
+    for pet in pets:
+        claim = await house.claim((await house.paint(pet, count=4)).id)
+        await house.jobs.settle(claim, painted(claim))
+    gone = chance.sample(pets, 16)
+    for pet in gone:
+        await house.pets.forget(pet.id)
+    for pet in pets:
+        assert bool(traces(house.root, f"{pet.name} ", f'"{pet.name}"', pet.adapter.folder.parent.name)) == (
+            pet not in gone
+        )
+
+
+async def test_a_result_that_comes_after_forgetting_is_refused_and_removed(house: House) -> None:
+    pet = await house.ready()
+    claim = await house.claim((await house.paint(pet)).id)
+    await house.pets.forget(pet.id)
+    outcome = painted(claim)  # the worker did not know
+    assert not await house.jobs.settle(claim, outcome)
+    assert not claim.job.folder.exists()
+
+
+async def test_two_pets_with_the_same_photos_keep_their_own(house: House) -> None:
+    first, second = [await house.enroll(name) for name in ("A", "B")]
+    same = [house.files.keep(b"same", house.files.photo_folder(row.id), ".jpg")[0] for row in (first, second)]
+    pet = await house.pets.by_name(GUILD, OWNER, "A")
+    assert pet is not None
+    await house.pets.forget(pet.id)
+    assert [path.exists() for path in same] == [False, True]
+
+
+def test_a_folder_is_a_job_folder(tmp_path: Path) -> None:
+    for bad in ["../../etc", "", "0123456789AB", "0123456789ab/x"]:
+        with pytest.raises(ValueError, match="job id"):
+            Files(tmp_path).job_folder(bad)
