@@ -1,0 +1,96 @@
+"""Bad days on purpose: rate limits and failing routes, set by a test.
+
+Knows: which request is hit, and the 429 that discord.py waits for. Does not know: what the routes do.
+Routes are named by their template, such as "/channels/{channel_id}/messages".
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from tests.loopback.clock import Clock
+
+
+@dataclass(kw_only=True)
+class Limit:
+    """At most `count` requests in `per` seconds on a route, counted for each channel or webhook apart."""
+
+    method: str
+    route: str
+    count: int
+    per: float  # seconds
+    hits: int = 0  # how many 429 it has caused
+    _seen: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+
+    def refuse(self, major: str, now: float) -> web.Response | None:
+        """Count a request of a channel or webhook; the 429 if it is one too many."""
+        recent = [moment for moment in self._seen.get(major, []) if moment > now - self.per]
+        if len(recent) < self.count:
+            self._seen[major] = [*recent, now]
+            return None
+        self.hits += 1
+        return too_many(recent[0] + self.per - now)
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """The next `times` requests on a route go wrong. status 0 cuts the connection."""
+
+    method: str
+    route: str
+    status: int  # 0, or any of 5xx
+    times: int = 1
+    after: bool = False  # True: it is done first, and only the answer is lost
+
+    def answer(self, request: web.Request) -> web.Response:
+        """What the client sees instead of the true answer."""
+        if self.status == 0 and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=self.status or 502, text="upstream connect error", content_type="text/plain")
+
+
+class Faults:
+    """The limits and faults in force."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.limits: list[Limit] = []
+        self.faults: list[Fault] = []
+
+    def limited(self, request: web.Request) -> web.Response | None:
+        """The 429 of the first limit that this request breaks."""
+        major = next(iter(request.match_info.values()), "")
+        hit = [limit for limit in self.limits if (limit.method, limit.route) == (request.method, template(request))]
+        refusals = [limit.refuse(major, self._clock.now()) for limit in hit]
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def take(self, request: web.Request, *, after: bool) -> Fault | None:
+        """The fault that hits this request now, used up by one."""
+        for fault in self.faults:
+            if (fault.method, fault.route, fault.after) == (
+                request.method,
+                template(request),
+                after,
+            ) and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+
+def template(request: web.Request) -> str:
+    """The route's template below /api/v10."""
+    resource = request.match_info.route.resource
+    return resource.canonical.removeprefix("/api/v10") if resource is not None else ""
+
+
+def too_many(seconds: float) -> web.Response:
+    """429 as Discord's own edge sends it. discord.py takes one without `Via` for a ban, and raises."""
+    body = {"message": "You are being rate limited.", "retry_after": round(seconds, 3), "global": False}
+    headers = {
+        "Via": "1.1 google",
+        "Retry-After": str(max(1, round(seconds))),
+        "X-RateLimit-Scope": "user",
+        "Content-Type": "application/json",
+    }
+    return web.Response(status=429, body=json.dumps(body).encode(), headers=headers)
