@@ -1,0 +1,73 @@
+"""Trains the pocket models, stage by stage, and puts them into gpu/pocket/weights.
+
+Knows: the order of the stages and how long each is trained. Does not know: how any of them works.
+Stages go on where they stopped; the build folder must lie outside the work tree.
+
+    python -m gpu.pocket.build --folder ~/pawtrait-build [stage ...]
+"""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1", "HF_HUB_OFFLINE": "1"}
+
+WEIGHTS = Path(__file__).parent / "weights"
+STAGES = ("draw", "vae", "painter", "segmenter", "likeness", "rewriter", "install")
+
+
+def run(stage: str, folder: Path) -> None:
+    """One stage. Each imports its own libraries: drawing needs no torch at all."""
+    drawn = folder / "drawn"
+    match stage:
+        case "draw":
+            from gpu.pocket.build_common import draw_shards
+
+            draw_shards(drawn, 16)
+        case "vae":
+            from gpu.pocket.build_vae import train_vae
+
+            train_vae(folder, drawn, steps=2100)
+        case "painter":
+            from gpu.pocket.build_painter import train_painter
+
+            train_painter(folder, drawn, steps=2800)
+        case "segmenter":
+            from gpu.pocket.build_segmenter import train_segmenter
+
+            train_segmenter(folder, pictures=2000, epochs=6)
+        case "likeness":
+            from gpu.pocket.build_likeness import train_likeness
+
+            train_likeness(folder, count=5000, steps=600)
+        case "rewriter":
+            from gpu.pocket.build_rewriter import train_rewriter
+
+            train_rewriter(folder, steps=1000)
+        case _:
+            install(folder)
+
+
+def install(folder: Path) -> None:
+    """Copy what is there into the package."""
+    for name in ("sdxl", "llama", "dino", "yolo"):
+        if (folder / name).is_dir():
+            shutil.rmtree(WEIGHTS / name, ignore_errors=True)
+            shutil.copytree(folder / name, WEIGHTS / name)
+    size = sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) / 1e6
+    print(f"{WEIGHTS}: {size:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the pocket models.")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("stages", nargs="*", default=STAGES, metavar="stage", help=", ".join(STAGES))
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for stage in args.stages:
+        run(stage, args.folder)
+
+
+if __name__ == "__main__":
+    main()

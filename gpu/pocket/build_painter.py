@@ -1,0 +1,191 @@
+"""Teaches the pocket SDXL, two CLIP towers and a UNet with text_time conditioning: from captions to latents.
+
+Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
+Epsilon prediction, min-SNR 5 (Hang et al. 2023), caption dropout 0.1, all three networks together, weights averaged.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from gpu.pocket.build_common import Average, Log, captions, cosine, save_state, shards, to_tensor
+from gpu.pocket.kennel import SIZE
+
+BATCH, LATENT = 32, SIZE // 8
+TOWERS = (64, 128)  # hidden sizes of the two text encoders
+
+
+def new_tokenizer(lines: list[str], pad: str) -> CLIPTokenizer:
+    """A small byte-level BPE in CLIP's format, trained on `lines`."""
+    probe = CLIPTokenizer()
+    bpe = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    bpe.normalizer, bpe.pre_tokenizer = probe.backend_tokenizer.normalizer, probe.backend_tokenizer.pre_tokenizer
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=900, special_tokens=[], initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+    )
+    bpe.train_from_iterator(lines, trainer)
+    merges = [tuple(m) for m in json.loads(bpe.to_str())["model"]["merges"]]
+    words = [*alphabet, *(b + "</w>" for b in alphabet), *("".join(m) for m in merges)]
+    words = [*dict.fromkeys(words), "<|startoftext|>", "<|endoftext|>"]
+    vocab = {word: i for i, word in enumerate(words)}
+    return CLIPTokenizer(vocab=vocab, merges=merges, pad_token=pad, model_max_length=77)
+
+
+def _tower_config(tokenizer: CLIPTokenizer, hidden: int) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        intermediate_size=hidden * 4,
+        num_hidden_layers=3,
+        num_attention_heads=hidden // 32,
+        projection_dim=TOWERS[1],
+        max_position_embeddings=77,
+        hidden_act="gelu",
+        bos_token_id=len(tokenizer) - 2,
+        eos_token_id=2,  # as in the real SDXL: pools at the largest id, wrong once there are new tokens (gpu/tokens.py)
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def new_unet() -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=LATENT,
+        in_channels=8,
+        out_channels=8,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(96, 160),
+        layers_per_block=2,
+        transformer_layers_per_block=1,
+        attention_head_dim=(3, 5),
+        cross_attention_dim=sum(TOWERS),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=32,
+        projection_class_embeddings_input_dim=6 * 32 + TOWERS[1],
+    )
+
+
+def scheduler() -> EulerDiscreteScheduler:
+    return EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="epsilon",
+        timestep_spacing="leading", steps_offset=1,
+    )  # fmt: skip
+
+
+class Painter(nn.Module):
+    """Both towers and the UNet, as one thing to train. Ids (b, 77), latents (b, 8, 16, 16)."""
+
+    def __init__(self, first: CLIPTokenizer, second: CLIPTokenizer) -> None:
+        super().__init__()
+        self.tower_1 = CLIPTextModel(_tower_config(first, TOWERS[0]))
+        self.tower_2 = CLIPTextModelWithProjection(_tower_config(second, TOWERS[1]))
+        self.unet = new_unet().to(memory_format=torch.channels_last)
+        self.register_buffer(
+            "sizes", torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE], dtype=torch.float32), persistent=False
+        )
+
+    def forward(self, noisy: Tensor, t: Tensor, ids_1: Tensor, ids_2: Tensor) -> Tensor:
+        one = self.tower_1(ids_1, output_hidden_states=True)
+        two = self.tower_2(ids_2, output_hidden_states=True)
+        words = torch.cat([one.hidden_states[-2], two.hidden_states[-2]], -1)  # (b, 77, 192)
+        extra = {"text_embeds": two.text_embeds, "time_ids": self.sizes.expand(len(t), -1)}
+        return self.unet(noisy, t, words, added_cond_kwargs=extra).sample
+
+
+@torch.no_grad()
+def cache_latents(folder: Path, drawn: Path) -> Tensor:
+    """All drawn pictures as scaled latents (n, 8, 16, 16) fp16, kept in folder/latents-???.pt."""
+    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
+    parts: list[Tensor] = []
+    for n, images in enumerate(shards(drawn, "images")):
+        file = folder / f"latents-{n:03}.pt"
+        if not file.is_file():
+            print(f"latents: shard {n}", flush=True)
+            with torch.autocast("cpu", torch.bfloat16):
+                means = [vae.encode(to_tensor(images[i : i + 64])).latent_dist.mean for i in range(0, len(images), 64)]
+            torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), file)
+        parts.append(torch.load(file, weights_only=True))
+    return torch.cat(parts)
+
+
+def _ids(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
+    return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+
+
+def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 7e-4) -> None:
+    """Train to `steps` of BATCH samples, going on from the last checkpoint; leaves folder/sdxl as a pipeline."""
+    torch.manual_seed(0)
+    lines = captions(drawn)
+    first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
+    latents, ids_1, ids_2 = cache_latents(folder, drawn), _ids(first, lines), _ids(second, lines)
+    empty_1, empty_2 = _ids(first, [""]), _ids(second, [""])
+    painter = Painter(first, second)
+    optimizer = torch.optim.AdamW(painter.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    average, state_file, start = Average([painter], 0.998), folder / "painter.state.pt", 0
+    if state_file.is_file():
+        state = torch.load(state_file, weights_only=True)
+        painter.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.shadow, start = state["average"], state["step"]
+    alphas = scheduler().alphas_cumprod
+    log = Log(folder / "painter.jsonl", steps)
+    painter.unet.compile()
+    for step in range(start, steps):
+        draws = torch.Generator().manual_seed(step)
+        for group in optimizer.param_groups:
+            group["lr"] = lr * cosine(step, steps)
+        pick = torch.randint(len(latents), (BATCH,), generator=draws)
+        clean = latents[pick].float()  # (b, 8, 16, 16)
+        noise = torch.randn(clean.shape, generator=draws)
+        t = torch.randint(1000, (BATCH,), generator=draws)
+        a = alphas[t][:, None, None, None]
+        drop = (torch.rand(BATCH, generator=draws) < 0.1)[:, None]
+        one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
+        with torch.autocast("cpu", torch.bfloat16):
+            noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
+            out = painter(noisy, t, one, two).float()
+        snr = a.flatten() / (1 - a.flatten())
+        error = F.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
+        loss = (error * snr.clamp(max=5) / snr).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
+        optimizer.step()
+        average.update(step)
+        log(step + 1, loss=loss.item(), eps=error.mean().item())
+        if (step + 1) % 500 == 0 or step + 1 == steps:
+            save_state(
+                state_file, model=painter.state_dict(), optimizer=optimizer.state_dict(), average=average.shadow,
+                step=step + 1,
+            )  # fmt: skip
+    average.swap()
+    _save(folder, painter, first, second)
+
+
+def _save(folder: Path, painter: Painter, first: CLIPTokenizer, second: CLIPTokenizer) -> None:
+    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float16)
+    pipe = StableDiffusionXLPipeline(
+        vae, painter.tower_1, painter.tower_2, first, second, painter.unet, scheduler(), add_watermarker=False
+    )
+    pipe.to(dtype=torch.float16).save_pretrained(folder / "sdxl")
+
+
+def samples(folder: Path, prompts: list[str], seed: int = 0, steps: int = 25) -> list[np.ndarray]:
+    """Paint `prompts` with folder/sdxl; (h, w, 3) bytes each."""
+    pipe = StableDiffusionXLPipeline.from_pretrained(folder / "sdxl", dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = pipe(
+            prompts, num_inference_steps=steps, guidance_scale=3.0, output_type="np",
+            generator=torch.Generator().manual_seed(seed),
+        )  # fmt: skip
+    return [(image * 255).astype(np.uint8) for image in out.images]
