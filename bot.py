@@ -1,0 +1,257 @@
+"""Pawtrait's front door: settings, the Discord client, and how everything is put together and taken down.
+
+Knows everything, does nothing: commands are in cogs/, computing is in gpu/ (in a child process; nothing here or in
+cogs/ ever imports torch), keeping is in storage/.
+"""
+
+import asyncio
+import hashlib
+import ipaddress
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from pydantic import SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cogs import House
+from cogs.admin import AdminCog
+from cogs.delivery import Postman
+from cogs.enroll import EnrollCog
+from cogs.errors import Tree
+from cogs.pets import PetsCog
+from cogs.portrait import PortraitCog
+from cogs.progress import Board
+from cogs.text import Translator
+from gpu.executor import Executor
+from gpu.line import Line
+from gpu.process import ProcessExecutor, worker
+from storage.database import AlreadyRunning, Database, TooNew
+from storage.files import Files
+from storage.intake import Intake
+from storage.jobs import Jobs
+from storage.outbox import Outbox
+from storage.pets import Pets
+from storage.portraits import Portraits
+
+log = logging.getLogger("pawtrait")
+
+MISUSED = 2  # exit status: the operator has to change something
+LAST_WORDS_S = 4.0  # to deliver what is done, when asked to stop
+GOODBYE_S = 4.0  # for Discord to agree that we go
+LONGEST_RATE_LIMIT_S = 30.0  # discord.py waits for as long as Discord says, unless told; the outbox can wait better
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, in the environment or in .env (.env.example explains each)."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    discord_token: SecretStr
+    discord_api: str = "https://discord.com/api/v10"
+    discord_gateway: str = "wss://gateway.discord.gg/"
+    discord_cdn_hosts: Annotated[frozenset[str], NoDecode] = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+    data: Path = Path("data")
+    profile: Literal["sdxl", "pocket"] = "sdxl"
+    guild_id: int | None = None
+    pets_each: int = 5
+    jobs_each: int = 4
+    log_level: Literal["INFO", "WARNING", "ERROR"] = "INFO"  # DEBUG would log interaction tokens
+
+    @field_validator("discord_cdn_hosts", mode="before")
+    @classmethod
+    def _split(cls, hosts: object) -> object:
+        return [host.strip() for host in hosts.split(",") if host.strip()] if isinstance(hosts, str) else hosts
+
+    @field_validator("discord_api", "discord_gateway")
+    @classmethod
+    def _ours(cls, url: str) -> str:
+        """The token goes there, so it is Discord itself or this machine."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        official = parts.scheme in ("https", "wss") and re.fullmatch(r"(.+\.)?discord\.(com|gg)", host)
+        if official or (parts.scheme in ("http", "ws") and _is_loopback(host)):
+            return url.rstrip("/") if parts.scheme.startswith("http") else url
+        raise ValueError("must be Discord's own address or a loopback address")
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+class Discreet(logging.Formatter):
+    """Log lines without the bot's token and without interaction tokens, in tracebacks too."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__("{asctime} {levelname:<7} {name}: {message}", style="{")
+        self._secrets = re.compile(rf"{re.escape(token)}|(?<=/webhooks/)\d+/[^/\s?]+|(?<=/interactions/)\d+/[^/\s?]+")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.sub("[redacted]", super().format(record))
+
+
+class PortraitBot(commands.Bot):
+    """The Discord client: no privileged intents, no mentions, commands synced only when they changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,  # there are none; it only has to be something
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True, guild_reactions=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_contexts=app_commands.AppCommandContext(guild=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=0.3,  # nothing here waits for every server to be known; discord.py would, for 2 s
+            max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
+        )
+        self._guild = discord.Object(settings.guild_id) if settings.guild_id else None
+        self._synced = settings.data / "commands.sha256"
+
+    async def setup_hook(self) -> None:
+        """Tell Discord our commands, if it does not know them yet. Without that the old ones still work."""
+        translator = Translator()
+        await self.tree.set_translator(translator)
+        commands = [await one.get_translated_payload(self.tree, translator) for one in self.tree.get_commands()]
+        what = json.dumps([self.application_id, self._guild and self._guild.id, commands], sort_keys=True)
+        digest = hashlib.sha256(what.encode()).hexdigest()
+        if self._synced.is_file() and self._synced.read_text() == digest:
+            return
+        try:
+            if self._guild:
+                self.tree.copy_global_to(guild=self._guild)
+            await self.tree.sync(guild=self._guild)
+            self._synced.write_text(digest)
+        except discord.DiscordException:
+            log.exception("The commands could not be synced")
+
+    async def on_ready(self) -> None:
+        """Connected, for the first time or again."""
+        log.info("Online as %s in %d servers", self.user, len(self.guilds))
+
+
+async def serve(settings: Settings, executor: Executor) -> int:
+    """Run the bot until a signal or an error ends it; the exit status."""
+    Route.BASE = settings.discord_api
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we do not speak
+    settings.data.mkdir(parents=True, exist_ok=True)
+    async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
+        files = Files(settings.data)
+        jobs = Jobs(db, files)
+        line = Line(executor, jobs, partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled"))
+        house = House(
+            files=files,
+            intake=Intake(files),
+            pets=Pets(db, files),
+            jobs=jobs,
+            portraits=Portraits(db),
+            outbox=Outbox(db),
+            line=line,
+            cdn_hosts=settings.discord_cdn_hosts,
+            pets_each=settings.pets_each,
+            jobs_each=settings.jobs_each,
+        )
+        board = Board(bot, house)
+        postman = Postman(bot, house, board)
+        commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
+        for cog in (*commanded, board, postman):
+            await bot.add_cog(cog)
+        return await live(bot, line, postman, settings.discord_token.get_secret_value())
+
+
+async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> int:
+    """From the first word to the last. Asked to stop, it stops the line first and then delivers what is done."""
+    stop = asyncio.create_task(stop_signal(), name="stop signal")
+    talking = asyncio.create_task(bot.start(token), name="discord")
+    await line.start()
+    try:
+        await asyncio.wait({stop, talking}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("Closing")
+    finally:
+        await line.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                if bot.is_ready():
+                    await postman.deliver()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await bot.close()
+        stop.cancel()
+        talking.cancel()
+    try:
+        await talking
+    except asyncio.CancelledError:
+        return 0
+    except discord.LoginFailure:
+        return refuse("Discord does not accept this DISCORD_TOKEN.")
+    return 0
+
+
+async def stop_signal() -> None:
+    """Returns at the first SIGTERM or SIGINT; a second one ends the process at once (its child sees the pipe close)."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if asked.is_set():
+            os._exit(1)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    await asked.wait()
+
+
+def refuse(sentence: str) -> int:
+    """Tell the operator, who has to act."""
+    print(sentence, file=sys.stderr)
+    return MISUSED
+
+
+def configure_logging(settings: Settings) -> None:
+    """One handler, to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Discreet(settings.discord_token.get_secret_value()))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
+
+
+def main() -> int:
+    """The exit status: 0 after an orderly end, 2 if the operator has to change something."""
+    try:
+        settings = Settings()  # pyright: ignore[reportCallIssue] (the token comes from the environment)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        if first["type"] == "missing":
+            return refuse(f"{name} is not set: copy .env.example to .env and put your bot's token there.")
+        return refuse(f"{name} {first['msg'].removeprefix('Value error, ')}.")
+    configure_logging(settings)
+    environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
+    try:
+        return asyncio.run(serve(settings, ProcessExecutor(worker(settings.profile), environment=environment)))
+    except (AlreadyRunning, TooNew) as error:
+        return refuse(str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""cogs: what people see and do. With bot.py, the only code that talks Discord.
+
+Knows: commands, messages, threads, reactions, and the sentences. Does not know: how a dog is learnt or painted, SQL.
+
+    text.py        every sentence, in English and Korean (text.toml)
+    errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
+    enroll.py      /enroll: photos in, a thread, a job
+    portrait.py    /portrait, and the reactions under a portrait
+    pets.py        /pets, /pet forget
+    admin.py       /queue, /cancel
+    progress.py    the one progress message of each job
+    delivery.py    answers that are owed go out, once
+"""
+
+from dataclasses import dataclass
+
+from gpu.line import Line
+from storage.files import Files
+from storage.intake import Intake
+from storage.jobs import Jobs
+from storage.outbox import Outbox
+from storage.pets import Pets
+from storage.portraits import Portraits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What a cog may use, put together in bot.py."""
+
+    files: Files
+    intake: Intake
+    pets: Pets
+    jobs: Jobs
+    portraits: Portraits
+    outbox: Outbox
+    line: Line
+    cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
+    pets_each: int  # most pets of one person in one server
+    jobs_each: int  # most waiting jobs of one person in one server

@@ -1,0 +1,66 @@
+"""/queue and /cancel: the line, as people see it.
+
+Knows: how places and times are shown, whose job may be cancelled. Does not know: whose turn it is (gpu/line.py).
+"""
+
+from discord import app_commands
+from discord.ext import commands
+
+from cogs import House
+from cogs.errors import Interaction, Sorry
+from cogs.progress import Standing, standings
+from cogs.text import Name, duration, label, language, say
+
+MOST_LINES = 12  # so many of the longest names fit into a message
+MOST_CHOICES = 25  # Discord's limit
+
+
+class AdminCog(commands.Cog):
+    """Shows the line, and takes jobs out of it."""
+
+    def __init__(self, bot: commands.Bot, house: House) -> None:
+        self._bot = bot
+        self._house = house
+
+    @app_commands.command(name=label("command.queue"), description=label("hint.queue"))
+    async def queue(self, interaction: Interaction) -> None:
+        """This server's jobs, with their places in the whole line."""
+        await interaction.response.defer(ephemeral=True)
+        tongue = language(interaction.locale)
+        here = [one for one in await standings(self._house) if one.job.guild_id == interaction.guild_id]
+        lines = [say(tongue, "queue.title" if here else "queue.empty")]
+        lines += [describe(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
+        if len(here) > MOST_LINES:
+            lines.append(say(tongue, "queue.more", count=len(here) - MOST_LINES))
+        await interaction.edit_original_response(content="\n".join(lines))
+
+    @app_commands.command(name=label("command.cancel"), description=label("hint.cancel"))
+    @app_commands.rename(job=label("option.job"))
+    @app_commands.describe(job=label("about.job"))
+    async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 100] | None = None) -> None:
+        """One of one's own jobs; the answer in its thread follows from the outbox."""
+        await interaction.response.defer(ephemeral=True)
+        own = await self._house.jobs.active(interaction.guild_id, interaction.user.id)
+        if not own:
+            raise Sorry("cancel.none")
+        chosen = [one for one in own if job in (None, one.id)]
+        if not chosen or not await self._house.line.cancel(chosen[-1].id):
+            raise Sorry("cancel.over")
+        await interaction.edit_original_response(content=say(language(interaction.locale), "cancel.done"))
+
+    @cancel.autocomplete("job")
+    async def own_jobs(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """This person's jobs that are not over."""
+        tongue = language(interaction.locale)
+        own = [one for one in await standings(self._house) if one.job.user_id == interaction.user.id]
+        named = {one.job.id: describe(tongue, one, one.job.pet_name) for one in own}
+        fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
+        return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]
+
+
+def describe(tongue: str, standing: Standing, name: str) -> str:
+    """ "2. painting Bori, about 3 min" """
+    what = say(tongue, f"queue.{standing.job.kind}", name=name)
+    left = say(tongue, "portrait.left", time=duration(tongue, standing.left)) if standing.left is not None else ""
+    key = "queue.running" if standing.place == 0 else "queue.waiting"
+    return say(tongue, key, place=standing.place, what=what, left=left)

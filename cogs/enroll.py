@@ -1,0 +1,225 @@
+"""/enroll: photos in, a thread, and a job in the line.
+
+Knows: the command, its form, where photos may be downloaded from. Does not know: what makes a photo good
+(storage/intake.py) or how a dog is learnt. Photos come only from here: never from messages of the channel.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Sequence
+
+import aiohttp
+import discord
+from discord import Attachment, app_commands, ui
+from discord.ext import commands
+from yarl import URL
+
+from cogs import House
+from cogs.errors import DROPPED, Interaction, Sorry, apologising, tell
+from cogs.letters import reasons
+from cogs.progress import Board, open_thread
+from cogs.text import Name, label, language, say
+from gpu.types import Photo, Wish
+from storage.intake import MOST_BYTES, PhotoRefused, Upload
+from storage.jobs import JobRow, new_job_id
+from storage.pets import NameTaken, clean_name
+
+log = logging.getLogger(__name__)
+
+FEWEST, MOST = 3, 10  # photos
+AT_ONCE = 2  # downloads; each holds up to 10 MiB
+DOWNLOAD_S = 30.0
+FIRST_WISH = Wish(style="watercolour")
+BOOT = secrets.token_hex(4)  # forms opened by an earlier process cannot be read by this one
+
+PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
+Refused = tuple[str, str]  # file name, key of the reason
+
+
+def allowed(url: URL, hosts: frozenset[str]) -> bool:
+    """May a photo be downloaded from there? https from a known host; http only from a known one on this machine."""
+    known = url.host in hosts or url.authority in hosts
+    return known and (url.scheme == "https" or (url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")))
+
+
+async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str]) -> bytes:
+    """The file, read no further than the limit. Raises PhotoRefused("too_big"), Sorry, aiohttp.ClientError."""
+    if not allowed(url, hosts):
+        raise Sorry("photo.elsewhere")
+    data = bytearray()
+    async with http.get(url, allow_redirects=False) as response:
+        if response.status != 200:
+            raise Sorry("photo.unreachable")
+        async for chunk in response.content.iter_chunked(1 << 16):
+            data += chunk
+            if len(data) > MOST_BYTES:
+                raise PhotoRefused("too_big")
+    return bytes(data)
+
+
+class EnrollCog(commands.Cog):
+    """Takes photos in."""
+
+    def __init__(self, bot: commands.Bot, house: House, board: Board) -> None:
+        self._bot = bot
+        self._house = house
+        self._board = board
+        self._hands = asyncio.Semaphore(AT_ONCE)
+
+    async def cog_load(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
+        self._http = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def cog_unload(self) -> None:
+        await self._http.close()
+
+    @app_commands.command(name=label("command.enroll"), description=label("hint.enroll"))
+    @app_commands.rename(
+        name=label("option.name"), **{photo: label("option.photo", n=n) for n, photo in enumerate(PHOTOS, start=1)}
+    )
+    @app_commands.describe(name=label("about.name"), **{photo: label("about.photo") for photo in PHOTOS})
+    async def enroll(
+        self,
+        interaction: Interaction,
+        name: app_commands.Range[str, 1, 32],
+        photo1: Attachment | None = None,
+        photo2: Attachment | None = None,
+        photo3: Attachment | None = None,
+        photo4: Attachment | None = None,
+        photo5: Attachment | None = None,
+        photo6: Attachment | None = None,
+        photo7: Attachment | None = None,
+        photo8: Attachment | None = None,
+        photo9: Attachment | None = None,
+        photo10: Attachment | None = None,
+    ) -> None:
+        """With photos attached: take them. With none: show the form."""
+        name = clean_name(name)
+        given = (photo1, photo2, photo3, photo4, photo5, photo6, photo7, photo8, photo9, photo10)
+        if photos := [photo for photo in given if photo]:
+            await self.take_in(interaction, name, photos)
+        else:
+            await interaction.response.send_modal(PhotoForm(self, name, language(interaction.locale)))
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A form that an earlier process opened: say so, as nobody else will."""
+        if interaction.type is discord.InteractionType.modal_submit and interaction.data:
+            kind, _, boot = str(interaction.data.get("custom_id", "")).partition(":")
+            if kind == "enroll" and not boot.startswith(BOOT):
+                await tell(interaction, say(language(interaction.locale), "sorry.restarted"))
+
+    async def take_in(self, interaction: Interaction, name: str, photos: Sequence[Attachment]) -> None:
+        """Everything from the photos to the job. Raises Sorry, with nothing kept."""
+        if not FEWEST <= len(photos) <= MOST:
+            raise Sorry("enroll.wrong_count", count=len(photos))
+        await interaction.response.defer(thinking=True)
+        await self._check_room(interaction)
+        job_id = new_job_id()
+        try:
+            taken, refused = await self._take_photos(photos, job_id, language(interaction.locale))
+            job = await self._accept(interaction, job_id, name, taken)
+        except Exception:  # not a cancellation: the job may be accepted by then
+            await self._house.intake.discard(job_id)
+            raise
+        await self._welcome(interaction, job, len(taken), refused)
+
+    async def _check_room(self, interaction: Interaction) -> None:
+        assert interaction.guild_id  # commands are for guilds only
+        pets = await self._house.pets.of_owner(interaction.guild_id, interaction.user.id)
+        if len(pets) >= self._house.pets_each:
+            raise Sorry("sorry.too_many_pets", count=len(pets))
+        jobs = await self._house.jobs.active(interaction.guild_id, interaction.user.id)
+        if len(jobs) >= self._house.jobs_each:
+            raise Sorry("sorry.too_many_jobs", count=len(jobs))
+
+    async def _take_photos(
+        self, attachments: Sequence[Attachment], job_id: str, language: str
+    ) -> tuple[dict[Photo, str], list[Refused]]:
+        """Good photos with their names, and the others with their reasons. Raises Sorry if too few are good."""
+        answers = await asyncio.gather(*(self._take_photo(one, job_id) for one in attachments))
+        taken: dict[Photo, str] = {}
+        refused: list[Refused] = []
+        for attachment, answer in zip(attachments, answers, strict=True):
+            if isinstance(answer, str):
+                refused.append((attachment.filename, answer))
+            elif answer in taken:
+                refused.append((attachment.filename, "photo.duplicate"))
+            else:
+                taken[answer] = attachment.filename
+        if len(taken) < FEWEST:
+            raise Sorry("enroll.too_few", count=len(taken), reasons=reasons(language, refused))
+        return taken, refused
+
+    async def _take_photo(self, attachment: Attachment, job_id: str) -> Photo | str:
+        """The photo, or the key of what is wrong with it. One after the other: memory stays small."""
+        async with self._hands:
+            try:
+                if attachment.size > MOST_BYTES:
+                    raise PhotoRefused("too_big")
+                data = await download(self._http, URL(attachment.url, encoded=True), self._house.cdn_hosts)
+                return await self._house.intake.take(Upload(name=attachment.filename, data=data), job_id)
+            except PhotoRefused as refused:
+                return f"photo.{refused.reason}"
+            except Sorry as sorry:
+                return sorry.key
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.info("Photo %s could not be downloaded: %s", attachment.id, type(error).__name__)
+                return "photo.unreachable"
+
+    async def _accept(self, interaction: Interaction, job_id: str, name: str, taken: dict[Photo, str]) -> JobRow:
+        answer = await interaction.original_response()
+        assert interaction.guild_id
+        try:
+            return await self._house.jobs.accept_enroll(
+                job_id=job_id,
+                guild_id=interaction.guild_id,
+                user_id=interaction.user.id,
+                channel_id=answer.channel.id,
+                name=name,
+                photos=tuple(taken),
+                names=tuple(taken.values()),
+                wish=FIRST_WISH,
+                seed=secrets.randbits(32),
+                locale=language(interaction.locale),
+                ack=(answer.channel.id, answer.id),
+            )
+        except NameTaken:
+            raise Sorry("sorry.taken", name=Name(name)) from None
+
+    async def _welcome(self, interaction: Interaction, job: JobRow, count: int, refused: list[Refused]) -> None:
+        """The job is safe: open its thread, let it run, and only then say so."""
+        assert job.pet_id
+        home = await open_thread(self._bot, job)
+        await self._house.pets.set_thread(job.pet_id, home)
+        await self._board.open(job, home)
+        self._house.line.submitted(job.id)
+        lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]
+        if home == job.channel_id:
+            lines.append(say(job.locale, "enroll.no_thread"))
+        if refused:
+            lines.append(say(job.locale, "enroll.refused", reasons=reasons(job.locale, refused)))
+        lines.append(f"-# {say(job.locale, 'enroll.kept')}")
+        try:
+            await interaction.edit_original_response(content="\n".join(lines))
+        except DROPPED as error:  # the job is safe all the same, and its thread says so
+            log.warning("The answer to job %s was dropped: %s", job.id, error)
+
+
+class PhotoForm(ui.Modal):
+    """The form for photos, with the line of consent."""
+
+    def __init__(self, cog: EnrollCog, name: str, language: str) -> None:
+        custom_id = f"enroll:{BOOT}{secrets.token_hex(4)}"
+        super().__init__(title=say(language, "enroll.title"), timeout=15 * 60, custom_id=custom_id)
+        self._cog = cog
+        self._name = name
+        self._photos = ui.FileUpload[ui.Modal](custom_id="photos", min_values=FEWEST, max_values=MOST)
+        hint = say(language, "enroll.photos_hint")
+        self.add_item(ui.Label(text=say(language, "enroll.photos"), description=hint, component=self._photos))
+        self.add_item(ui.TextDisplay(say(language, "enroll.consent")))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        async with apologising(interaction):
+            await self._cog.take_in(interaction, self._name, self._photos.values)

@@ -1,0 +1,101 @@
+"""What went wrong, as one sentence.
+
+Knows: which exception means which sentence, and how to tell it through an interaction, whatever was answered before.
+Does not know: who raised it. A job's failure is not here: it is a value, and delivery.py tells it.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.text import language, say
+from storage.jobs import PetNotReady
+from storage.pets import BadName
+
+log = logging.getLogger(__name__)
+
+Interaction = discord.Interaction[Any]  # of whatever client: cogs hold their bot themselves
+
+DROPPED = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
+"""What may happen to words that are not worth a retry; RuntimeError is a closed session: we are going."""
+
+UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
+
+
+class Sorry(app_commands.AppCommandError):
+    """Something a person can understand and act on: a sentence of text.toml and its values."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.values = values
+
+
+class Tree(app_commands.CommandTree[commands.Bot]):
+    """The command tree; its errors become sentences."""
+
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        await apologise(interaction, error)
+
+
+@asynccontextmanager
+async def apologising(interaction: Interaction) -> AsyncGenerator[None]:
+    """Around the callback of a button or a modal: the same words as for commands."""
+    try:
+        yield
+    except Exception as error:
+        await apologise(interaction, error)
+
+
+async def apologise(interaction: Interaction, error: Exception) -> None:
+    """Tell it to the one who asked."""
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
+        log.warning("An interaction was answered too late: %s", cause)  # nobody is listening any more
+        return
+    await tell(interaction, sentence(language(interaction.locale), cause))
+
+
+def sentence(language: str, error: Exception) -> str:
+    """The words for an exception; one that nobody expected goes to the log."""
+    key, values = _meaning(error)
+    if key == "error.Internal":
+        log.error("Nobody expected this", exc_info=error)
+    return say(language, key, **values)
+
+
+def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
+    match error:
+        case Sorry():
+            return error.key, error.values
+        case BadName():
+            return "sorry.name", {}
+        case PetNotReady():
+            return "forget.gone", {}
+        case app_commands.NoPrivateMessage():
+            return "sorry.guild_only", {}
+        case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():
+            return "sorry.old_command", {}
+        case app_commands.TransformerError():
+            return "sorry.input", {}
+        case discord.Forbidden():
+            return "sorry.forbidden", {}
+        case _:
+            return "error.Internal", {}
+
+
+async def tell(interaction: Interaction, sentence: str) -> None:
+    """Say it in place of the answer that is still owed; for this person's eyes only where nothing was answered yet."""
+    try:
+        if interaction.response.is_done():
+            await interaction.edit_original_response(content=sentence, view=None)
+        else:
+            await interaction.response.send_message(sentence, ephemeral=True)
+    except DROPPED as error:
+        log.warning("Could not tell %r: %s", sentence, error)

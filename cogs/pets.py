@@ -1,0 +1,203 @@
+"""/pets and /pet forget, and which dog people mean.
+
+Knows: who may forget a dog, how a dog is named in an option. Does not know: what hangs on a dog (storage/pets.py).
+The buttons carry all they need in their custom_id, so they work after a restart.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from cogs import House
+from cogs.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.text import Name, label, language, say
+from storage.pets import Pet
+
+MOST_LINES = 12  # of /pets; so many of the longest names, every character escaped, fit into a message
+MOST_CHOICES = 25  # Discord's limit
+STOP_S = 20.0  # for a running job to reach its next step
+
+How = Literal["keep", "forget", "posts"]
+
+
+def as_choice(pet: Pet) -> app_commands.Choice[str]:
+    """A dog in an autocomplete list. The value is an id, as two people's dogs may have one name."""
+    return app_commands.Choice(name=pet.name, value=f"id:{pet.id}")
+
+
+async def known_pets(house: House, interaction: Interaction) -> list[Pet]:
+    """The dogs of this server, one's own first."""
+    assert interaction.guild_id  # commands are for guilds only
+    pets = await house.pets.of_guild(interaction.guild_id)
+    return sorted(pets, key=lambda pet: pet.owner_id != interaction.user.id)
+
+
+async def find_pet(house: House, interaction: Interaction, typed: str | None) -> Pet:
+    """The dog that is meant: the one typed or chosen; else the one of this thread, one's own, or the only one.
+
+    Raises Sorry.
+    """
+    pets = await known_pets(house, interaction)
+    if not pets:
+        raise Sorry("sorry.no_pets")
+    if typed is None:
+        return _obvious(pets, interaction)
+    chosen = [pet for pet in pets if f"id:{pet.id}" == typed]
+    assert interaction.guild_id
+    for owner_id in (interaction.user.id, None):
+        if not chosen and (named := await house.pets.by_name(interaction.guild_id, owner_id, typed)):
+            chosen = [named]
+    if not chosen:
+        raise Sorry("sorry.no_such_pet", name=Name(typed))
+    return chosen[0]
+
+
+def _obvious(pets: list[Pet], interaction: Interaction) -> Pet:
+    """Raises Sorry where there are several."""
+    here = [pet for pet in pets if pet.thread_id == interaction.channel_id != pet.channel_id]
+    own = [pet for pet in pets if pet.owner_id == interaction.user.id]
+    for some in (here, own, pets):
+        if len(some) == 1:
+            return some[0]
+    raise Sorry("sorry.which_pet")
+
+
+def choices(pets: Iterable[Pet], typed: str) -> list[app_commands.Choice[str]]:
+    """Those whose names hold what was typed so far."""
+    return [as_choice(pet) for pet in pets if typed.casefold() in pet.name.casefold()][:MOST_CHOICES]
+
+
+class PetsCog(commands.Cog):
+    """What the bot knows, and forgetting it."""
+
+    pet = app_commands.Group(name=label("command.pet"), description=label("hint.pet"))
+
+    def __init__(self, bot: commands.Bot, house: House) -> None:
+        self._bot = bot
+        self._house = house
+
+    async def cog_load(self) -> None:
+        self._bot.add_dynamic_items(ForgetButton)
+
+    @app_commands.command(name=label("command.pets"), description=label("hint.pets"))
+    async def pets(self, interaction: Interaction) -> None:
+        """The dogs of this server."""
+        await interaction.response.defer(ephemeral=True)
+        known = await known_pets(self._house, interaction)
+        tongue = language(interaction.locale)
+        lines = [say(tongue, "pets.title" if known else "pets.none")]
+        lines += [_line(tongue, pet) for pet in known[:MOST_LINES]]
+        if len(known) > MOST_LINES:
+            lines.append(say(tongue, "pets.more", count=len(known) - MOST_LINES))
+        await interaction.edit_original_response(content="\n".join(lines))
+
+    @pet.command(name=label("command.forget"), description=label("hint.forget"))
+    @app_commands.rename(pet=label("option.pet"))
+    @app_commands.describe(pet=label("about.forget_pet"))
+    async def forget(self, interaction: Interaction, pet: app_commands.Range[str, 1, 100]) -> None:
+        """Ask first."""
+        await interaction.response.defer(ephemeral=True)
+        found = await find_pet(self._house, interaction, pet)
+        check_owner(interaction, found)
+        tongue = language(interaction.locale)
+        view = ui.View(timeout=None)
+        for how in ("forget", "posts", "keep"):
+            view.add_item(ForgetButton(found.id, how, tongue))
+        ask = say(tongue, "forget.ask", name=Name(found.name))
+        await interaction.edit_original_response(content=ask, view=view)
+        view.stop()  # the dynamic item answers, here as after a restart
+
+    @forget.autocomplete("pet")
+    async def own_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Dogs that this person may forget."""
+        known = await known_pets(self._house, interaction)
+        return choices((pet for pet in known if may_forget(interaction, pet)), typed)
+
+    async def decide(self, interaction: Interaction, pet_id: int, how: How) -> None:
+        """A button was pressed. Raises Sorry."""
+        await interaction.response.defer()
+        tongue = language(interaction.locale)
+        pet = await self._house.pets.get(pet_id)
+        if pet is None:
+            raise Sorry("forget.gone")
+        check_owner(interaction, pet)
+        if how == "keep":
+            text = say(tongue, "forget.kept", name=Name(pet.name))
+        else:
+            text = await self._forget(pet, tongue, with_posts=how == "posts")
+        await interaction.edit_original_response(content=text, view=None)
+
+    async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
+        """What was removed, in words. Raises Sorry if a job of the dog does not stop in time."""
+        await self._stop_jobs(pet)
+        receipt = await self._house.pets.forget(pet.id)
+        if receipt is None:
+            raise Sorry("forget.gone")
+        counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
+        text = say(tongue, "forget.done", name=Name(pet.name), **counts)
+        if with_posts:
+            deleted = [await self._delete(*post) for post in receipt.posts]
+            text += "\n" + say(tongue, "forget.deleted", count=sum(deleted))
+        return text
+
+    async def _stop_jobs(self, pet: Pet) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                while jobs := [job for job in await self._house.jobs.active(pet.guild_id) if job.pet_id == pet.id]:
+                    for job in jobs:
+                        await self._house.line.cancel(job.id)
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise Sorry("forget.busy") from None
+
+    async def _delete(self, channel_id: int, message_id: int) -> bool:
+        try:
+            await self._bot.get_partial_messageable(channel_id).get_partial_message(message_id).delete()
+        except DROPPED:
+            return False
+        return True
+
+
+class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):
+    """One answer to "Shall I forget?"."""
+
+    def __init__(self, pet_id: int, how: How, tongue: str) -> None:
+        names = {"forget": "forget.yes", "posts": "forget.posts", "keep": "forget.keep"}
+        style = discord.ButtonStyle.secondary if how == "keep" else discord.ButtonStyle.danger
+        custom_id = f"forget:{pet_id}:{how}"
+        super().__init__(ui.Button(label=say(tongue, names[how]), style=style, custom_id=custom_id))
+        self._pet_id = pet_id
+        self._how: How = how
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        how: How = match["how"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
+        return cls(int(match["pet"]), how, language(interaction.locale))
+
+    async def callback(self, interaction: Interaction) -> None:
+        """Pressed, by whomever: the right is checked now, not when the button was made."""
+        cog = interaction.client.get_cog(PetsCog.__cog_name__)
+        assert isinstance(cog, PetsCog)
+        async with apologising(interaction):
+            await cog.decide(interaction, self._pet_id, self._how)
+
+
+def may_forget(interaction: Interaction, pet: Pet) -> bool:
+    """The owner may, and whoever manages the server."""
+    return pet.owner_id == interaction.user.id or interaction.permissions.manage_guild
+
+
+def check_owner(interaction: Interaction, pet: Pet) -> None:
+    """Raises Sorry."""
+    if not may_forget(interaction, pet) or pet.guild_id != interaction.guild_id:
+        raise Sorry("sorry.not_yours")
+
+
+def _line(tongue: str, pet: Pet) -> str:
+    home = pet.thread_id or pet.channel_id
+    return say(tongue, f"pets.{pet.state}", name=Name(pet.name), owner=f"<@{pet.owner_id}>", place=f"<#{home}>")

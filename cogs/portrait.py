@@ -1,0 +1,171 @@
+"""/portrait, and what a reaction under a portrait does.
+
+Knows: the command, the two reactions, who may delete. Does not know: prompts, seeds' meaning, painting.
+Reactions come as raw events and everything about a portrait is in its row, so they work on any portrait ever posted.
+"""
+
+import logging
+import secrets
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs import House
+from cogs.delivery import REACTIONS
+from cogs.errors import DROPPED, Interaction, Sorry, sentence
+from cogs.letters import style_name
+from cogs.pets import MOST_CHOICES, choices, find_pet, known_pets
+from cogs.progress import standings
+from cogs.text import Name, duration, label, language, say, without_tokens
+from gpu.styles import STYLES, find
+from gpu.types import Wish
+from storage.jobs import JobRow
+from storage.portraits import PortraitRow
+
+log = logging.getLogger(__name__)
+
+MOST_SEED = 2**32 - 1
+UNKNOWN_MESSAGE = 10008
+NOTICE_S = 30.0  # a reaction has no private answer, so a short one is taken away again
+REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send them with and without
+
+
+def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
+    """`first` and those that follow it, or random ones."""
+    if first is None:
+        return tuple(secrets.randbits(32) for _ in range(count))
+    return tuple((first + n) % (MOST_SEED + 1) for n in range(count))
+
+
+class PortraitCog(commands.Cog):
+    """Orders portraits."""
+
+    def __init__(self, bot: commands.Bot, house: House) -> None:
+        self._bot = bot
+        self._house = house
+
+    @app_commands.command(name=label("command.portrait"), description=label("hint.portrait"))
+    @app_commands.rename(**{name: label(f"option.{name}") for name in ("style", "pet", "wish", "count", "seed")})
+    @app_commands.describe(**{name: label(f"about.{name}") for name in ("style", "pet", "wish", "count", "seed")})
+    async def portrait(
+        self,
+        interaction: Interaction,
+        style: app_commands.Range[str, 1, 100],
+        pet: app_commands.Range[str, 1, 100] | None = None,
+        wish: app_commands.Range[str, 1, 300] | None = None,
+        count: app_commands.Range[int, 1, 4] = 1,
+        seed: app_commands.Range[int, 0, MOST_SEED] | None = None,
+    ) -> None:
+        """Put a painting in line, and say where it will appear."""
+        await interaction.response.defer(ephemeral=True)
+        found = await find_pet(self._house, interaction, pet)
+        if found.state != "ready":
+            raise Sorry("sorry.learning", name=Name(found.name))
+        await self._check_room(found.guild_id, interaction.user.id)
+        known, typed = find(style), without_tokens(style)
+        if not known and not typed:
+            raise Sorry("sorry.style")
+        job = await self._house.jobs.accept_paint(
+            pet=found,
+            user_id=interaction.user.id,
+            channel_id=found.channel_id,
+            thread_id=found.thread_id,
+            wish=Wish(style=known.key if known else typed, text=without_tokens(wish or "")),
+            seeds=new_seeds(count, seed),
+            locale=language(interaction.locale),
+        )
+        self._house.line.submitted(job.id)
+        await interaction.edit_original_response(content=await self._promise(job))
+
+    @portrait.autocomplete("style")
+    async def styles(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """The catalogue, in this person's language."""
+        tongue = language(interaction.locale)
+        names = {key: style_name(tongue, key) for key in STYLES}
+        fitting = {key: name for key, name in names.items() if typed.casefold() in f"{name} {key}".casefold()}
+        return [app_commands.Choice(name=name, value=key) for key, name in fitting.items()][:MOST_CHOICES]
+
+    @portrait.autocomplete("pet")
+    async def ready_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Dogs that can be painted, one's own first."""
+        known = await known_pets(self._house, interaction)
+        return choices((pet for pet in known if pet.state == "ready"), typed)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """Somebody reacted to something; most of the time it is none of our business."""
+        sign = (payload.emoji.name or "").removesuffix("\ufe0f")
+        if sign not in (REROLL, DELETE) or payload.member is None or payload.member.bot:
+            return
+        rows = await self._house.portraits.by_message(payload.message_id)
+        job = await self._house.jobs.get(rows[0].job_id) if rows else None
+        if job is None:
+            return
+        try:
+            await (self._reroll(payload, rows, job) if sign == REROLL else self._delete(payload, payload.member, rows))
+        except Exception as error:
+            await self._notice(payload, sentence(job.locale, error))
+
+    async def _reroll(self, payload: discord.RawReactionActionEvent, rows: list[PortraitRow], job: JobRow) -> None:
+        """New seeds, the same prompt. Raises Sorry."""
+        pet = await self._house.pets.get(rows[0].pet_id)
+        if pet is None:
+            raise Sorry("forget.gone")
+        await self._check_room(pet.guild_id, payload.user_id)
+        again = await self._house.jobs.accept_paint(
+            pet=pet,
+            user_id=payload.user_id,
+            channel_id=pet.channel_id,
+            thread_id=payload.channel_id,
+            wish=rows[0].wish,
+            seeds=new_seeds(len(rows)),
+            prompt=rows[0].portrait.prompt,
+            locale=job.locale,
+            reply_to=payload.message_id,
+        )
+        self._house.line.submitted(again.id)
+
+    async def _delete(
+        self, payload: discord.RawReactionActionEvent, member: discord.Member, rows: list[PortraitRow]
+    ) -> None:
+        """The message first: with the rows gone nobody could ask for it again. Raises Sorry."""
+        pet = await self._house.pets.get(rows[0].pet_id)
+        owners = {rows[0].requester_id, pet.owner_id if pet else None}
+        if member.id not in owners and not _manages_messages(member, payload.channel_id):
+            raise Sorry("sorry.not_your_portrait", user=member.mention)
+        channel = self._bot.get_partial_messageable(payload.channel_id)
+        try:
+            await channel.get_partial_message(payload.message_id).delete()
+        except discord.HTTPException as error:
+            if error.code != UNKNOWN_MESSAGE:
+                log.warning("Portrait %s could not be deleted: %s", payload.message_id, error)
+                raise Sorry("sorry.no_delete") from None
+        await self._house.portraits.delete([row.id for row in rows])
+
+    async def _notice(self, payload: discord.RawReactionActionEvent, text: str) -> None:
+        try:
+            await self._bot.get_partial_messageable(payload.channel_id).send(text, delete_after=NOTICE_S)
+        except DROPPED as error:
+            log.warning("Could not tell %r: %s", text, error)
+
+    async def _check_room(self, guild_id: int, user_id: int) -> None:
+        jobs = await self._house.jobs.active(guild_id, user_id)
+        if len(jobs) >= self._house.jobs_each:
+            raise Sorry("sorry.too_many_jobs", count=len(jobs))
+
+    async def _promise(self, job: JobRow) -> str:
+        mine = [one for one in await standings(self._house) if one.job.id == job.id]
+        place, seconds = (mine[0].place, mine[0].left) if mine else (0, None)
+        left = say(job.locale, "portrait.left", time=duration(job.locale, seconds)) if seconds is not None else ""
+        thread = f"<#{job.thread_id or job.channel_id}>"
+        if place == 0:
+            return say(job.locale, "portrait.running", left=left, thread=thread)
+        return say(job.locale, "portrait.accepted", place=place, left=left, thread=thread)
+
+
+def _manages_messages(member: discord.Member, channel_id: int) -> bool:
+    """With the channel's own rules where the channel is known; an archived thread may not be."""
+    channel = member.guild.get_channel_or_thread(channel_id)
+    permissions = channel.permissions_for(member) if channel else member.guild_permissions
+    return permissions.manage_messages

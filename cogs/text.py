@@ -1,0 +1,92 @@
+"""What people read: sentences by locale and key, filled with values (text.toml holds them).
+
+Knows: locales, Korean particles, how times and names are written, which strings Discord's command list shows.
+Does not know: when a sentence is said, or who hears it.
+"""
+
+import math
+import re
+import tomllib
+from pathlib import Path
+
+import discord
+from discord import app_commands
+
+LANGUAGES = {discord.Locale.korean: "ko"}  # everybody else reads English
+ENGLISH = "en"
+
+Table = dict[str, dict[str, str]]  # section -> name -> sentence
+TEXTS: dict[str, Table] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+class Name(str):
+    """A name as somebody typed it: written bold and escaped, with a Korean particle if the sentence asks for one."""
+
+    __slots__ = ()
+
+    def __format__(self, particles: str) -> str:
+        return f"**{escape(self)}**" + (_particle(self, particles) if particles else "")
+
+
+def _particle(word: str, particles: str) -> str:
+    """은 of "은/는" after a final consonant, 는 after a vowel, 은(는) where the sound is unknown (not Hangul)."""
+    closed, _, open_ = particles.partition("/")
+    syllable = ord(word[-1]) - ord("가")
+    if not 0 <= syllable < 11172:
+        return f"{closed}({open_})"
+    return closed if syllable % 28 else open_
+
+
+def escape(typed: str) -> str:
+    """Typed text that shows as it was typed: no markdown, no mentions, one line."""
+    return discord.utils.escape_markdown(discord.utils.escape_mentions(" ".join(typed.split())))
+
+
+def plain_code(typed: str, limit: int) -> str:
+    """Typed text for between backticks, where nothing can be escaped; at most `limit` characters."""
+    line = " ".join(typed.split()).replace("`", "'")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def without_tokens(wish: str) -> str:
+    """A wish on one line, without anything that looks like a learnt token (<s0>): only our prompts may hold those."""
+    return " ".join(re.sub(r"<[^<>\s]{0,32}>", " ", wish).split())
+
+
+def language(locale: discord.Locale) -> str:
+    """The language to answer a client in."""
+    return LANGUAGES.get(locale, ENGLISH)
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The sentence "section.name" in that language. Raises KeyError for a key or a value that is missing."""
+    section, _, name = key.partition(".")
+    return TEXTS[language][section][name].format(**values)
+
+
+def duration(language: str, seconds: float) -> str:
+    """A time to wait or waited, as coarse as people think of it."""
+    if seconds < 90:
+        return say(language, "time.seconds", n=max(1, round(seconds)))
+    if seconds < 90 * 60:
+        return say(language, "time.minutes", n=math.ceil(seconds / 60))
+    return say(language, "time.hours", n=math.ceil(seconds / 3600))
+
+
+def label(key: str, **values: object) -> app_commands.locale_str:
+    """A string of the command list: English now, Korean where Discord asks the translator."""
+    return app_commands.locale_str(say(ENGLISH, key, **values), key=key, values=values)
+
+
+class Translator(app_commands.Translator):
+    """Gives Discord the Korean command names and descriptions."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        if locale not in LANGUAGES or "key" not in string.extras:
+            return None
+        return say(LANGUAGES[locale], string.extras["key"], **string.extras["values"])

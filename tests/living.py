@@ -1,0 +1,88 @@
+"""The whole bot in a test's own process, logged in to a loopback Discord, with a studio of plain colours.
+
+Knows: how the bot is put together (bot.serve) and how a test starts, stops and kills it. Does not know: what is tested.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import bot
+from gpu.executor import InlineExecutor
+from tests.loopback import Loopback, Upload
+from tests.small_studio import SmallStudio
+
+Json = dict[str, Any]
+
+
+class Living:
+    """A bot that can be restarted; the studio and Discord stay."""
+
+    def __init__(self, discord: Loopback, data: Path) -> None:
+        self.discord, self.data, self.studio = discord, data, SmallStudio()
+        self._task: asyncio.Task[int] | None = None
+
+    async def start(self, *, expect_online: bool = True, **settings: Any) -> None:
+        known = {name.lower(): value for name, value in self.discord.environment.items()}
+        setup = bot.Settings(_env_file=None, data=self.data, **known | settings)  # type: ignore[call-arg]
+        self._task = asyncio.create_task(bot.serve(setup, InlineExecutor(self.studio)))
+        if not expect_online:
+            return
+        online = asyncio.ensure_future(self.discord.until(lambda: self.discord.online and self.discord.commands, 20))
+        await asyncio.wait({self._task, online}, return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            online.cancel()
+            self._task.result()
+
+    async def ended(self) -> int:
+        """The exit status of a bot that ends by itself."""
+        assert self._task
+        return await self._task
+
+    async def stop(self) -> None:
+        assert self._task
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def message(self, place: Any, words: str) -> Json:
+        """The first message there that holds these words."""
+
+        def look() -> Json | None:
+            return next((one for one in self.discord.messages(place) if words in one["content"]), None)
+
+        return await self.discord.until(look, 25)
+
+
+@asynccontextmanager
+async def living(folder: Path, **settings: Any) -> AsyncGenerator[Living]:
+    """A bot that is online."""
+    async with await Loopback.start() as discord:
+        alive = Living(discord, folder / "data")
+        await alive.start(**settings)
+        try:
+            yield alive
+        finally:
+            alive.studio.open.set()
+            await alive.stop()
+
+
+def photos(count: int, first: int = 0) -> list[Upload]:
+    """Small photos, each of another colour."""
+    return [Upload(f"dog{n}.png", _png((n * 23 % 256, 90, 40))) for n in range(first, first + count)]
+
+
+def named(uploads: list[Upload]) -> dict[str, Upload]:
+    """As the options of /enroll."""
+    return {f"photo{n}": upload for n, upload in enumerate(uploads, start=1)}
+
+
+def _png(colour: tuple[int, int, int]) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (80, 80), colour).save(out, "PNG")
+    return out.getvalue()

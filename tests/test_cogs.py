@@ -1,0 +1,289 @@
+"""What people see: the whole bot against a loopback Discord, with a studio of plain colours."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from cogs import delivery, enroll
+from gpu.errors import OutOfMemory
+from tests.living import Living, living, named, photos
+from tests.loopback import Person, Thread, Upload
+from tests.loopback.permissions import Permission
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def alive(tmp_path: Path):
+    async with living(tmp_path) as bot:
+        yield bot
+
+
+async def enrolled(alive: Living, mina: Person, name: str = "Rex", first: int = 0) -> Thread:
+    asked = await mina.slash("/enroll", alive.discord.channel, name=name, **named(photos(3, first)))
+    assert (await asked.first_answer()).kind == "deferred"
+    thread = await alive.discord.until(lambda: next((t for t in alive.discord.threads if t.name == name), None))
+    await alive.message(thread, "I know" if mina.user.locale == "en-US" else "알아요")
+    return thread
+
+
+def portraits(alive: Living, thread: Thread) -> list[Json]:
+    return [one for one in alive.discord.messages(thread) if len(one.get("reactions", [])) == 2]
+
+
+async def whole(alive: Living, thread: Thread, count: int) -> list[Json]:
+    """The portraits once there are so many, reactions and all."""
+    return await alive.discord.until(
+        lambda: portraits(alive, thread) if len(portraits(alive, thread)) >= count else None, 25
+    )
+
+
+async def private(exchange: Any) -> str:
+    answer = await exchange.message(25)
+    assert answer["flags"] & 64, "only this person sees it"
+    return answer["content"]
+
+
+def now(alive: Living, message: Json) -> str:
+    """What a message says by now."""
+    return alive.discord.world.wire(alive.discord.world.messages[message["id"]])["content"]
+
+
+async def test_enrolment_ends_with_a_sheet_and_a_first_portrait(alive: Living):
+    mina = alive.discord.person("Mina")
+    alive.studio.open.clear()
+    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(4)))
+    assert "4 photos of **Rex**" in (await asked.message(25))["content"]
+    thread = alive.discord.threads[0]
+    progress = await alive.message(thread, "step 1 of 4, 25 %")
+    assert "Learning **Rex**" in progress["content"]
+    alive.studio.open.set()
+    [first] = await whole(alive, thread, 1)
+    assert "seed 1" in first["content"]
+    assert "watercolour painting of <s0> <s1> dog" in first["content"]
+    [sheet, answer] = alive.discord.messages(thread)
+    assert sheet["id"] == progress["id"]
+    assert "Learnt **Rex**" in sheet["content"]
+    assert sheet["attachments"][0]["filename"].endswith("-sheet.png")
+    assert answer["id"] == first["id"]
+
+
+async def test_the_form_asks_for_consent_and_photos(alive: Living):
+    mina = alive.discord.person("Mina", locale="ko")
+    asked = await mina.slash("/enroll", alive.discord.channel, name="보리")
+    form = await asked.modal()
+    assert "동의" in str(form["components"])
+    sent = await asked.submit({"photos": photos(3)})
+    assert (await sent.first_answer()).kind == "deferred"
+    assert "사진 3장" in (await sent.message(25))["content"]
+    await alive.message(alive.discord.threads[0], "이제 **보리**를 알아요")
+
+
+async def test_bad_photos_are_named_and_the_others_go_on(alive: Living):
+    mina = alive.discord.person("Mina")
+    alive.studio.rejects = 1
+    bad = [Upload("notes.jpg", b"dear diary"), photos(1)[0]]
+    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named([*photos(4), *bad]))
+    said = (await asked.message(25))["content"]
+    assert "`notes.jpg`: it is not a picture" in said
+    assert "`dog0.png`: it is the same picture" in said
+    answer = await alive.message(alive.discord.threads[0], "I know")
+    assert "`dog0.png`: I see no dog in it" in answer["content"]
+
+
+async def test_too_few_good_photos_leave_nothing(alive: Living):
+    mina = alive.discord.person("Mina")
+    uploads = [*photos(2), Upload("empty.png", b"")]
+    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(uploads))
+    said = (await asked.message(25))["content"]
+    assert "have 2, so I kept nothing" in said
+    assert "`empty.png`: the file is empty" in said
+    assert not alive.discord.threads
+    assert not [file for file in (alive.data / "jobs").rglob("*") if file.is_file()]
+    assert "3 to 10 photos" in await private(
+        await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(2)))
+    )
+
+
+async def test_names(alive: Living):
+    mina = alive.discord.person("Mina")
+    assert "1 to 32" in await private(await mina.slash("/enroll", alive.discord.channel, name="\u200b"))
+    thread = await enrolled(alive, mina, "Rex_*x*")
+    assert "**Rex\\_\\*x\\***" in alive.discord.messages(thread)[0]["content"]
+    again = await mina.slash("/enroll", alive.discord.channel, name="rex_*X*", **named(photos(3)))
+    assert "already have a dog" in (await again.message(25))["content"]
+
+
+async def test_a_failed_enrolment_is_one_sentence(alive: Living):
+    mina = alive.discord.person("Mina", locale="ko")
+    alive.studio.fails = OutOfMemory()
+    await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
+    thread = await alive.discord.until(lambda: alive.discord.threads and alive.discord.threads[0])
+    await alive.message(thread, "그래픽 메모리가 모자랐어요")
+    assert "아직 아는 강아지가 없어요" in await private(await mina.slash("/pets", alive.discord.channel))
+
+
+async def test_portraits_with_their_recipe(alive: Living):
+    mina = alive.discord.person("Mina", locale="ko")
+    thread = await enrolled(alive, mina, "보리")
+    wish = "<s0> 눈 오는 날 @everyone"
+    asked = await mina.slash("/portrait", alive.discord.channel, style="수채화", wish=wish, count=2, seed=41)
+    assert f"<#{thread.id}>" in await private(asked)
+    [_, made] = await whole(alive, thread, 2)
+    assert "**보리**, 수채화" in made["content"]
+    assert "시드 41, 42" in made["content"]
+    assert len(made["attachments"]) == 2
+    [job] = alive.studio.painted
+    assert job.wish.style == "watercolour"
+    assert job.wish.text == "눈 오는 날 @everyone"
+    progress = [one for one in alive.discord.messages(thread) if "그리는 중" in one["content"]]
+    assert not progress, "a portrait's progress gives way to the portrait"
+
+
+async def test_autocomplete_speaks_the_language(alive: Living):
+    mina, hana = alive.discord.person("Mina"), alive.discord.person("Hana", locale="ko")
+    await enrolled(alive, mina)
+    place = alive.discord.channel
+    assert {"name": "수채화", "value": "watercolour"} in await hana.autocomplete("/portrait", place, "style", "수")
+    assert {"name": "Watercolour", "value": "watercolour"} in await mina.autocomplete(
+        "/portrait", place, "style", "wat"
+    )
+    [rex] = await mina.autocomplete("/portrait", place, "pet", "re", style="oil")
+    assert rex["name"] == "Rex"
+    await mina.slash("/portrait", place, style="oil", pet=rex["value"])
+    await whole(alive, alive.discord.threads[0], 2)
+    assert await hana.autocomplete("/pet forget", place, "pet", "") == []
+
+
+async def test_reactions_reroll_and_delete_also_after_a_restart(alive: Living):
+    mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
+    thread = await enrolled(alive, mina)
+    await alive.stop()
+    await alive.start()
+    [first] = portraits(alive, thread)
+    await theo.react(first, "🔁")
+    [_, again] = await whole(alive, thread, 2)
+    assert again["message_reference"]["message_id"] == first["id"]
+    [job] = alive.studio.painted
+    assert job.prompt and job.prompt.text == "a watercolour painting of <s0> <s1> dog"
+    assert job.seeds[0] != 1
+    stranger = alive.discord.person("Stranger")
+    await stranger.react(again, "🗑️")
+    await alive.message(thread, "only the one who asked")
+    assert len(portraits(alive, thread)) == 2
+    await theo.react(again, "🗑️")
+    await alive.discord.until(lambda: len(portraits(alive, thread)) == 1)
+    await mina.react(first, "🗑")
+    await alive.discord.until(lambda: not portraits(alive, thread))
+
+
+async def test_forgetting_asks_first_and_says_what_is_gone(alive: Living):
+    mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
+    thread = await enrolled(alive, mina)
+    assert "only this dog's owner" in (await private(await theo.slash("/pet forget", thread, pet="rex"))).lower()
+    question = await (await mina.slash("/pet forget", thread, pet="Rex")).message(25)
+    await alive.stop()
+    await alive.start()
+    [forget, posts, keep] = [button["custom_id"] for button in question["components"][0]["components"]]
+    assert forget.endswith("forget") and keep.endswith("keep")
+    pressed = await mina.click(question, posts)
+    await alive.discord.until(lambda: not alive.discord.messages(thread))
+    said = await alive.discord.until(lambda: now(alive, question) if "also deleted" in now(alive, question) else None)
+    assert "I forgot **Rex**: 3 photos, 1 portraits" in said
+    assert "also deleted 3 of my posts" in said
+    assert (await pressed.first_answer()).kind == "deferred_update"
+    assert not [file for file in (alive.data / "jobs").rglob("*") if file.is_file()]
+
+
+async def test_queue_and_cancel(alive: Living):
+    mina = alive.discord.person("Mina")
+    await enrolled(alive, mina)
+    alive.studio.open.clear()
+    place = alive.discord.channel
+    await (await mina.slash("/portrait", place, style="oil")).message(25)
+    await alive.discord.until(lambda: alive.studio.painted)
+    second = await private(await mina.slash("/portrait", place, style="oil", wish="a tea party"))
+    assert "Place 1 in line" in second
+    line = await private(await mina.slash("/queue", place))
+    assert "▶ painting **Rex**" in line
+    assert "1. painting **Rex**" in line
+    choices = await mina.autocomplete("/cancel", place, "job", "")
+    assert len(choices) == 2
+    assert await private(await mina.slash("/cancel", place)) == "Cancelled."
+    await alive.message(alive.discord.threads[0], "Cancelled, as you wished")
+    assert await private(await mina.slash("/cancel", place, job=choices[0]["value"])) == "Cancelled."
+    alive.studio.open.set()
+    await asyncio.sleep(0.5)
+    assert "Nobody is in line" in await private(await mina.slash("/queue", place))
+
+
+async def test_an_answer_is_sent_once_though_the_connection_breaks(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    alive.discord.fail("POST", "/channels/{channel_id}/messages", after=True, times=2)
+    await mina.slash("/portrait", thread, style="oil")
+    await whole(alive, thread, 2)
+    await asyncio.sleep(1.5)
+    assert len(portraits(alive, thread)) == 2
+
+
+async def test_a_dead_thread_is_answered_in_the_channel(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    alive.discord.archive(thread, locked=True)
+    await mina.slash("/portrait", alive.discord.channel, style="oil")
+    answer = await alive.message(alive.discord.channel, "could not write to this dog's own thread")
+    assert answer["attachments"]
+
+
+async def test_waiting_answers_survive_a_restart(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    alive.studio.open.clear()
+    await (await mina.slash("/portrait", thread, style="oil")).message(25)
+    await alive.discord.until(lambda: alive.studio.painted)
+    await alive.stop()
+    alive.studio.open.set()
+    await alive.start()
+    await whole(alive, thread, 2)
+    assert len(alive.studio.painted) == 2
+
+
+async def test_past_the_nonce_window_the_channel_is_searched_first(alive: Living, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delivery, "NONCE_S", 0.0)
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    alive.discord.fail("POST", "/channels/{channel_id}/messages", after=True, times=2)
+    await mina.slash("/portrait", thread, style="oil")
+    await whole(alive, thread, 2)
+    await asyncio.sleep(1.5)
+    assert len(portraits(alive, thread)) == 2
+
+
+async def test_a_form_from_before_a_restart_is_explained(alive: Living, monkeypatch: pytest.MonkeyPatch):
+    mina = alive.discord.person("Mina")
+    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex")
+    await asked.modal()
+    await alive.stop()
+    monkeypatch.setattr(enroll, "BOOT", "another0")
+    await alive.start()
+    assert "I was restarted" in await private(await asked.submit({"photos": photos(3)}))
+
+
+async def test_photos_come_from_discord_only():
+    hosts = frozenset({"cdn.discordapp.com", "127.0.0.1:80"})
+    good = ["https://cdn.discordapp.com/a/b.png?ex=1", "http://127.0.0.1:80/a"]
+    bad = ["http://cdn.discordapp.com/a", "https://cdn.discordapp.com.evil.com/a", "http://127.0.0.1:81/", "file:///a"]
+    assert [enroll.allowed(URL(url), hosts) for url in good + bad] == [True] * 2 + [False] * 4
+
+
+async def test_without_the_right_to_open_threads_the_channel_will_do(alive: Living):
+    mina = alive.discord.person("Mina")
+    alive.discord.deny(Permission.CREATE_PUBLIC_THREADS)
+    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
+    await alive.message(alive.discord.channel, "I may not open a thread here")
+    answer = await alive.message(alive.discord.channel, "I know **Rex**")
+    assert answer["attachments"] and (await asked.message(25))["id"] != answer["id"]
