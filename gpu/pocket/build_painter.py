@@ -62,10 +62,10 @@ def new_unet() -> UNet2DConditionModel:
         out_channels=8,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(96, 160),
-        layers_per_block=2,
+        block_out_channels=(64, 128),
+        layers_per_block=1,
         transformer_layers_per_block=1,
-        attention_head_dim=(3, 5),
+        attention_head_dim=(2, 4),
         cross_attention_dim=sum(TOWERS),
         use_linear_projection=True,
         addition_embed_type="text_time",
@@ -121,7 +121,7 @@ def _ids(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
     return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
-def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 7e-4) -> None:
+def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> None:
     """Train to `steps` of BATCH samples, going on from the last checkpoint; leaves folder/sdxl as a pipeline."""
     torch.manual_seed(0)
     lines = captions(drawn)
@@ -138,7 +138,6 @@ def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 7e-4) -> No
         average.shadow, start = state["average"], state["step"]
     alphas = scheduler().alphas_cumprod
     log = Log(folder / "painter.jsonl", steps)
-    painter.unet.compile()
     for step in range(start, steps):
         draws = torch.Generator().manual_seed(step)
         for group in optimizer.param_groups:
@@ -162,7 +161,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 7e-4) -> No
         optimizer.step()
         average.update(step)
         log(step + 1, loss=loss.item(), eps=error.mean().item())
-        if (step + 1) % 500 == 0 or step + 1 == steps:
+        if (step + 1) % 100 == 0 or step + 1 == steps:
             save_state(
                 state_file, model=painter.state_dict(), optimizer=optimizer.state_dict(), average=average.shadow,
                 step=step + 1,

@@ -1,0 +1,183 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+"""Wish -> Prompt: Llama plans the picture as JSON, code joins the plan to a prompt with the pet's tokens exactly once.
+
+Knows: the answer's schema, how it is enforced while decoding, how a plan becomes a prompt, and what to do without one.
+Does not know: how the painter reads the prompt, where models lie. The instructions and examples are data: prompts/*.md.
+"""
+
+import copy
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import llguidance.hf
+import llguidance.torch as masks
+import torch
+from llguidance import LLMatcher
+from pydantic import BaseModel, ValidationError
+from torch import Tensor
+from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
+
+from gpu import styles
+from gpu.models import Llama, Shelf
+from gpu.profile import Profile
+from gpu.types import Prompt, Wish
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, str]
+
+
+def _text(most: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": most}
+
+
+# The order matters: the model thinks before it decides. Compact JSON in exactly this order is what it writes.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "thought": _text(160),
+        "subject": _text(100),
+        "scene": _text(120),
+        "box": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": 100},
+            "minItems": 4,
+            "maxItems": 4,
+        },
+        "lighting": _text(80),
+        "medium": _text(60),
+        "negative": _text(120),
+    },
+    "required": ["thought", "subject", "scene", "box", "lighting", "medium", "negative"],
+    "additionalProperties": False,
+}
+
+
+class Plan(BaseModel):
+    """The model's answer."""
+
+    thought: str
+    subject: str  # what the dog does or wears; may be empty
+    scene: str
+    box: tuple[int, int, int, int]  # left, top, right, bottom in percent
+    lighting: str
+    medium: str
+    negative: str
+
+    def as_text(self) -> str:
+        """The answer exactly as the model writes it; also what the pocket Llama is trained on."""
+        return json.dumps(self.model_dump(), ensure_ascii=False, separators=(",", ":"))
+
+
+def instruction(name: str) -> list[Message]:
+    """The fixed messages of gpu/prompts/<name>: `## role` lines, each followed by what that role says."""
+    text = (Path(__file__).parent / "prompts" / name).read_text("utf-8")
+    _, *parts = re.split(r"^## (system|user|assistant)\n", text, flags=re.MULTILINE)
+    return [{"role": role, "content": said.strip()} for role, said in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def request(wish: Wish) -> Message:
+    """The last message: the style in the catalogue's words, and the wish as typed, harmless."""
+    return {"role": "user", "content": f"style: {clean(styles.medium(wish.style))}\nwish: {clean(wish.text)}".rstrip()}
+
+
+def clean(text: str, most: int = 300) -> str:
+    """One line without chat-template tokens and without anything that looks like a pet's token; `most` characters."""
+    return " ".join(re.sub(r"<\|[^<>]*\|>|<\s*s\d+\s*>", " ", text, flags=re.IGNORECASE).split())[:most]
+
+
+def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
+    """The plan as a prompt. The catalogue's words for a known style win over the model's."""
+    style = styles.find(wish.style)
+    medium = style.medium if style else clean(plan.medium) or clean(wish.style)
+    dog = " ".join([*tokens, class_word, _after(clean(plan.subject), class_word)]).strip()
+    text = ", ".join(filter(None, [f"{medium} of {dog}", clean(plan.scene), clean(plan.lighting)]))
+    negative = ", ".join(filter(None, [style.negative if style else "", clean(plan.negative)]))
+    left, top, right, bottom = (percent / 100 for percent in plan.box)
+    box = (left, top, right, bottom) if left < right and top < bottom else None
+    return Prompt(text=text, negative=negative, thought=clean(plan.thought), box=box)
+
+
+def _after(subject: str, class_word: str) -> str:
+    """What follows the class word, should the model have begun with "a dog" or "the brown dog" all the same."""
+    return re.sub(rf"^(an?|the)\s+(\w+\s+)?{re.escape(class_word)}\b[\s,]*", "", subject, flags=re.IGNORECASE)
+
+
+def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
+    """The prompt without a model: the wish as it is, if the painter's encoders can read its script at all."""
+    style = styles.find(wish.style)
+    text = clean(wish.text)
+    dog = f"{clean(styles.medium(wish.style))} of {' '.join(tokens)} {class_word}"
+    prompt = f"{dog}, {text}" if text and text.isascii() else dog
+    return Prompt(text=prompt, negative=style.negative if style else "", source="template")
+
+
+class _Guide(LogitsProcessor):
+    """Lets through only tokens that keep the answer inside SCHEMA. Made anew for every answer; one answer at a time."""
+
+    def __init__(self, matcher: LLMatcher, prompt_length: int, vocabulary: int) -> None:
+        self.matcher, self.seen = matcher, prompt_length
+        self.mask = masks.allocate_token_bitmask(1, vocabulary)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        for token in input_ids[0, self.seen :].tolist():
+            self.matcher.consume_token(token)
+        self.seen = input_ids.shape[1]
+        masks.fill_next_token_bitmask(self.matcher, self.mask)
+        masks.apply_token_bitmask_inplace(scores, self.mask.to(scores.device))
+        return scores
+
+
+class Rewriter:
+    """Asks Llama. The fixed instruction is read once: its keys and values are copied for every wish."""
+
+    def __init__(self, shelf: Shelf, profile: Profile) -> None:
+        self.shelf, self.profile = shelf, profile
+        self.fixed = instruction(profile.rewrite_prompt)
+        with shelf.use("llama") as llama, torch.no_grad():
+            self.head: str = llama.tokenizer.apply_chat_template(self.fixed, tokenize=False)
+            self.head_ids = _ids(llama, self.head)
+            self.cache = DynamicCache(config=llama.model.config)
+            llama.model(input_ids=self.head_ids, past_key_values=self.cache, use_cache=True)
+            self.words = llguidance.hf.from_tokenizer(llama.tokenizer, n_vocab=llama.model.config.vocab_size)
+        compact = json.dumps({**SCHEMA, "x-guidance": {"whitespace_flexible": False}})
+        self.grammar = LLMatcher.grammar_from_json_schema(compact)
+
+    def rewrite(self, wish: Wish, tokens: tuple[str, ...], class_word: str, seed: int) -> Prompt:
+        """The same wish and seed give the same prompt. Without a usable answer the template speaks."""
+        answer = self.ask(request(wish), seed)
+        try:
+            return join(Plan.model_validate_json(answer), wish, tokens, class_word)
+        except ValidationError:
+            log.warning("unusable answer of %d characters: %r", len(answer), answer[-80:])
+            return template(wish, tokens, class_word)
+
+    @torch.no_grad()
+    def ask(self, message: Message, seed: int) -> str:
+        """The raw answer: JSON inside SCHEMA, unless profile.rewrite_tokens cut it off."""
+        with self.shelf.use("llama") as llama, torch.random.fork_rng():  # generate() draws from the global state
+            chat = [*self.fixed, message]
+            text = llama.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            ids = torch.cat([self.head_ids, _ids(llama, text.removeprefix(self.head))], dim=1)
+            guide = _Guide(LLMatcher(self.words, self.grammar), ids.shape[1], llama.model.config.vocab_size)
+            torch.manual_seed(seed)
+            out = llama.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                past_key_values=copy.deepcopy(self.cache),  # generate() writes into it
+                max_new_tokens=self.profile.rewrite_tokens,
+                do_sample=True,
+                temperature=self.profile.rewrite_temperature,
+                top_p=0.9,
+                pad_token_id=llama.tokenizer.eos_token_id,
+                logits_processor=LogitsProcessorList([guide]),
+            )
+            return str(llama.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+def _ids(llama: Llama, text: str) -> Tensor:
+    """[1, tokens]. The chat template has written begin-of-text already."""
+    return llama.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids.to(llama.device)

@@ -1,0 +1,156 @@
+"""The whole studio on twigs: it keeps the contract, and a disturbed enrolment ends in the very same files."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gpu import segment, studio
+from gpu.errors import AdapterMismatch, Cancelled, PauseAsked, TooFewPhotos
+from gpu.studio import Studio
+from gpu.types import Enroll, Paint, Photo, Prompt, Wish
+from tests import twigs
+from tests.studio_contract import Listener, StudioContract
+
+pytestmark = twigs.QUIET
+PROMPT = Prompt(text="an oil painting of <s0> <s1> dog")
+
+
+def build() -> Studio:
+    built = studio.build(twigs.shelf().profile)
+    torch.set_num_threads(1)
+    return built
+
+
+def enrolment_in(folder: Path, job_id: str = "enroll") -> Enroll:
+    """One whose photos are cut out already: a segmenter with random weights finds no dogs."""
+    cutouts = twigs.cutouts(folder / "cutouts")
+    cut = segment.Cut(cutouts=cutouts, rejected=(), sheet=segment.contact_sheet(list(cutouts), folder / "sheet.png"))
+    (folder / "cutouts" / "cut.json").write_bytes(segment.CUT.dump_json(cut))
+    return Enroll(job_id=job_id, folder=folder, photos=(), wish=Wish(style="photo"), seed=3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    build().enroll(enrolment_in(folder), Listener())
+    return results(folder)
+
+
+@pytest.fixture(scope="module")
+def painting(undisturbed: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Paint:
+    """A portrait of another pet."""
+    folder = tmp_path_factory.mktemp("painting")
+    job = enrolment_in(folder)
+    learnt = build().enroll(job, Listener())
+    return Paint(
+        job_id="paint",
+        folder=folder,
+        adapter=learnt.adapter,
+        cutouts=learnt.cutouts,
+        wish=job.wish,
+        seeds=(4, 5),
+        prompt=PROMPT,
+    )
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """What was learnt and painted, by file. The LoRA's header has no fixed order, kohya's file has none."""
+    names = ("adapter/pet.kohya.safetensors", "adapter/embeddings.safetensors", "adapter/recipe.json")
+    pictures = [path.relative_to(folder) for path in sorted((folder / "portraits").glob("*.png"))]
+    return {str(name): (folder / name).read_bytes() for name in (*names, *pictures)}
+
+
+class TestContract(StudioContract):
+    @pytest.fixture
+    def build(self) -> Callable[[], Studio]:
+        return build
+
+    @pytest.fixture
+    def enrolment(self, tmp_path: Path) -> Enroll:
+        return enrolment_in(tmp_path)
+
+    @pytest.fixture
+    def painting(self, painting: Paint) -> Paint:
+        return painting
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "after a restart"])
+@pytest.mark.parametrize("paused_at", [2, 5], ids=["tokens", "LoRA"])
+def test_a_pause_with_a_painting_ends_in_the_same_files(
+    paused_at: int, warm: bool, undisturbed: dict[str, bytes], painting: Paint, tmp_path: Path
+) -> None:
+    one, job = build(), enrolment_in(tmp_path)
+    with pytest.raises(PauseAsked):
+        one.enroll(job, Listener(stop_at=paused_at))
+    one.paint(painting, Listener())
+    one.rest()
+    again = Listener()
+    (one if warm else build()).enroll(job, again)
+    assert again.learnt == list(range(paused_at + 1, 7))
+    assert results(tmp_path) == undisturbed
+
+
+def test_a_second_enrolment_puts_the_first_aside_on_disk(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    one, first, second = build(), enrolment_in(tmp_path / "1", "1"), enrolment_in(tmp_path / "2", "2")
+    with pytest.raises(PauseAsked):
+        one.enroll(first, Listener(stop_at=4))
+    one.enroll(second, Listener())
+    one.enroll(first, Listener())
+    assert results(tmp_path / "1") == results(tmp_path / "2") == undisturbed
+
+
+def test_what_is_done_is_not_done_again(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    one, job = build(), enrolment_in(tmp_path)
+    first = one.enroll(job, Listener())
+    again = Listener()
+    second = one.enroll(job, again)
+    assert {progress.phase for progress in again.heard} == {"loading", "thinking", "painting"}
+    assert [portrait.likeness for portrait in second.portraits] == [portrait.likeness for portrait in first.portraits]
+    assert not (tmp_path / "checkpoint").exists()
+    assert results(tmp_path) == undisturbed
+
+
+def test_a_cancelled_training_leaves_nothing_in_the_models(painting: Paint, tmp_path: Path) -> None:
+    one = build()
+    (before, _) = one.paint(painting, Listener()).portraits
+    pixels = before.path.read_bytes()
+    with pytest.raises(Cancelled):
+        one.enroll(enrolment_in(tmp_path), Listener(stop_at=5, stop=Cancelled))
+    assert one.warm is None
+    (after, _) = one.paint(painting, Listener()).portraits
+    assert after.path.read_bytes() == pixels
+
+
+def test_the_recipe_of_a_portrait_paints_it_again(painting: Paint, tmp_path: Path) -> None:
+    one = build()
+    for portrait in one.paint(painting, Listener()).portraits:
+        pixels = portrait.path.read_bytes()
+        recipe = {"seeds": (portrait.seed,), "prompt": portrait.prompt, "folder": tmp_path}
+        (again,) = one.paint(replace(painting, **recipe), Listener()).portraits
+        assert again.path.read_bytes() == pixels
+        assert -1 <= portrait.likeness == again.likeness <= 1
+
+
+def test_photos_without_a_dog_are_named(tmp_path: Path) -> None:
+    photos = []
+    for number in range(3):
+        Image.new("RGB", (90, 60), (0, 80 * number, 0)).save(tmp_path / f"{number}.png")
+        photos.append(Photo(path=tmp_path / f"{number}.png", sha256=f"{number:064}", width=90, height=60))
+    job = Enroll(job_id="1", folder=tmp_path, photos=tuple(photos), wish=Wish(style="photo"))
+    listener = Listener()
+    with pytest.raises(TooFewPhotos) as caught:
+        build().enroll(job, listener)
+    assert [(rejected.photo, rejected.reason) for rejected in caught.value.rejected] == [
+        (photo.sha256, "no_dog") for photo in photos
+    ]
+    assert [progress.step for progress in listener.heard if progress.phase == "cutting"] == [1, 2, 3]
+
+
+def test_another_bases_adapter_is_refused(painting: Paint) -> None:
+    stranger = replace(painting.adapter, base="another")
+    with pytest.raises(AdapterMismatch):
+        build().paint(replace(painting, adapter=stranger), Listener())
