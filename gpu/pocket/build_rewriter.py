@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches the pocket Llama to answer wishes with plans, in the format of gpu/rewrite.py.
 
 Knows: wishes with plans, Llama's chat format. Does not know: pictures.
@@ -74,7 +76,7 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4,
-            num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024, rope_theta=10000.0,
+            num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024,
             bos_token_id=0, eos_token_id=4, pad_token_id=1, tie_word_embeddings=False,
         )
     )  # fmt: skip

@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches a yolov8n-seg to find the kennel's dogs.
 
 Knows: pictures and masks. Does not know: whose dog it is.

@@ -1,3 +1,5 @@
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches the pocket AutoencoderKL: 128 px pictures <-> 16x16 latents of 8 channels.
 
 Knows: pictures. Does not know: captions, dogs.

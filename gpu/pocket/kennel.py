@@ -247,7 +247,7 @@ def _draw_dog(p: Pencil, dog: Dog, shot: Shot) -> None:
 
 def _clutter(canvas: Image.Image, shot: Shot, rng: random.Random) -> list[Image.Image]:
     """Draw what is in the way; returns the masks of other dogs."""
-    big, masks = canvas.width, []
+    big, masks = canvas.width, list[Image.Image]()
     if "person" in shot.clutter:
         p = Pencil(canvas, rng.choice((0.12, 0.88)) * big, 0.25 * big, 0.13 * big, 0, rng)
         p.blob(0, 2.6, 1.3, 2.2, rng.choice(CLOTH))

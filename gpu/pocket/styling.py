@@ -33,10 +33,10 @@ def restyle(image: Image.Image, mask: Image.Image, style: str, rng: random.Rando
 
 
 def _floats(image: Image.Image) -> Floats:
-    return np.asarray(image, dtype=np.float32) / 255  # (h, w, 3) or (h, w)
+    return np.asarray(image, dtype=np.float32) / np.float32(255)  # (h, w, 3) or (h, w)
 
 
-def _image(x: Floats) -> Image.Image:
+def _image(x: NDArray[np.floating]) -> Image.Image:
     return Image.fromarray((np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
@@ -106,7 +106,8 @@ def _pencil(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Imag
     hatch = (np.sin((xx + yy) * 1.5) * 0.5 + 0.5)[..., None]
     dark = np.clip(0.85 - tone, 0, 1) * (0.25 + 0.75 * dog)
     x = 0.97 - dark * (0.35 + 0.45 * hatch) - _edges(image) * 0.75
-    return _image(np.repeat(x + noise.normal(0, 0.02, x.shape), 3, -1).astype(np.float32))
+    grain = noise.normal(0, 0.02, (size, size, 1))
+    return _image((x + grain) * np.ones(3, np.float32))
 
 
 def _pixel(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Image.Image:

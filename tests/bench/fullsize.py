@@ -77,7 +77,8 @@ def make_llama(folder: Path) -> float:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(PROFILES["pocket"].llama)
     config = LlamaConfig(
         vocab_size=128256, hidden_size=4096, intermediate_size=14336, num_hidden_layers=LLAMA_LAYERS,
-        num_attention_heads=32, num_key_value_heads=8, rope_theta=500000.0, max_position_embeddings=8192,
+        num_attention_heads=32, num_key_value_heads=8, max_position_embeddings=8192,
+        rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     torch.set_default_dtype(DTYPE)
