@@ -23,7 +23,7 @@ from storage.jobs import JobRow
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # least time between two edits of one message
-ORPHANED_S = 15.0  # an enrolment without a thread for so long lost its bot before the thread was opened
+ORPHANED_S = 15.0  # an enrolment without a thread for so long is not being welcomed any more
 BAR = 10  # signs
 WEEK_MIN = 10080
 
@@ -84,6 +84,7 @@ class Board(commands.Cog):
         self._shown: dict[str, _Shown] = {}
         self._one_at_a_time = asyncio.Lock()  # so that no late edit overwrites an ending
         self._keeper: asyncio.Task[None] | None = None
+        self._born = time.time()
 
     async def cog_load(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name="progress")
@@ -146,12 +147,13 @@ class Board(commands.Cog):
     async def _home(self, job: JobRow) -> int | None:
         """Where the job's messages go; None while /enroll is still busy opening the thread.
 
-        A thread that a dead bot did not get to open is opened here.
+        A thread that a bot which died did not get to open is opened here.
         """
         if job.thread_id is not None or job.kind == "paint":
             return job.thread_id or job.channel_id
         pet = await self._house.pets.get(job.pet_id) if job.pet_id else None
-        if pet and pet.thread_id is None and time.time() - job.created > ORPHANED_S:
+        orphaned = job.created < self._born or time.time() - job.created > ORPHANED_S
+        if pet and pet.thread_id is None and orphaned:
             await self._house.pets.set_thread(pet.id, thread_id := await open_thread(self._bot, job))
             return thread_id
         return pet.thread_id if pet else None

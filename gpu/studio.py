@@ -101,7 +101,9 @@ class Studio:
                 report(Progress(phase="cutting", step=step, steps=len(job.photos), picture=cut.sheet))
         if cut is None or len(cut.cutouts) < self.profile.least_photos:
             raise TooFewPhotos(rejected=cut.rejected if cut else ())
-        done.write_bytes(segment.CUT.dump_json(cut))
+        fresh = done.with_suffix(".tmp")  # whole or not at all, should this process be killed
+        fresh.write_bytes(segment.CUT.dump_json(cut))
+        fresh.replace(done)
         return cut
 
     def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:

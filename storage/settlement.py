@@ -4,6 +4,7 @@ Knows: the rows that change together. Does not know: when a job ends (jobs.py) o
 """
 
 import sqlite3
+from dataclasses import replace
 from typing import Literal
 
 from gpu.errors import Cancelled
@@ -58,9 +59,14 @@ async def _letter(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed) -> 
         reply_to=job["reply_to"],
         wish=wish,
         photos=tuple((row["sha256"], row["name"]) for row in photos) if job["kind"] == "enroll" else (),
-        outcome=outcome,
+        outcome=_in_all(job, outcome),
         portraits=tuple([await _hang(tx, job, WISH.dump_json(wish).decode(), portrait) for portrait in portraits]),
     )
+
+
+def _in_all(job: sqlite3.Row, outcome: Done | Failed) -> Done | Failed:
+    """With the time of all runs: a person who waited through a pause is not told of the last one alone."""
+    return replace(outcome, seconds=job["seconds"] + outcome.seconds) if isinstance(outcome, Done) else outcome
 
 
 async def _hang(tx: Transaction, job: sqlite3.Row, wish: str, portrait: Portrait) -> int:

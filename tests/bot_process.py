@@ -10,6 +10,8 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +21,26 @@ from gpu.pocket.kennel import a_dog, draw, photo_shots
 from tests.loopback import Loopback, Upload
 
 ROOT = Path(__file__).parent.parent
+REAL = (sys.executable, "bot.py")
+
+
+def light(plan: str) -> tuple[str, ...]:
+    """The command of the same bot with a child that needs no models; the plan is of tests/light_studio.py."""
+    return sys.executable, "-m", "tests.light_bot", plan
 
 
 class BotProcess:
-    """`python bot.py` against a loopback Discord; its log goes to a file."""
+    """`python bot.py` against a loopback Discord; its log goes to a file beside `data`."""
 
-    def __init__(self, discord: Loopback, data: Path, *, profile: str = "pocket") -> None:
-        self.discord, self.data, self.profile = discord, data, profile
+    def __init__(
+        self,
+        discord: Loopback,
+        data: Path,
+        *,
+        profile: str = "pocket",
+        command: Sequence[str] = REAL,
+    ) -> None:
+        self.discord, self.data, self.profile, self.command = discord, data.absolute(), profile, command
         self.log = data.parent / "bot.log"
         self._process: asyncio.subprocess.Process | None = None
 
@@ -40,7 +55,7 @@ class BotProcess:
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "bot.py", cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                *self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         await self.discord.until(lambda: self.discord.online, timeout=30)
         online = time.monotonic() - began
@@ -58,7 +73,19 @@ class BotProcess:
 
     def gpu_process(self) -> psutil.Process | None:
         """The child that computes."""
-        return next(iter(psutil.Process(self.pid).children()), None)
+        return next((process for process in self.family() if process.pid != self.pid), None)
+
+    def family(self) -> list[psutil.Process]:
+        """Every living process of this data folder, whoever its parent is now: the bot, and the child that computes.
+
+        What checks a photo is given no settings, so it is not among them.
+        """
+        ours: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("DATA") == str(self.data):
+                    ours.append(process)
+        return ours
 
     async def stop(self) -> tuple[int, float]:
         """SIGTERM; exit status and seconds."""

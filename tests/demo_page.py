@@ -4,7 +4,8 @@ Knows: moments of a story, HTML. Does not know: the bot, the Discord, or how any
 """
 
 import html
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ZOOM = 4  # pocket portraits are 128 px: shown this many times larger
@@ -29,6 +30,9 @@ h2 { margin: 40px 0 12px; border-bottom: 1px solid #4e5058; padding-bottom: 6px 
 .reactions span { background: #2b2d31; border: 1px solid #4e5058; border-radius: 8px; padding: 2px 8px;
   margin: 6px 6px 0 0; display: inline-block }
 .gone { opacity: .45 }
+.name { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 2px }
+.quote { border-left: 3px solid #4e5058; padding-left: 8px }
+.small { color: #949ba4; font-size: 13px }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: 6px 10px; border-bottom: 1px solid #3f4147 }
 .ok { color: #57f287 }
@@ -48,6 +52,7 @@ class Moment:
     reactions: tuple[str, ...] = ()
     bot: bool = False
     action: bool = False  # a thing done, not said
+    note: str = ""  # beside the time
     gone: bool = False  # it was deleted later
     width: int | None = None  # of each picture, in CSS pixels
 
@@ -75,6 +80,11 @@ class Story:
     def add(self, moment: Moment) -> None:
         self.chapters[-1][1].append(moment)
 
+    def strike(self, moment: Moment) -> None:
+        """It was deleted since."""
+        for _, moments in self.chapters:
+            moments[:] = [replace(one, gone=True) if one is moment else one for one in moments]
+
     @property
     def right(self) -> bool:
         return all(check.right for check in self.checks)
@@ -99,15 +109,19 @@ def _moment(moment: Moment, root: Path) -> str:
         return f"<div class=does>{html.escape(moment.who)} {html.escape(moment.text)}</div>"
     kind = "said bot" if moment.bot else "said"
     face, tag = ("🐾", "<span class=tag>APP</span>") if moment.bot else ("🧑", "")
-    when = f"<span class=when>{moment.at:.0f} s</span>"
-    pictures = "".join(_picture(p, root, moment.width) for p in moment.pictures)
-    reactions = "".join(f"<span>{html.escape(r)} 1</span>" for r in moment.reactions)
+    notes = filter(None, [f"{moment.at:.0f} s", moment.note, "deleted later" if moment.gone else ""])
+    when = f"<span class=when>{' · '.join(notes)}</span>"
+    pictures = _row("pictures", [_picture(p, root, moment.width) for p in moment.pictures])
+    reactions = _row("reactions", [f"<span>{html.escape(r)} 1</span>" for r in moment.reactions])
     return (
         f'<div class="{kind}{" gone" if moment.gone else ""}"><div class=face>{face}</div><div>'
         f"<span class=who>{html.escape(moment.who)}</span>{tag}{when}"
-        f"<div class=text>{_markdown(moment.text)}</div><div class=pictures>{pictures}</div>"
-        f"<div class=reactions>{reactions}</div></div></div>"
+        f"<div class=text>{_markdown(moment.text)}</div>{pictures}{reactions}</div></div>"
     )
+
+
+def _row(kind: str, parts: list[str]) -> str:
+    return f"<div class={kind}>{''.join(parts)}</div>" if parts else ""
 
 
 def _picture(path: Path, root: Path, width: int | None) -> str:
@@ -116,15 +130,19 @@ def _picture(path: Path, root: Path, width: int | None) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Bold and code, as Discord shows them."""
-    for mark, tag in (("**", "b"), ("`", "code")):
-        pieces = (html.escape(text) if mark == "**" else text).split(mark)
-        closed = len(pieces) % 2 == 1
-        text = "".join(
-            f"<{tag}>{piece}</{tag}>" if number % 2 and (closed or number < len(pieces) - 1) else piece
-            for number, piece in enumerate(pieces)
-        )
-    return text
+    """Bold, code, quotes, small print and escapes, as Discord shows them."""
+    return "\n".join(_line(line) for line in html.escape(text, quote=False).split("\n"))
+
+
+def _line(line: str) -> str:
+    line = re.sub(r"`([^`]*)`", r"<code>\1</code>", line)
+    line = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", line)
+    line = re.sub(r"([@#]\w+)", r"<span class=name>\1</span>", line)
+    line = re.sub(r"\\([^\w\s])", r"\1", line)
+    for mark, kind in (("&gt; ", "quote"), ("-# ", "small")):
+        if line.startswith(mark):
+            return f"<span class={kind}>{line.removeprefix(mark)}</span>"
+    return line
 
 
 def _check(check: Check) -> str:

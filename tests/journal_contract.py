@@ -10,7 +10,7 @@ import pytest
 from gpu.errors import Cancelled, TooFewPhotos, WorkerDied
 from gpu.line import Claim, Journal
 from gpu.types import Done, Progress
-from tests.light_studio import done
+from tests.light_jobs import done
 
 DIED = WorkerDied().as_failed()
 

@@ -1,58 +1,76 @@
-"""A studio without models, a double of gpu.studio.Studio: it takes its steps, and misbehaves on demand.
+"""A studio without models, a double of gpu.studio.Studio: true steps, real small files, and misbehaviour on demand.
 
-Knows: what an executor may rely on (it passes tests/studio_contract.py). Does not know: pictures or learning. The wish
-says what to do: "steps=40 ms=10 die=20" is 40 steps of 10 ms, killed at step 20 (crash: an exception, fail: a
-StudioError). Every training step taken leaves a line in the job's folder, so that a test can see what was done twice.
-As a program it is the child of a ProcessExecutor: `python -m tests.light_studio FD_IN FD_OUT`.
+Knows: what executors, cogs and storage may rely on (it passes tests/studio_contract.py). Does not know: learning.
+A wish may say what happens: "steps=40 ms=10 die=20" is 40 steps of 10 ms, killed at step 20. Every training step taken
+leaves a line in the job's folder, so that a test can see what was done twice.
+As a program it is the child of a ProcessExecutor: `python -m tests.light_studio [PLAN] FD_IN FD_OUT`.
 """
 
 import os
+import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from gpu.errors import PauseAsked, TooFewPhotos
-from gpu.types import (
-    Adapter,
-    Done,
-    Enroll,
-    Enrolled,
-    Paint,
-    Painted,
-    Portrait,
-    Progress,
-    Prompt,
-    Report,
-    Wish,
-)
+from gpu.errors import PauseAsked, StudioError, TooFewPhotos
+from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
 from gpu.worker import serve
+from tests.light_jobs import cut, enrolled, learn, painted, saved_step
 
 COMMAND = (sys.executable, "-m", "tests.light_studio")
-CHECKPOINT_EVERY = 10  # steps
-USUAL = {"steps": 20, "ms": 0, "die": 0, "crash": 0, "fail": 0}
+CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/train.py does
+STROKES = 4  # steps of a painting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a job does."""
+
+    steps: int = 20
+    ms: int = 0  # each step takes
+    die: int = 0  # the step at which it kills its process
+    crash: int = 0  # ... raises what nobody expects
+    fail: int = 0  # ... raises a StudioError
+
+    def changed(self, text: str) -> "Plan":
+        """As a wish or a command line says."""
+        said = re.findall(r"\b(steps|ms|die|crash|fail)=(\d+)", text)
+        return replace(self, **{name: int(number) for name, number in said})
 
 
 class LightStudio:
-    def __init__(self) -> None:
+    """Tests in the same process may also set from outside what it does next."""
+
+    def __init__(self, plan: Plan = Plan()) -> None:
+        self.plan = plan
+        self.rejects = 0  # photos
+        self.fails: StudioError | None = None
+        self.open = threading.Event()  # closed: every step waits here
+        self.open.set()
+        self.painted: list[Paint] = []
         self._warm: dict[str, _Training] = {}
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
-        training = self._warm.pop(job.job_id, None) or _Training(job)
-        try:
-            for progress in training.go_on():
-                report(progress)
-        except PauseAsked:
-            self._warm[job.job_id] = training
-            raise
-        return enrolled(job)
+        report(Progress(phase="loading"))
+        plan = self.plan.changed(job.wish.text)
+        sheet = job.folder / "sheet.png"
+        known = len(list((job.folder / "cutouts").glob("*.mask.png")))
+        for number in range(known + 1, len(job.photos) + 1):
+            _take(plan)
+            cut(job, self.rejects, number)
+            self._tell(report, Progress(phase="cutting", step=number, steps=len(job.photos), picture=sheet))
+        if not (job.folder / "adapter").exists():
+            self._learn(job, plan, report)
+        self._stroke(replace(plan, steps=STROKES), report)
+        return enrolled(job, plan.steps, self.rejects)
 
     def paint(self, job: Paint, report: Report) -> Painted:
-        plan = _plan(job.wish)
-        for step in range(1, plan["steps"] + 1):
-            _take(step, plan)
-            report(Progress(phase="painting", step=step, steps=plan["steps"]))
+        self.painted.append(job)
+        report(Progress(phase="loading"))
+        self._stroke(replace(self.plan, steps=STROKES).changed(job.wish.text), report)
         return painted(job)
 
     def rest(self, job_id: str | None = None) -> None:
@@ -63,96 +81,67 @@ class LightStudio:
     def drop(self, job_id: str) -> None:
         self._warm.pop(job_id, None)
 
+    def _learn(self, job: Enroll, plan: Plan, report: Report) -> None:
+        training = self._warm.pop(job.job_id, None) or _Training(job, plan)
+        try:
+            for progress in training.go_on():
+                self._tell(report, progress)
+        except PauseAsked:
+            self._warm[job.job_id] = training
+            raise
+        learn(job, plan.steps)
+
+    def _stroke(self, plan: Plan, report: Report) -> None:
+        for step in range(1, plan.steps + 1):
+            _take(plan, step)
+            self._tell(report, Progress(phase="painting", step=step, steps=plan.steps))
+
+    def _tell(self, report: Report, progress: Progress) -> None:
+        report(progress)
+        while not self.open.wait(0.02):
+            report(progress)
+        if self.fails:
+            raise self.fails
+
 
 class _Training:
-    def __init__(self, job: Enroll) -> None:
-        self.job = job
-        self._file = job.folder / "checkpoint"
-        self.step = self.saved = int(self._file.read_text()) if self._file.exists() else 0
+    def __init__(self, job: Enroll, plan: Plan) -> None:
+        self.job, self.plan = job, plan
+        self.step = self.saved = saved_step(job)
+        self._due = self.step + 1  # the step of the next checkpoint
 
     def go_on(self) -> Iterator[Progress]:
-        plan = _plan(self.job.wish)
-        yield Progress(phase="loading", checkpoint=self.saved)
-        while self.step < plan["steps"]:
-            _take(self.step + 1, plan)
+        steps = self.plan.steps
+        while self.step < steps:
+            _take(self.plan, self.step + 1)
             self.step += 1
-            with (self.job.folder / "steps").open("a") as steps:
-                steps.write(f"{self.step}\n")
-            if self.step % CHECKPOINT_EVERY == 0:
+            with (self.job.folder / "steps").open("a") as log:
+                log.write(f"{self.step}\n")
+            if self.step >= self._due:
                 self.save()
-            yield Progress(phase="learning", step=self.step, steps=plan["steps"], checkpoint=self.saved)
+            left = (steps - self.step) * self.plan.ms / 1000
+            yield Progress(phase="learning", step=self.step, steps=steps, seconds_left=left, checkpoint=self.saved)
 
     def save(self) -> None:
-        self._file.write_text(str(self.step))
+        fresh = self.job.folder / "checkpoint.tmp"
+        fresh.write_text(str(self.step))
+        fresh.replace(self.job.folder / "checkpoint")
         self.saved = self.step
+        self._due = self.step - self.step % CHECKPOINT_EVERY + CHECKPOINT_EVERY
 
 
-def _plan(wish: Wish) -> dict[str, int]:
-    said = dict(word.split("=") for word in wish.text.split() if "=" in word)
-    return {key: int(said.get(key, usual)) for key, usual in USUAL.items()}
-
-
-def _take(step: int, plan: dict[str, int]) -> None:
-    if plan["ms"]:
-        time.sleep(plan["ms"] / 1000)
-    if step == plan["die"]:
+def _take(plan: Plan, step: int = 0) -> None:
+    """One step's time; something may happen at it if it is counted."""
+    if plan.ms:
+        time.sleep(plan.ms / 1000)
+    if step and step == plan.die:
         os.kill(os.getpid(), signal.SIGKILL)
-    if step == plan["crash"]:
+    if step and step == plan.crash:
         raise RuntimeError("planned")
-    if step == plan["fail"]:
+    if step and step == plan.fail:
         raise TooFewPhotos
 
 
-def steps_taken(job: Enroll) -> list[int]:
-    return [int(line) for line in (job.folder / "steps").read_text().split()]
-
-
-def enroll_job(root: Path, job_id: str, text: str = "") -> Enroll:
-    folder = root / job_id
-    folder.mkdir(parents=True, exist_ok=True)
-    return Enroll(job_id=job_id, folder=folder, photos=(), wish=Wish(style="ink", text=text))
-
-
-def paint_job(root: Path, job_id: str, text: str = "steps=2", seeds: tuple[int, ...] = (7, 8)) -> Paint:
-    folder = root / job_id
-    folder.mkdir(parents=True, exist_ok=True)
-    wish = Wish(style="ink", text=text)
-    return Paint(job_id=job_id, folder=folder, adapter=_adapter(root, 20), cutouts=(), wish=wish, seeds=seeds)
-
-
-def enrolled(job: Enroll) -> Enrolled:
-    return Enrolled(
-        adapter=_adapter(job.folder, _plan(job.wish)["steps"]),
-        cutouts=(),
-        rejected=(),
-        sheet=job.folder / "sheet.png",
-        portraits=(_portrait(job.folder, 1),),
-    )
-
-
-def painted(job: Paint) -> Painted:
-    return Painted(portraits=tuple(_portrait(job.folder, seed) for seed in job.seeds))
-
-
-def done(job: Enroll | Paint) -> Done:
-    return Done(result=enrolled(job) if isinstance(job, Enroll) else painted(job), seconds=1.0)
-
-
-def _adapter(folder: Path, steps: int) -> Adapter:
-    return Adapter(
-        folder=folder / "adapter", tokens=("<s0>", "<s1>"), class_word="dog", base="0", steps=steps, likeness=0.5
-    )
-
-
-def _portrait(folder: Path, seed: int) -> Portrait:
-    path = folder / "portraits" / f"{seed}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(str(seed))
-    prompt = Prompt(text="an ink drawing of <s0><s1> dog")
-    return Portrait(
-        path=path, seed=seed, prompt=prompt, likeness=0.5, profile="light", batch=1, versions=(), seconds=0.1
-    )
-
-
 if __name__ == "__main__":
-    serve(LightStudio, *map(int, sys.argv[1:]))
+    *words, fd_in, fd_out = sys.argv[1:]
+    serve(lambda: LightStudio(Plan().changed(" ".join(words))), int(fd_in), int(fd_out))

@@ -1,4 +1,4 @@
-"""The whole bot in a test's own process, logged in to a loopback Discord, with a studio of plain colours.
+"""The whole bot in a test's own process, logged in to a loopback Discord, with a studio without models.
 
 Knows: how the bot is put together (bot.serve) and how a test starts, stops and kills it. Does not know: what is tested.
 """
@@ -14,8 +14,8 @@ from PIL import Image
 
 import bot
 from gpu.executor import InlineExecutor
+from tests.light_studio import LightStudio, Plan
 from tests.loopback import Loopback, Upload
-from tests.small_studio import SmallStudio
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ class Living:
     """A bot that can be restarted; the studio and Discord stay."""
 
     def __init__(self, discord: Loopback, data: Path) -> None:
-        self.discord, self.data, self.studio = discord, data, SmallStudio()
+        self.discord, self.data, self.studio = discord, data, LightStudio(Plan(steps=4))
         self._task: asyncio.Task[int] | None = None
 
     async def start(self, *, expect_online: bool = True, **settings: Any) -> None:

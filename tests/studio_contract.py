@@ -58,6 +58,16 @@ class StudioContract:
         assert tuple(portrait.seed for portrait in result.portraits) == painting.seeds
         assert all(portrait.path.is_file() for portrait in result.portraits)
 
+    def test_the_same_seeds_paint_the_same_pictures(self, build: Callable[[], Workshop], painting: Paint) -> None:
+        pictures: list[list[bytes]] = []
+        for _ in range(2):
+            result = build().paint(painting, Listener())
+            pictures.append([portrait.path.read_bytes() for portrait in result.portraits])
+            for portrait in result.portraits:
+                portrait.path.unlink()
+        assert pictures[0] == pictures[1]
+        assert len(set(pictures[0])) == len(painting.seeds)
+
     def test_goes_on_after_a_pause_and_a_portrait(
         self, build: Callable[[], Workshop], enrolment: Enroll, painting: Paint
     ) -> None:

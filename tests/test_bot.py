@@ -135,7 +135,7 @@ async def _start(discord: Loopback, folder: Path) -> asyncio.subprocess.Process:
     began = time.monotonic()
     with (folder / "bot.log").open("ab") as log:
         bot = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.light_bot", cwd=ROOT, env=environment, stdout=log, stderr=log
+            sys.executable, "-m", "tests.light_bot", "steps=4 ms=300", cwd=ROOT, env=environment, stdout=log, stderr=log
         )
     await discord.until(lambda: discord.online, 10)
     online = time.monotonic() - began

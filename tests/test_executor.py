@@ -17,7 +17,8 @@ from gpu.executor import InlineExecutor, Workshop
 from gpu.process import ProcessExecutor
 from gpu.types import Done, Enroll, Failed, Paint, Paused
 from tests.executor_contract import SLOW, ExecutorContract, Watcher
-from tests.light_studio import COMMAND, LightStudio, enroll_job, paint_job, steps_taken
+from tests.light_jobs import enroll_job, paint_job, steps_taken
+from tests.light_studio import COMMAND, LightStudio
 from tests.studio_contract import StudioContract
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 PARENT = """
 import asyncio, pathlib
 from gpu.process import ProcessExecutor
-from tests.light_studio import COMMAND, enroll_job
+from tests.light_jobs import enroll_job
+from tests.light_studio import COMMAND
 
 async def main():
     job = enroll_job(pathlib.Path({root!r}), "a", "steps=100000 ms=2")

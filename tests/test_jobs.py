@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gpu.errors import Cancelled, TooFewPhotos, WorkerDied
 from gpu.line import Journal
-from gpu.types import JOB, Adapter, Cutout, Enroll, Paint, Progress, Prompt, Wish
+from gpu.types import JOB, Adapter, Cutout, Done, Enroll, Paint, Progress, Prompt, Wish
 from storage.jobs import PetNotReady, new_job_id
 from tests.house import CHANNEL, GUILD, MARKER, OWNER, THREAD, House, enrolled, house, painted, traces
 from tests.journal_contract import JournalContract
@@ -253,6 +253,9 @@ async def test_seconds_count_running_time_only(house: House) -> None:
     house.clock.now += 4
     await house.jobs.settle(claim, painted(claim))
     assert (await house.row(row.id)).seconds == await house.jobs.durations("paint") == 7
+    [owed] = [one for one in await house.outbox.due(house.clock.now) if one.kind == "painted"]
+    assert isinstance(owed.letter.outcome, Done)
+    assert owed.letter.outcome.seconds == 3 + painted(claim).seconds, "what the person reads"
 
 
 async def test_a_restart_keeps_jobs_and_clears_what_nobody_owns(tmp_path: Path) -> None:

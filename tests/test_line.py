@@ -16,7 +16,8 @@ from gpu.line import Claim, Line, Ticket, order
 from gpu.process import ProcessExecutor
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress, Report
 from tests.journal_contract import JournalContract
-from tests.light_studio import COMMAND, LightStudio, enroll_job, paint_job, steps_taken
+from tests.light_jobs import enroll_job, paint_job, steps_taken
+from tests.light_studio import COMMAND, LightStudio
 from tests.memory_journal import MemoryJournal
 
 LONG = "steps=60 ms=5"

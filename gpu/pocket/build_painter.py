@@ -80,9 +80,9 @@ def new_unet() -> UNet2DConditionModel:
 def straighten_noise(unet: UNet2DConditionModel) -> None:
     """Start by giving the noisy latents back: at high noise that is nearly the answer already.
 
-    There the answer must be right to a fraction of a percent, and a random network takes most of its training to learn to
-    copy. The latents run as pairs (x, -x), one group of the last norm each, through conv_in, the outermost skip
-    connection and conv_out; silu(x) - silu(-x) = x.
+    There the answer must be right to a fraction of a percent, and a random network takes long to learn to copy. The
+    latents run as pairs (x, -x), one group of the last norm each, through conv_in, the outermost skip connection and
+    conv_out; silu(x) - silu(-x) = x.
     """
     channels, width = unet.config.in_channels, unet.config.block_out_channels[0]
     last = unet.up_blocks[-1]
