@@ -3,7 +3,6 @@
 Knows: how small each class can be. Does not know: what the tests ask. `shelf()` builds all of them, once a session.
 """
 
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,6 +32,7 @@ from transformers import (
 )
 
 from gpu.models import Shelf
+from gpu.pocket.build_painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
 from gpu.segment import segmentation_model
 from gpu.types import Cutout
@@ -93,20 +93,7 @@ def profile(folder: Path) -> Profile:
 
 def clip_tokenizer(pad: str = "<|endoftext|>") -> CLIPTokenizer:
     """A CLIP tokenizer of some 550 words, trained on WORDS."""
-    probe = CLIPTokenizer().backend_tokenizer
-    model = models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>")
-    tokenizer = Tokenizer(model)
-    tokenizer.normalizer, tokenizer.pre_tokenizer = probe.normalizer, probe.pre_tokenizer
-    letters = sorted(ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=560, special_tokens=[], initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False
-    )
-    tokenizer.train_from_iterator(WORDS * 4, trainer)
-    merges = [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]]
-    words = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge) for merge in merges)]
-    words = [*dict.fromkeys(words), "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, pad_token=pad, model_max_length=77)
+    return new_tokenizer(WORDS * 4, pad)
 
 
 def clip_config(tokenizer: CLIPTokenizer, width: int) -> CLIPTextConfig:

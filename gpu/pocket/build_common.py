@@ -103,10 +103,22 @@ class Log:
             f.write(json.dumps({"step": step, **values}) + "\n")
 
 
-def save_state(path: Path, **state: object) -> None:
-    """Write a training state so that a crash leaves the old or the new one."""
+def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: Average, step: int) -> None:
+    """Write a training's state so that a crash leaves the old or the new one."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow, "step": step}
     torch.save(state, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").rename(path)
+
+
+def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: Average) -> int:
+    """Take up a training's state, if there is one; the step to go on with."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.shadow = state["average"]
+    return state["step"]
 
 
 def cosine(step: int, steps: int, warmup: int = 200, floor: float = 0.02) -> float:

@@ -3,7 +3,8 @@
 """Teaches the pocket SDXL, two CLIP towers and a UNet with text_time conditioning: from captions to latents.
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
-Epsilon prediction, min-SNR 5 (Hang et al. 2023), caption dropout 0.1, all three networks together, weights averaged.
+Epsilon prediction; min-SNR 5 (Hang et al. 2023), and no less weight than at SNR 0.1, where colour and composition are
+decided; caption dropout 0.1; all three networks together; weights averaged.
 """
 
 import json
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from gpu.pocket.build_common import Average, Log, captions, cosine, save_state, shards, to_tensor
+from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save, shards, to_tensor
 from gpu.pocket.kennel import SIZE
 
 BATCH, LATENT = 32, SIZE // 8
@@ -161,12 +162,8 @@ def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> No
     empty_1, empty_2 = _ids(first, [""]), _ids(second, [""])
     painter = Painter(first, second)
     optimizer = torch.optim.AdamW(painter.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    average, state_file, start = Average([painter], 0.998), folder / "painter.state.pt", 0
-    if state_file.is_file():
-        state = torch.load(state_file, weights_only=True)
-        painter.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.shadow, start = state["average"], state["step"]
+    average, state_file = Average([painter], 0.998), folder / "painter.state.pt"
+    start = resume(state_file, painter, optimizer, average)
     alphas = scheduler().alphas_cumprod
     log = Log(folder / "painter.jsonl", steps)
     for step in range(start, steps):
@@ -185,7 +182,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> No
             out = painter(noisy, t, one, two).float()
         snr = a.flatten() / (1 - a.flatten())
         error = F.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
-        loss = (error * snr.clamp(max=5) / snr).mean()
+        loss = (error * snr.clamp(0.1, 5) / snr).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
@@ -193,10 +190,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> No
         average.update(step)
         log(step + 1, loss=loss.item(), eps=error.mean().item())
         if (step + 1) % 100 == 0 or step + 1 == steps:
-            save_state(
-                state_file, model=painter.state_dict(), optimizer=optimizer.state_dict(), average=average.shadow,
-                step=step + 1,
-            )  # fmt: skip
+            save(state_file, painter, optimizer, average, step + 1)
     average.swap()
     _save(folder, painter, first, second)
 

@@ -18,7 +18,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from gpu.pocket.build_common import Average, Log, cosine, save_state, shards, to_tensor
+from gpu.pocket.build_common import Average, Log, cosine, resume, save, shards, to_tensor
 from gpu.pocket.kennel import SIZE
 
 CROP, BATCH = 64, 12
@@ -105,12 +105,8 @@ def train_vae(folder: Path, drawn: Path, steps: int, lr: float = 2e-3) -> None:
     vae = new_vae().to(memory_format=torch.channels_last)
     straighten_colour(vae)
     optimizer = torch.optim.AdamW(vae.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    average, state_file, start = Average([vae], 0.998), folder / "vae.state.pt", 0
-    if state_file.is_file():
-        state = torch.load(state_file, weights_only=True)
-        vae.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.shadow, start = state["average"], state["step"]
+    average, state_file = Average([vae], 0.998), folder / "vae.state.pt"
+    start = resume(state_file, vae, optimizer, average)
     images, log = shards(drawn, "images"), Log(folder / "vae.jsonl", steps)
     for step in range(start, steps):
         real = _crops(images, np.random.default_rng((7, step))).to(memory_format=torch.channels_last)
@@ -130,13 +126,7 @@ def train_vae(folder: Path, drawn: Path, steps: int, lr: float = 2e-3) -> None:
         average.update(step)
         log(step + 1, loss=loss.item(), l1=(out - real).abs().mean().item(), kl=kl.item())
         if (step + 1) % 500 == 0 or step + 1 == steps:
-            save_state(
-                state_file,
-                model=vae.state_dict(),
-                optimizer=optimizer.state_dict(),
-                average=average.shadow,
-                step=step + 1,
-            )
+            save(state_file, vae, optimizer, average, step + 1)
     average.swap()
     scale = _latent_scale(vae, images)
     vae.register_to_config(scaling_factor=1 / scale)
