@@ -33,7 +33,7 @@ def run(stage: str, folder: Path) -> None:
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
-            train_painter(folder, drawn, steps=2900)
+            train_painter(folder, drawn, steps=2700)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 
