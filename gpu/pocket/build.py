@@ -18,8 +18,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 STAGES = ("draw", "vae", "painter", "segmenter", "likeness", "rewriter", "install")
 
 
-def run(stage: str, folder: Path) -> None:
-    """One stage. Each imports its own libraries: drawing needs no torch at all."""
+def run(stage: str, folder: Path, warm: Path | None) -> None:
+    """One stage. Each imports its own libraries. VAE and painter begin with the pipeline `warm`, if there is one."""
     drawn = folder / "drawn"
     match stage:
         case "draw":
@@ -29,11 +29,11 @@ def run(stage: str, folder: Path) -> None:
         case "vae":
             from gpu.pocket.build_vae import train_vae
 
-            train_vae(folder, drawn, steps=2100)
+            train_vae(folder, drawn, steps=2100, warm=warm)
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
-            train_painter(folder, drawn, steps=2700)
+            train_painter(folder, drawn, steps=2700, warm=warm)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 
@@ -64,10 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the pocket models.")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("stages", nargs="*", default=STAGES, metavar="stage", help=", ".join(STAGES))
+    parser.add_argument("--fresh", action="store_true", help="begin with random weights, not with the committed ones")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    warm = WEIGHTS / "sdxl"
     for stage in args.stages:
-        run(stage, args.folder)
+        run(stage, args.folder, None if args.fresh or not warm.is_dir() else warm)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gpu.pocket.kennel import SIZE, a_dog, a_shot, draw
@@ -119,6 +120,12 @@ def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, avera
     optimizer.load_state_dict(state["optimizer"])
     average.shadow = state["average"]
     return state["step"]
+
+
+def take_over(model: nn.Module, folder: Path) -> None:
+    """Begin with the weights of a model that lies in `folder` in its library's format."""
+    [file] = folder.glob("*.safetensors")
+    model.load_state_dict(load_file(file))
 
 
 def cosine(step: int, steps: int, warmup: int = 200, floor: float = 0.02) -> float:

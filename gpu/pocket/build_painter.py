@@ -1,5 +1,6 @@
 # pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
-# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false
+# pyright: reportOperatorIssue=false, reportIndexIssue=false, reportOptionalSubscript=false
 """Teaches the pocket SDXL, two CLIP towers and a UNet with text_time conditioning: from captions to latents.
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
@@ -18,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save, shards, to_tensor
+from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save, shards, take_over, to_tensor
 from gpu.pocket.kennel import SIZE
 
 BATCH, LATENT = 32, SIZE // 8
@@ -153,14 +154,21 @@ def _ids(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
     return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
-def train_painter(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> None:
-    """Train to `steps` of BATCH samples, going on from the last checkpoint; leaves folder/sdxl as a pipeline."""
+def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: float = 1e-3) -> None:
+    """Train to `steps` of BATCH samples, going on from the last checkpoint, else from `warm`; leaves folder/sdxl."""
     torch.manual_seed(0)
     lines = captions(drawn)
-    first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
+    if warm:
+        first, second = (CLIPTokenizer.from_pretrained(warm / name) for name in ("tokenizer", "tokenizer_2"))
+    else:
+        first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
     latents, ids_1, ids_2 = cache_latents(folder, drawn), _ids(first, lines), _ids(second, lines)
     empty_1, empty_2 = _ids(first, [""]), _ids(second, [""])
     painter = Painter(first, second)
+    if warm:
+        take_over(painter.tower_1, warm / "text_encoder")
+        take_over(painter.tower_2, warm / "text_encoder_2")
+        take_over(painter.unet, warm / "unet")
     optimizer = torch.optim.AdamW(painter.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     average, state_file = Average([painter], 0.998), folder / "painter.state.pt"
     start = resume(state_file, painter, optimizer, average)

@@ -18,7 +18,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from gpu.pocket.build_common import Average, Log, cosine, resume, save, shards, to_tensor
+from gpu.pocket.build_common import Average, Log, cosine, resume, save, shards, take_over, to_tensor
 from gpu.pocket.kennel import SIZE
 
 CROP, BATCH = 64, 12
@@ -99,11 +99,13 @@ def picture_loss(out: Tensor, real: Tensor) -> Tensor:
     return loss
 
 
-def train_vae(folder: Path, drawn: Path, steps: int, lr: float = 2e-3) -> None:
-    """Train to `steps`, going on from the last checkpoint; leaves folder/vae in diffusers format."""
+def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: float = 2e-3) -> None:
+    """Train to `steps`, going on from the last checkpoint, else from the pipeline `warm`; leaves folder/vae."""
     torch.manual_seed(0)
     vae = new_vae().to(memory_format=torch.channels_last)
     straighten_colour(vae)
+    if warm:
+        take_over(vae, warm / "vae")
     optimizer = torch.optim.AdamW(vae.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     average, state_file = Average([vae], 0.998), folder / "vae.state.pt"
     start = resume(state_file, vae, optimizer, average)
