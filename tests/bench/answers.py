@@ -11,6 +11,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from cogs.text import say
 from tests.bench.results import keep
 from tests.bot_process import BotProcess, dog_photos
 from tests.loopback import Loopback, Person
@@ -31,11 +32,12 @@ async def ask(discord: Loopback, person: Person, kind: str) -> float:
 async def training(discord: Loopback) -> None:
     """Wait until the progress message shows training steps."""
 
+    learning = say("en", "progress.learning")
+
     def look() -> bool:
-        return any("%" in m["content"] for t in discord.threads for m in discord.messages(t))
+        return any(learning in m["content"] for t in discord.threads for m in discord.messages(t))
 
     await discord.until(look, timeout=240)
-    await asyncio.sleep(6)  # past cutting, into the training
 
 
 async def measure(discord: Loopback) -> list[float]:

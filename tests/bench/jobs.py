@@ -18,6 +18,7 @@ from gpu.studio import Studio, build
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
+from storage.jobs import new_job_id
 from tests.bench.results import RESULTS, keep
 from tests.bot_process import dog_photos
 
@@ -25,12 +26,14 @@ STYLES = ("photo", "watercolour", "pixel", "pop")
 SCENES = ("on a beach", "in the snow", "in a forest", "in the desert")
 
 
-async def enrolment(folder: Path, seed: str, count: int = 6) -> Enroll:
+async def enrolment(folder: Path, dog: str, count: int = 6) -> Enroll:
     """A job to learn a kennel dog that no model has seen."""
-    files = Files(folder)
+    files, job_id = Files(folder), new_job_id()
     intake = Intake(files)
-    photos = [await intake.take(Upload(name=u.name, data=u.data), seed) for u in dog_photos(seed, count)]
-    return Enroll(job_id=seed, folder=files.job_folder(seed), photos=tuple(photos), wish=Wish(style="photo"), seed=1)
+    photos = [await intake.take(Upload(name=u.name, data=u.data), job_id) for u in dog_photos(dog, count)]
+    return Enroll(
+        job_id=job_id, folder=files.job_folder(job_id), photos=tuple(photos), wish=Wish(style="photo"), seed=1
+    )
 
 
 def quiet(progress: Progress) -> None:
