@@ -38,7 +38,7 @@ bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, a
 fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)
 
-pocket: .venv/ready  ## Train the pocket models anew (hours); the build folder is outside the work tree
+pocket: .venv/ready  ## Train the pocket models on (hours); the build folder is outside the work tree
 	$(PY) -m gpu.pocket.build --folder ../pawtrait-build
 
 clean:  ## Forget the virtual environment and the demo

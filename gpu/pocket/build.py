@@ -12,9 +12,10 @@ import os
 import shutil
 from pathlib import Path
 
+from gpu.profile import WEIGHTS
+
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1", "HF_HUB_OFFLINE": "1"}
 
-WEIGHTS = Path(__file__).parent / "weights"
 STAGES = ("draw", "vae", "painter", "segmenter", "likeness", "rewriter", "install")
 
 

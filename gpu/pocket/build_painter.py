@@ -11,7 +11,6 @@ decided; caption dropout 0.1; all three networks together; weights averaged.
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
@@ -209,15 +208,3 @@ def _save(folder: Path, painter: Painter, first: CLIPTokenizer, second: CLIPToke
         vae, painter.tower_1, painter.tower_2, first, second, painter.unet, scheduler(), add_watermarker=False
     )
     pipe.to(dtype=torch.float16).save_pretrained(folder / "sdxl")
-
-
-def samples(folder: Path, prompts: list[str], seed: int = 0, steps: int = 25) -> list[np.ndarray]:
-    """Paint `prompts` with folder/sdxl; (h, w, 3) bytes each."""
-    pipe = StableDiffusionXLPipeline.from_pretrained(folder / "sdxl", dtype=torch.float32)
-    pipe.set_progress_bar_config(disable=True)
-    with torch.autocast("cpu", torch.bfloat16):
-        out = pipe(
-            prompts, num_inference_steps=steps, guidance_scale=3.0, output_type="np",
-            generator=torch.Generator().manual_seed(seed),
-        )  # fmt: skip
-    return [(image * 255).astype(np.uint8) for image in out.images]

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from gpu.pocket.pencil import Pencil, Rgb, shade
@@ -304,10 +302,6 @@ def sheet(rows: Sequence[Sequence[Image.Image]], zoom: int = 1) -> Image.Image:
         for x, image in enumerate(row):
             whole.paste(image.resize((side, side), Image.Resampling.NEAREST), (x * side, y * side))
     return whole
-
-
-def pixels(image: Image.Image) -> NDArray[np.uint8]:
-    return np.asarray(image, dtype=np.uint8)
 
 
 def main() -> None:
