@@ -41,7 +41,7 @@ class AdapterMismatch(StudioError):
 
 
 class WorkerDied(StudioError):
-    """The GPU process ended in the middle of the job."""
+    """The GPU process ended in the middle of the job, or hung and was ended; the message says which."""
 
 
 class Cancelled(StudioError):
@@ -54,3 +54,18 @@ class Internal(StudioError):
 
 class PauseAsked(Exception):
     """Raised by a report between two steps: stop here, keep what is there. Not a failure."""
+
+
+def of_machine(error: Exception) -> StudioError:
+    """What an exception means that the studio has no name for.
+
+    Told by names and words, since the bot's process does not import torch. After any CUDA error but a plain lack of
+    memory every later call on the device fails too, and only a new process helps (pytorch#17425): that one is dead.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    first_line = str(error).partition("\n")[0]
+    if kinds & {"OutOfMemoryError", "MemoryError"}:
+        return OutOfMemory(first_line)
+    if "AcceleratorError" in kinds or "CUDA error" in first_line:
+        return WorkerDied(f"The device cannot be used any more: {first_line}")
+    return Internal()

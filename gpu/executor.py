@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol
 
-from gpu.errors import Cancelled, Internal, PauseAsked, StudioError
+from gpu.errors import Cancelled, PauseAsked, StudioError, of_machine
 from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
 
 log = logging.getLogger(__name__)
@@ -137,9 +137,9 @@ def carry_out(studio: Workshop, job: Enroll | Paint, reins: Reins, send: Report)
         return Paused(checkpoint=watch.checkpoint)
     except StudioError as error:
         return error.as_failed(watch.checkpoint)
-    except Exception:
+    except Exception as error:
         log.exception("Job %s failed in a way nobody expected", job.job_id)
-        return Internal().as_failed(watch.checkpoint)
+        return of_machine(error).as_failed(watch.checkpoint)
     finally:
         reins.let_go()
 

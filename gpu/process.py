@@ -1,110 +1,32 @@
 """The bot's side of the child that computes: starts it, talks to it over a pipe pair, outlives it.
 
-Knows: processes and pipes. Does not know: torch, the studio, the line. A child that dies, for whatever reason, costs
-the job it was running and nothing else; the next run starts a new one. The child ends by itself when its end of the
-pipe closes (gpu/worker.py), so it does not outlive the bot either.
+Knows: when a child is born and buried, and what becomes of its job. Does not know: pipes (gpu/child.py), when to lose
+patience (gpu/watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs the job
+it was running and nothing else; the next run starts a new one, as it does after a child that said it was worn out. The
+child ends by itself when its end of the pipe closes (gpu/worker.py), so it does not outlive the bot either.
 """
 
 import asyncio
 import logging
-import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
+from gpu.child import Child
 from gpu.errors import WorkerDied
+from gpu.profile import SDXL
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Report
-from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
+from gpu.watchdog import Patience, Rests, Watchdog
+from gpu.wire import Ask, Close, End, Run, Step
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parents[1]
 CLOSE_S = 15.0  # for a closing child to reach its next step and write its checkpoint
 
 
 def worker(profile: str) -> tuple[str, ...]:
     """The command of the real child."""
     return (sys.executable, "-m", "gpu.worker", "--profile", profile)
-
-
-class _Child:
-    """One process and the two pipes to it."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        events: asyncio.StreamReader,
-        reading: asyncio.ReadTransport,
-        writing: asyncio.WriteTransport,
-    ) -> None:
-        self._process = process
-        self._events = events
-        self._reading = reading
-        self._writing = writing
-
-    @classmethod
-    async def born(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "_Child":
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        loop = asyncio.get_running_loop()
-        events = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(events)
-        reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours_in, "rb", buffering=0))
-        writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(ours_out, "wb", buffering=0))
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                *(str(theirs_in), str(theirs_out)),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs_in, theirs_out),
-                start_new_session=True,  # Ctrl-C is for the bot, which then drains
-                cwd=ROOT,
-                env=environment,
-            )
-        except BaseException:
-            reading.close()
-            writing.close()
-            raise
-        finally:
-            os.close(theirs_in)  # or the end of the child would not be the end of the pipe
-            os.close(theirs_out)
-        return cls(process, events, reading, writing)
-
-    @property
-    def alive(self) -> bool:
-        return self._process.returncode is None and not self._events.at_eof()
-
-    def send(self, command: Run | Ask | Close) -> None:
-        self._writing.write(frame(COMMAND, command))
-
-    async def receive(self) -> Ready | Step | End:
-        """Raises EOFError once the child is gone."""
-        (length,) = HEADER.unpack(await self._events.readexactly(HEADER.size))
-        return EVENT.validate_json(await self._events.readexactly(length))
-
-    async def ended(self, within_s: float) -> bool:
-        try:
-            async with asyncio.timeout(within_s):
-                await self._process.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def kill(self) -> None:
-        """End it and what it started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def bury(self) -> int:
-        """End it if it still lives, release all it had here; returns its exit status, negative for a signal."""
-        if self._process.returncode is None:
-            self.kill()
-        status = await self._process.wait()
-        self._reading.close()
-        self._writing.close()
-        return status
 
 
 class ProcessExecutor:
@@ -115,21 +37,28 @@ class ProcessExecutor:
     """
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, close_s: float = CLOSE_S
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        patience: Patience = SDXL.patience,  # the most patient
+        close_s: float = CLOSE_S,
     ) -> None:
         self._command = command
         self._environment = environment
+        self._patience = patience
         self._close_s = close_s
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._starting = asyncio.Lock()  # held from a child's birth until it is ready
         self._early: list[Ask] = []  # asked of the job that waits for its child to be ready
-        self._closed = False
+        self._rests = Rests()
+        self._closed = asyncio.Event()
 
     async def start(self) -> None:
         await self._ready()
 
     async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
-        if self._closed:
+        if self._closed.is_set():
             return Paused()
         self._early = []
         try:
@@ -147,7 +76,7 @@ class ProcessExecutor:
         self._ask(Ask("cancel", job_id))
 
     async def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         if self._child and self._starting.locked():
             self._child.kill()  # it holds nothing yet
         elif self._child:
@@ -158,45 +87,71 @@ class ProcessExecutor:
         async with self._starting:
             await self._bury()
 
-    async def _ready(self) -> _Child:
+    async def _ready(self) -> Child:
         async with self._starting:
             if self._child and self._child.alive:
                 return self._child
             await self._bury()
-            child = self._child = await _Child.born(self._command, self._environment)
-            if self._closed:  # while it was being born
-                child.kill()
-            ready = False
+            await self._rest()
             try:
-                await child.receive()
-                ready = True
-            except EOFError:
-                raise WorkerDied(f"The child ended with status {await child.bury()} before it was ready.") from None
-            finally:
-                if not ready:
-                    await self._bury()
+                child = self._child = await self._born()
+            except WorkerDied:
+                self._rests.died(_now())
+                raise
+            self._rests.lived()
             return child
 
-    async def _follow(self, child: _Child, report: Report) -> Done | Paused | Failed:
+    async def _rest(self) -> None:
+        """After deaths at birth; close() ends it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._rests.left(_now())):
+                await self._closed.wait()
+
+    async def _born(self) -> Child:
+        """A new child that is ready. Raises WorkerDied, also if it takes too long."""
+        try:
+            child = self._child = await Child.born(self._command, self._environment)
+        except OSError as error:
+            raise WorkerDied(f"The child cannot be started: {error}") from error
+        ready = False
+        if self._closed.is_set():  # while it was being born
+            child.kill()
+        try:
+            await child.receive(self._patience.birth)
+            ready = True
+        except EOFError:
+            raise WorkerDied(f"The child ended with status {await child.bury()} before it was ready.") from None
+        except TimeoutError:
+            raise WorkerDied(f"The child was not ready after {self._patience.birth:g} s and is killed.") from None
+        finally:
+            if not ready:
+                await self._bury()
+        return child
+
+    async def _follow(self, child: Child, report: Report) -> Done | Paused | Failed:
+        watchdog = Watchdog(self._patience, _now())
         checkpoint = 0
         outcome = None
         try:
             while not outcome:
-                event = await child.receive()
+                event = await child.receive(watchdog.left(_now()))
                 if isinstance(event, Step):
                     checkpoint = max(checkpoint, event.progress.checkpoint)
+                    watchdog.heard(event.progress, _now())
                     report(event.progress)
                 elif isinstance(event, End):
-                    outcome = event.outcome
+                    outcome, child.leaving = event.outcome, event.last
             return outcome
         except EOFError:
             return self._lost(f"The child ended with status {await child.bury()} in the middle of the job.", checkpoint)
+        except TimeoutError:
+            return self._lost(f"The child hung and is killed: {watchdog}.", checkpoint)
         finally:
             if not outcome:  # it died, or it is in the middle of something that nobody waits for any more
                 await self._bury()
 
     def _lost(self, message: str, checkpoint: int) -> Paused | Failed:
-        if self._closed:
+        if self._closed.is_set():
             return Paused(checkpoint=checkpoint)
         log.error(message)
         return WorkerDied(message).as_failed(checkpoint)
@@ -210,4 +165,12 @@ class ProcessExecutor:
     async def _bury(self) -> None:
         child, self._child = self._child, None
         if child:
-            await child.bury()
+            try:
+                if child.leaving:
+                    await child.ended(self._close_s)
+            finally:
+                await child.bury()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

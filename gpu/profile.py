@@ -8,6 +8,8 @@ rank 16 is enough; diffusers' advanced SDXL script). `pocket` is the same studio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gpu.watchdog import Patience, Stint
+
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
 
 
@@ -73,6 +75,10 @@ class Profile:
     # Likeness
     dino_px: int = 224
 
+    # The child that computes
+    patience: Patience
+    stint: Stint
+
 
 SDXL = Profile(
     name="sdxl",
@@ -83,6 +89,12 @@ SDXL = Profile(
     llama="meta-llama/Meta-Llama-3-8B-Instruct",
     dino="facebook/dinov2-base",
     segmenter="models/yolov8x-seg",
+    # A phase ends with the next one's first progress, so each but `learning` holds the loading of a model, Llama's
+    # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step of a small card is under a minute.
+    patience=Patience(birth=300.0, loading=900.0, cutting=900.0, learning=300.0, thinking=900.0, painting=900.0),
+    # A new child loads for a minute or so: 1 % of what 200 portraits take. All models in 16 bits are 29 GB, and on a
+    # small card they lie in host memory.
+    stint=Stint(jobs=200, growth=40e9),
 )
 
 PROFILES: dict[str, Profile] = {
@@ -115,5 +127,7 @@ PROFILES: dict[str, Profile] = {
         rewrite_prompt="pocket.md",
         rewrite_tokens=160,
         checkpoint_every_s=10.0,
+        patience=Patience(birth=300.0, loading=240.0, cutting=240.0, learning=120.0, thinking=240.0, painting=240.0),
+        stint=Stint(jobs=200, growth=4e9),
     ),
 }

@@ -6,8 +6,14 @@ the line, the database, Discord. Called from one thread.
 Every stage leaves its result in the job's folder, so a job that is run again goes on where it stopped:
 
     cutouts/   sheet.png   checkpoint/training.safetensors   adapter/   portraits/<seed>.png
+
+Where memory does not hold a batch, the training begins anew with half of it at a time, once: the steps are the same
+but for rounding, so the recipe says it, and checkpoint/halved keeps it over a pause or a kill. A painting is not
+halved: a portrait's seed and recipe promise its pixels, and in another batch they are others.
 """
 
+import gc
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,11 +24,13 @@ from pathlib import Path
 from PIL import Image
 
 from gpu import adapter, dataset, generate, likeness, segment, train
-from gpu.errors import PauseAsked, TooFewPhotos
+from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.models import Shelf
 from gpu.profile import Profile
 from gpu.rewrite import Rewriter
 from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
+
+log = logging.getLogger(__name__)
 
 VERSIONS = tuple((name, version(name)) for name in ("torch", "diffusers", "transformers", "peft"))
 """What else decides about pixels."""
@@ -109,7 +117,21 @@ class Studio:
     def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:
         folder = job.folder / "adapter"
         if folder.exists():
+            shutil.rmtree(job.folder / "checkpoint", ignore_errors=True)  # where a kill came in between
             return adapter.load(folder)
+        halved = job.folder / "checkpoint" / "halved"
+        try:
+            return self._train(job, cutouts, folder, report)
+        except OutOfMemory:
+            if halved.exists() or self.profile.train_batch < 2:
+                raise
+            log.warning("Job %s: a batch is too much for the memory; once more with half of it at a time", job.job_id)
+        halved.parent.mkdir(exist_ok=True)
+        halved.touch()
+        gc.collect()  # what the failed step held, now that its error is forgotten
+        return self._train(job, cutouts, folder, report)
+
+    def _train(self, job: Enroll, cutouts: tuple[Cutout, ...], folder: Path, report: Report) -> Adapter:
         with self.shelf.use("sdxl"):
             training = self._training(job, cutouts)
             try:
@@ -135,7 +157,10 @@ class Studio:
         checkpoint = job.folder / "checkpoint" / "training.safetensors"
         with self.shelf.use("sdxl") as pipe:
             samples = dataset.samples(pipe, cutouts, self.profile.size_px)
-            state = train.State(pipe, self.profile, adapter.recipe(self.shelf, cutouts, job.class_word, job.seed))
+            recipe = adapter.recipe(self.shelf, cutouts, job.class_word, job.seed)
+            if (checkpoint.parent / "halved").exists():
+                recipe[train.PARTS] = 2
+            state = train.State(pipe, self.profile, recipe)
             state.resume(checkpoint)
         steps = train.train(state, samples, self.shelf.device, checkpoint)
         self.warm = Training(job.job_id, state, checkpoint, steps)

@@ -34,6 +34,7 @@ from gpu.tokens import Text
 from gpu.types import Progress
 
 LORA = "learning"  # the LoRA's name while it is learnt
+PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
 MOST_NORM = 1.0  # gradients are clipped to this norm
 
 
@@ -133,6 +134,7 @@ def train(
     pipe, profile, recipe = state.pipe, state.profile, state.recipe
     unet, dtype = pipe.unet, pipe.unet.dtype
     steps = profile.token_steps + profile.lora_steps
+    parts = recipe.get(PARTS, 1)
     schedule = DDPMScheduler.from_config(pipe.scheduler.config)
     signal = schedule.alphas_cumprod
     snr = signal / (1 - signal)
@@ -165,30 +167,34 @@ def train(
         noisy = schedule.add_noise(latents, noise, t).to(device, dtype)
         mask = torch.stack([sample.mask for sample in batch]).to(device)
         sizes = torch.stack([sample.sizes for sample in batch]).to(device, dtype)
-        t, noise, weight = t.to(device), noise.to(device), snr_weight[t].to(device)
+        whole = (noisy, noise.to(device), mask, sizes, t.to(device), snr_weight[t].to(device))
 
-        if state.pivoted:
-            unet.disable_adapters()
-        with torch.no_grad():
-            base = _predict(pipe, noisy, t, base_texts[caption], sizes)
-        if state.pivoted:
-            unet.enable_adapters()
+        loss = 0.0
+        for part in zip(*(tensor.chunk(parts) for tensor in whole), strict=True):  # their gradients add up
+            noisy, noise, mask, sizes, t, weight = part
+            if state.pivoted:
+                unet.disable_adapters()
+            with torch.no_grad():
+                base = _predict(pipe, noisy, t, base_texts[caption], sizes)
+            if state.pivoted:
+                unet.enable_adapters()
 
-        if dropped:
-            text = empty
-        elif state.pivoted:
-            text = pet_texts[caption]
-        else:
-            text = tokens.encode(pipe, [profile.captions[caption].format(pet)])
-        predicted = _predict(pipe, noisy, t, text, sizes)
+            if dropped:
+                text = empty
+            elif state.pivoted:
+                text = pet_texts[caption]
+            else:
+                text = tokens.encode(pipe, [profile.captions[caption].format(pet)])
+            predicted = _predict(pipe, noisy, t, text, sizes)
 
-        on_dog = _mean_over(mask, (predicted - noise) ** 2)
-        elsewhere = _mean_over(1 - mask, (predicted - base) ** 2)
-        loss = (weight * (on_dog + profile.background_weight * elsewhere)).mean()
-        loss.backward()
+            on_dog = _mean_over(mask, (predicted - noise) ** 2)
+            elsewhere = _mean_over(1 - mask, (predicted - base) ** 2)
+            share = (weight * (on_dog + profile.background_weight * elsewhere)).sum() / len(batch)
+            share.backward()
+            loss += share.item()
         norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
-        if not math.isfinite(norm.item() + loss.item()):
-            raise NotFinite(f"step {state.step}: the loss is {loss.item()}, the gradients' norm {norm.item()}")
+        if not math.isfinite(norm.item() + loss):
+            raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")
         state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, profile)
         state.optimiser.step()
         state.optimiser.zero_grad()

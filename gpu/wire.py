@@ -45,6 +45,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class End:
     outcome: Outcome
+    last: bool = False  # the child ends now, in order; what comes next is for another
     says: Literal["outcome"] = "outcome"
 
 

@@ -3,6 +3,9 @@
 Knows: the words on the pipes, which thread does what, and when to end. Does not know: the line, the database,
 Discord, or what a job means. One thread listens and notes what is asked, so that the running job
 sees it at its next step; the main thread runs the jobs. The end of the parent is the end of this process, at once.
+
+It is the child that decides when it has served long enough (gpu/watchdog.py): it knows its memory, what it keeps warm
+and whether its device still answers. It says so with the outcome, so that no job is sent to a child that is leaving.
 """
 
 import argparse
@@ -12,11 +15,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
 
+from gpu.errors import WorkerDied
 from gpu.executor import Reins, Workshop, carry_out
 from gpu.profile import PROFILES, Profile
+from gpu.types import Failed
+from gpu.watchdog import Stint, Wear
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
 
 log = logging.getLogger(__name__)
@@ -24,14 +31,14 @@ log = logging.getLogger(__name__)
 NICENESS = 10  # the bot's first answers go before
 
 
-def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int) -> None:
-    """Run jobs until told to close; a paused training is then left at a fresh checkpoint."""
+def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int, stint: Stint) -> None:
+    """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint."""
     commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
     reins = Reins()
     inbox = os.fdopen(fd_in, "rb")
     threading.Thread(target=_listen, args=(inbox, reins, commands), name="commands", daemon=True).start()
     with os.fdopen(fd_out, "wb") as outbox:
-        _work(build, reins, commands, lambda event: _send(outbox, event))
+        _work(build, reins, commands, lambda event: _send(outbox, event), stint)
 
 
 def _work(
@@ -39,15 +46,27 @@ def _work(
     reins: Reins,
     commands: SimpleQueue[Run | Ask | Close],
     send: Callable[[Ready | Step | End], None],
+    stint: Stint,
 ) -> None:
     studio = build()
+    wear = Wear(stint, _resident)
     send(Ready())
-    while not isinstance(command := commands.get(), Close):
-        if isinstance(command, Run):
-            send(End(carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))))
-        else:
+    last = False
+    while not last and not isinstance(command := commands.get(), Close):
+        if isinstance(command, Ask):
             studio.drop(command.job_id)
+            continue
+        outcome = carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))
+        last = wear.out(outcome)
+        send(End(outcome, last))
+        if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
+            return  # the device is gone, and what was warm with it
     studio.rest()
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds now (getrusage knows only the most it ever held)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:
@@ -99,7 +118,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
     os.nice(NICENESS)
-    serve(lambda: _studio(PROFILES[options.profile]), options.fd_in, options.fd_out)
+    profile = PROFILES[options.profile]
+    serve(lambda: _studio(profile), options.fd_in, options.fd_out, profile.stint)
     sys.stdout.flush()
     os._exit(0)  # what counts is on disk, and taking torch down in order lasts seconds
 

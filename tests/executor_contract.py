@@ -159,3 +159,23 @@ class ExecutorContract:
         assert await executor.run(paint_job(tmp_path, "a"), Watcher()) == Paused()
         await executor.pause("a")
         await executor.cancel("a")
+
+
+class WorkshopContract(ExecutorContract):
+    """Also of an executor that has a Workshop do the work: what the machine does to one job costs that job only."""
+
+    @pytest.mark.parametrize(("trouble", "error"), [("nan=2", "NotFinite"), ("oom=2", "OutOfMemory")])
+    async def test_trouble_beside_a_paused_training_costs_one_job(
+        self, executor: Executor, tmp_path: Path, trouble: str, error: str
+    ) -> None:
+        job, watcher = enroll_job(tmp_path, "a", "steps=60 ms=5"), Watcher()
+        running = asyncio.create_task(executor.run(job, watcher))
+        await watcher.step(15)
+        await executor.pause("a")
+        assert isinstance(await running, Paused)
+        outcome = await executor.run(paint_job(tmp_path, "b", trouble), Watcher())
+        assert isinstance(outcome, Failed)
+        assert outcome.error == error
+        assert "\n" not in outcome.message
+        assert isinstance(await executor.run(job, Watcher()), Done)
+        assert steps_taken(job) == list(range(1, 61))

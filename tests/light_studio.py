@@ -3,7 +3,7 @@
 Knows: what executors, cogs and storage may rely on (it passes tests/studio_contract.py). Does not know: learning.
 A wish may say what happens: "steps=40 ms=10 die=20" is 40 steps of 10 ms, killed at step 20. Every training step taken
 leaves a line in the job's folder, so that a test can see what was done twice.
-As a program it is the child of a ProcessExecutor: `python -m tests.light_studio [PLAN] FD_IN FD_OUT`.
+As a program it is the child of a ProcessExecutor: `python -m tests.light_studio [PLAN] [STINT] FD_IN FD_OUT`.
 """
 
 import os
@@ -15,8 +15,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gpu.errors import PauseAsked, StudioError, TooFewPhotos
+from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
+from gpu.profile import SDXL
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
+from gpu.watchdog import Stint
 from gpu.worker import serve
 from tests.light_jobs import cut, enrolled, learn, painted, saved_step
 
@@ -34,11 +36,20 @@ class Plan:
     die: int = 0  # the step at which it kills its process
     crash: int = 0  # ... raises what nobody expects
     fail: int = 0  # ... raises a StudioError
+    nan: int = 0  # ... finds that its numbers ran away
+    oom: int = 0  # ... has not enough memory
+    poison: int = 0  # ... breaks the device, for every later step of the process too
+    exit: int = 0  # ... ends its process as if all were well
+    segv: int = 0  # ... reads where there is nothing
+    hoard: int = 0  # megabytes that the job leaves behind
+    hang: str = ""  # the phase in which it stops, deaf
+    stuck: str = ""  # ... in which it says the same again and again
 
     def changed(self, text: str) -> "Plan":
         """As a wish or a command line says."""
-        said = re.findall(r"\b(steps|ms|die|crash|fail)=(\d+)", text)
-        return replace(self, **{name: int(number) for name, number in said})
+        said = re.findall(r"\b(steps|ms|die|crash|fail|nan|oom|poison|exit|segv|hoard)=(\d+)", text)
+        moods = re.findall(r"\b(hang|stuck)=([a-z]+)", text)
+        return replace(self, **{name: int(number) for name, number in said}, **dict(moods))
 
 
 class LightStudio:
@@ -51,11 +62,13 @@ class LightStudio:
         self.open = threading.Event()  # closed: every step waits here
         self.open.set()
         self.painted: list[Paint] = []
+        self._hoard: list[bytes] = []
         self._warm: dict[str, _Training] = {}
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
-        report(Progress(phase="loading"))
         plan = self.plan.changed(job.wish.text)
+        report = _moody(report, plan)
+        report(Progress(phase="loading"))
         sheet = job.folder / "sheet.png"
         known = len(list((job.folder / "cutouts").glob("*.mask.png")))
         for number in range(known + 1, len(job.photos) + 1):
@@ -69,8 +82,11 @@ class LightStudio:
 
     def paint(self, job: Paint, report: Report) -> Painted:
         self.painted.append(job)
+        plan = replace(self.plan, steps=STROKES).changed(job.wish.text)
+        report = _moody(report, plan)
         report(Progress(phase="loading"))
-        self._stroke(replace(self.plan, steps=STROKES).changed(job.wish.text), report)
+        self._stroke(plan, report)
+        self._hoard.append(b"x" * (plan.hoard << 20))
         return painted(job)
 
     def rest(self, job_id: str | None = None) -> None:
@@ -92,6 +108,8 @@ class LightStudio:
         learn(job, plan.steps)
 
     def _stroke(self, plan: Plan, report: Report) -> None:
+        if plan.hang == "thinking":
+            report(Progress(phase="thinking"))
         for step in range(1, plan.steps + 1):
             _take(plan, step)
             self._tell(report, Progress(phase="painting", step=step, steps=plan.steps))
@@ -130,18 +148,67 @@ class _Training:
         self._due = self.step - self.step % CHECKPOINT_EVERY + CHECKPOINT_EVERY
 
 
+def _moody(report: Report, plan: Plan) -> Report:
+    """The report of a studio that comes no further than a phase."""
+
+    def tell(progress: Progress) -> None:
+        report(progress)
+        while progress.phase == plan.hang:
+            time.sleep(1)
+        while progress.phase == plan.stuck:
+            time.sleep(0.02)
+            report(replace(progress, seconds_left=time.monotonic()))
+
+    return tell
+
+
+_broken = threading.Event()  # this process's device
+
+
 def _take(plan: Plan, step: int = 0) -> None:
     """One step's time; something may happen at it if it is counted."""
     if plan.ms:
         time.sleep(plan.ms / 1000)
-    if step and step == plan.die:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if step and step == plan.crash:
-        raise RuntimeError("planned")
-    if step and step == plan.fail:
-        raise TooFewPhotos
+    if not step:
+        return
+    if step == plan.poison or _broken.is_set():
+        _break_device()
+    match step:
+        case plan.die:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case plan.segv:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case plan.exit:
+            os._exit(0)
+        case plan.crash:
+            raise RuntimeError("planned")
+        case plan.fail:
+            raise TooFewPhotos
+        case plan.nan:
+            raise NotFinite
+        case plan.oom:
+            _lack_memory()
+
+
+def _lack_memory() -> None:
+    import torch  # the true types, and only where they are asked for: it takes seconds
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation.")
+
+
+def _break_device() -> None:
+    import torch
+
+    _broken.set()
+    raise torch.AcceleratorError("CUDA error: device-side assert triggered\nCompile with TORCH_USE_CUDA_DSA.")
+
+
+def _stint(words: str) -> Stint:
+    said = re.findall(r"\b(jobs|growth)=(\d+)", words)
+    return replace(SDXL.stint, **{name: int(number) for name, number in said})
 
 
 if __name__ == "__main__":
     *words, fd_in, fd_out = sys.argv[1:]
-    serve(lambda: LightStudio(Plan().changed(" ".join(words))), int(fd_in), int(fd_out))
+    said = " ".join(words)
+    serve(lambda: LightStudio(Plan().changed(said)), int(fd_in), int(fd_out), _stint(said))

@@ -16,7 +16,8 @@ from gpu.errors import WorkerDied
 from gpu.executor import InlineExecutor, Workshop
 from gpu.process import ProcessExecutor
 from gpu.types import Done, Enroll, Failed, Paint, Paused
-from tests.executor_contract import SLOW, ExecutorContract, Watcher
+from tests.children import child_born, children, ended
+from tests.executor_contract import SLOW, Watcher, WorkshopContract
 from tests.light_jobs import enroll_job, paint_job, steps_taken
 from tests.light_studio import COMMAND, LightStudio
 from tests.studio_contract import StudioContract
@@ -37,28 +38,6 @@ asyncio.run(main())
 """
 
 
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "tests.light_studio" in child.cmdline()]
-
-
-def ended(process: psutil.Process, within_s: float) -> bool:
-    """Gone, or dead and waiting for whoever is process 1 here to notice."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.01)
-    return False
-
-
-async def child_born() -> psutil.Process:
-    async with asyncio.timeout(10):
-        while True:
-            for child in children():
-                return child
-            await asyncio.sleep(0.005)
-
-
 class TestLightStudio(StudioContract):
     @pytest.fixture
     def build(self) -> Callable[[], Workshop]:
@@ -73,7 +52,7 @@ class TestLightStudio(StudioContract):
         return paint_job(tmp_path, "b")
 
 
-class TestInlineExecutor(ExecutorContract):
+class TestInlineExecutor(WorkshopContract):
     @pytest.fixture
     async def executor(self) -> AsyncIterator[InlineExecutor]:
         executor = InlineExecutor(LightStudio())
@@ -81,7 +60,7 @@ class TestInlineExecutor(ExecutorContract):
         await executor.close()
 
 
-class TestProcessExecutor(ExecutorContract):
+class TestProcessExecutor(WorkshopContract):
     @pytest.fixture
     async def executor(self) -> AsyncIterator[ProcessExecutor]:
         executor = ProcessExecutor(COMMAND)
@@ -103,6 +82,36 @@ class TestProcessExecutor(ExecutorContract):
         assert "-9" in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert children() != [child]
+
+    @pytest.mark.parametrize(("end", "status"), [("exit=12", "status 0"), ("segv=12", "status -11")])
+    async def test_however_a_child_ends_its_job_is_told_and_the_next_one_runs(
+        self, executor: ProcessExecutor, tmp_path: Path, end: str, status: str
+    ) -> None:
+        outcome = await executor.run(enroll_job(tmp_path, "a", end), Watcher())
+        assert isinstance(outcome, Failed)
+        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", 10)
+        assert status in outcome.message
+        assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+
+    async def test_a_broken_device_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
+        await executor.start()
+        [child] = children()
+        outcome = await executor.run(enroll_job(tmp_path, "a", "poison=12"), Watcher())
+        assert isinstance(outcome, Failed)
+        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", 10)
+        assert "device-side assert" in outcome.message
+        assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+        assert ended(child, within_s=1)
+
+    @pytest.mark.parametrize(("trouble", "stays"), [("nan=2", True), ("fail=2", True), ("oom=2", False)])
+    async def test_only_a_child_that_is_as_good_as_new_stays(
+        self, executor: ProcessExecutor, tmp_path: Path, trouble: str, stays: bool
+    ) -> None:
+        await executor.start()
+        first = children()
+        await executor.run(paint_job(tmp_path, "a", trouble), Watcher())
+        assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+        assert (children() == first) is stays
 
     async def test_a_job_goes_on_from_its_checkpoint_in_a_new_child(
         self, executor: ProcessExecutor, tmp_path: Path
@@ -170,6 +179,13 @@ async def test_a_child_that_does_not_close_is_killed(tmp_path: Path) -> None:
     assert time.monotonic() - began < 2
     assert await running == Paused()
     assert not children()
+
+
+async def test_a_child_that_is_not_there_says_so() -> None:
+    executor = ProcessExecutor((str(ROOT / "nobody"),))
+    with pytest.raises(WorkerDied, match="cannot be started"):
+        await executor.start()
+    await executor.close()
 
 
 async def test_the_bots_side_never_imports_torch() -> None:

@@ -1,5 +1,6 @@
 """The whole studio on twigs: it keeps the contract, and a disturbed enrolment ends in the very same files."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from gpu import segment, studio
-from gpu.errors import AdapterMismatch, Cancelled, PauseAsked, TooFewPhotos
+from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.studio import Studio
 from gpu.types import Enroll, Paint, Photo, Prompt, Wish
 from tests import twigs
@@ -154,3 +155,43 @@ def test_another_bases_adapter_is_refused(painting: Paint) -> None:
     stranger = replace(painting.adapter, base="another")
     with pytest.raises(AdapterMismatch):
         build().paint(replace(painting, adapter=stranger), Listener())
+
+
+def cramped(pivoted: bool = False, most: int = 1) -> Studio:
+    """One whose memory holds so many samples of a training step, before the pivot or after it."""
+    one = build()
+
+    def hold(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        learns = torch.is_grad_enabled() and one.warm and one.warm.state.pivoted == pivoted
+        if learns and len(args[0]) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with one.shelf.use("sdxl") as pipe:
+        pipe.unet.register_forward_pre_hook(hold)
+    return one
+
+
+@pytest.mark.parametrize("pivoted", [False, True], ids=["tokens", "LoRA"])
+def test_a_batch_that_memory_does_not_hold_is_learnt_in_halves(pivoted: bool, tmp_path: Path) -> None:
+    jobs = [enrolment_in(tmp_path / name) for name in ("straight", "disturbed")]
+    cramped(pivoted).enroll(jobs[0], Listener())
+    with pytest.raises(PauseAsked):  # at a step that only the second try comes to
+        cramped(pivoted).enroll(jobs[1], Listener(stop_at=5))
+    again = Listener()
+    cramped(pivoted).enroll(jobs[1], again)  # as after a kill: from the checkpoint of the first step
+    assert again.learnt == [2, 3, 4, 5, 6], "it neither tried a whole batch again nor began anew"
+    recipe = json.loads((tmp_path / "straight" / "adapter" / "recipe.json").read_text())
+    assert recipe["parts"] == 2
+    assert results(tmp_path / "straight") == results(tmp_path / "disturbed")
+
+
+def test_memory_that_does_not_hold_half_a_batch_fails_the_job_only(painting: Paint, tmp_path: Path) -> None:
+    one, listener = cramped(pivoted=True, most=0), Listener()
+    (before, _) = one.paint(painting, Listener()).portraits
+    pixels = before.path.read_bytes()
+    with pytest.raises(OutOfMemory):
+        one.enroll(enrolment_in(tmp_path), listener)
+    assert [progress.step for progress in listener.heard if progress.phase == "learning"] == [1, 2, 3] * 2
+    assert one.warm is None
+    (after, _) = one.paint(painting, Listener()).portraits
+    assert after.path.read_bytes() == pixels

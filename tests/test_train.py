@@ -59,6 +59,24 @@ def straight(samples: list[Sample]) -> dict[str, Tensor]:
         return learnt
 
 
+def test_a_batch_in_parts_is_the_same_step_but_for_rounding(
+    straight: dict[str, Tensor], pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    learnt: list[dict[str, Tensor]] = []
+    seen: set[int] = set()
+    hook = pipe.unet.register_forward_pre_hook(lambda module, args: seen.add(len(args[0])))
+    for _ in range(2):
+        state = begin(pipe)
+        state.recipe[train.PARTS] = 2
+        learnt.append(run(state, samples))
+        state.close()
+    hook.remove()
+    assert seen == {1}
+    assert same(*learnt)
+    for name, value in straight.items():
+        torch.testing.assert_close(learnt[0][name], value, rtol=1e-3, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def other_pet(samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Adapter:
     with twigs.shelf().use("sdxl") as pipe:
