@@ -8,7 +8,15 @@ from aiohttp import web
 from tests.loopback import messages, reactions, threads, wire
 from tests.loopback.forms import answer, body_of, done, form_of
 from tests.loopback.permissions import Permission, demand
-from tests.loopback.refusals import BAD_BULK_DELETE, NOT_YOURS, UNKNOWN_USER, WRONG_CHANNEL_TYPE, Refused, invalid
+from tests.loopback.refusals import (
+    BAD_BULK_DELETE,
+    CLOSED_DOOR,
+    NOT_YOURS,
+    UNKNOWN_USER,
+    WRONG_CHANNEL_TYPE,
+    Refused,
+    invalid,
+)
 from tests.loopback.rest import API
 from tests.loopback.state import Channel, Message, Place, Thread
 from tests.loopback.values import Json
@@ -117,6 +125,8 @@ class Channels:
         """POST a message, as JSON or with files. The same nonce again gives the first message."""
         place, (body, uploads) = self._place(request), await form_of(request)
         in_thread = isinstance(place, Thread)
+        if isinstance(place, Channel) and place.recipient and place.recipient.closed:
+            raise Refused(CLOSED_DOOR)
         self._demand(place, Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
         if uploads:
             self._demand(place, Permission.ATTACH_FILES)

@@ -1,11 +1,13 @@
-"""Bad days on purpose: rate limits and failing routes, set by a test.
+"""Bad days on purpose: rate limits, failing and slow routes, set by a test.
 
-Knows: which request is hit, and the 429 that discord.py waits for. Does not know: what the routes do.
-Routes are named by their template, such as "/channels/{channel_id}/messages".
+Knows: which request is hit, and the two 429s: the one that discord.py waits for, and the one it takes for a ban.
+Does not know: what the routes do. Routes are named by their template, such as "/channels/{channel_id}/messages".
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, field
+from random import Random
 
 from aiohttp import web
 
@@ -35,19 +37,37 @@ class Limit:
 
 @dataclass(kw_only=True)
 class Fault:
-    """The next `times` requests on a route go wrong. status 0 cuts the connection."""
+    """The next `times` requests on a route go wrong, or a share of them drawn with a seed."""
 
     method: str
     route: str
-    status: int  # 0, or any of 5xx
+    status: int  # 0 cuts the connection; 5xx; 429 is a ban at the edge, without `Via`; 200 is the true answer
     times: int = 1
     after: bool = False  # True: it is done first, and only the answer is lost
+    slow: float = 0.0  # seconds before the answer, or the cut
+    share: float = 1.0  # of the requests
+    random: Random = field(default_factory=lambda: Random(0))
+    hits: int = 0
 
-    def answer(self, request: web.Request) -> web.Response:
+    def strikes(self, request: web.Request, *, after: bool) -> bool:
+        """Does it hit this request? Then it is used up by one."""
+        if (self.method, self.route, self.after) != (request.method, template(request), after) or self.times <= 0:
+            return False
+        if self.random.random() >= self.share:
+            return False
+        self.times -= 1
+        self.hits += 1
+        return True
+
+    async def answer(self, request: web.Request, truth: web.Response | None = None) -> web.Response:
         """What the client sees instead of the true answer."""
+        await asyncio.sleep(self.slow)
+        if self.status == 200 and truth is not None:
+            return truth
         if self.status == 0 and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=self.status or 502, text="upstream connect error", content_type="text/plain")
+        text = "error code: 1015" if self.status == 429 else "upstream connect error"
+        return web.Response(status=self.status or 502, text=text, content_type="text/plain")
 
 
 class Faults:
@@ -66,16 +86,8 @@ class Faults:
         return next((refusal for refusal in refusals if refusal is not None), None)
 
     def take(self, request: web.Request, *, after: bool) -> Fault | None:
-        """The fault that hits this request now, used up by one."""
-        for fault in self.faults:
-            if (fault.method, fault.route, fault.after) == (
-                request.method,
-                template(request),
-                after,
-            ) and fault.times > 0:
-                fault.times -= 1
-                return fault
-        return None
+        """The fault that hits this request now."""
+        return next((fault for fault in self.faults if fault.strikes(request, after=after)), None)
 
 
 def template(request: web.Request) -> str:

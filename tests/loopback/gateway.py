@@ -68,6 +68,7 @@ class Gateway:
         self._sessions: dict[str, Session] = {}
         self._connections: dict[web.WebSocketResponse, Session | None] = {}
         self.url = ""  # once the server has a port
+        self._zombies: set[web.WebSocketResponse] = set()
         self.identified = 0  # logins so far
         self.resumed = 0
 
@@ -99,6 +100,17 @@ class Gateway:
         """Ask every bot to reconnect and resume (op 7), as Discord does every few hours."""
         for socket in list(self._connections):
             await self._send(socket, frame(RECONNECT))
+
+    def entomb(self) -> None:
+        """Make zombies of all connections: open, but no heartbeat is acknowledged and nothing is said any more."""
+        self._zombies |= set(self._connections)
+
+    async def invalidate(self, *, resumable: bool) -> None:
+        """Tell every bot that its session is invalid (op 9); one that is not resumable is forgotten."""
+        if not resumable:
+            self.forget()
+        for socket in list(self._connections):
+            await self._send(socket, frame(INVALID_SESSION, resumable))
 
     def forget(self) -> None:
         """Forget every session: the next resume is answered with INVALID_SESSION."""
@@ -179,7 +191,8 @@ class Gateway:
         self._sessions = {one.id: one for one in self._connections.values() if one is not None} | {session.id: session}
         self.identified += 1
         session.add("READY", self._ready(session))
-        session.add("GUILD_CREATE", wire.guild_create(self._world.guild, self._world.me))
+        if self._world.guild.joined:
+            session.add("GUILD_CREATE", wire.guild_create(self._world.guild, self._world.me))
         return session
 
     def _ready(self, session: Session) -> Json:
@@ -187,7 +200,7 @@ class Gateway:
         return {
             "v": 10,
             "user": wire.user(world.me),
-            "guilds": [{"id": world.guild.id, "unavailable": True}],
+            "guilds": [{"id": world.guild.id, "unavailable": True}] if world.guild.joined else [],
             "session_id": session.id,
             "resume_gateway_url": self.url,
             "application": {"id": world.me.id, "flags": 0, "flags_new": "0"},
@@ -218,5 +231,7 @@ class Gateway:
         self._world.touch()
 
     async def _send(self, socket: web.WebSocketResponse, message: Json) -> None:
+        if socket in self._zombies:
+            return
         await socket.send_str(json.dumps(message))
         self._recorder.frame(message)

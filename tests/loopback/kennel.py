@@ -56,9 +56,12 @@ class Again(discord.ui.View):
 class Kennel(discord.Client):
     """A bot with one command of each sort."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, heartbeat_timeout: float = 60.0) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True)
-        super().__init__(intents=intents, guild_ready_timeout=0.05, allowed_mentions=discord.AllowedMentions.none())
+        super().__init__(
+            intents=intents, guild_ready_timeout=0.05, allowed_mentions=discord.AllowedMentions.none(),
+            heartbeat_timeout=heartbeat_timeout,
+        )  # fmt: skip
         self.tree = app_commands.CommandTree(self)
         self.tree.add_command(enroll)
         self.tree.add_command(portrait)
@@ -68,6 +71,7 @@ class Kennel(discord.Client):
         self.edited: list[discord.RawMessageUpdateEvent] = []
         self.deleted: list[discord.RawMessageDeleteEvent] = []
         self.threads: list[discord.Thread] = []
+        self.guild_news: list[str] = []
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """discord.py waits 5 s here before a second login."""
@@ -92,6 +96,18 @@ class Kennel(discord.Client):
         self.reactions.append(event)
 
     on_raw_reaction_remove = on_raw_reaction_add
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self.guild_news.append("removed")
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        self.guild_news.append("joined")
+
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        self.guild_news.append("unavailable")
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        self.guild_news.append("available")
 
 
 @app_commands.command(description="Learn a dog")

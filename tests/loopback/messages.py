@@ -42,8 +42,8 @@ def keep(world: World, message: Message, nonce: str | int | None) -> None:
     world.messages[message.id] = message
     if nonce is not None:
         world.nonces[message.author.id, str(nonce)] = message.id, world.clock.now()
-    if message.flags & rules.EPHEMERAL:
-        world.touch()
+    if message.flags & rules.EPHEMERAL or message.place.id in world.doors:
+        world.touch()  # of direct messages the bot hears nothing: it has not asked for them
         return
     message.place.last_message_id = message.id
     if isinstance(message.place, Thread):
@@ -89,7 +89,7 @@ def delete(world: World, message: Message) -> None:
     """Remove a message and its files. A thread that began at it stays."""
     del world.messages[message.id]
     forget(world, message.files)
-    if message.flags & rules.EPHEMERAL:
+    if message.flags & rules.EPHEMERAL or message.place.id in world.doors:
         world.touch()
     else:
         world.event("MESSAGE_DELETE", {"id": message.id, "channel_id": message.place.id, "guild_id": world.guild.id})

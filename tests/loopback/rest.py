@@ -35,10 +35,10 @@ def front_door(token: str, faults: Faults, recorder: Recorder) -> Middleware:
     async def answered(request: web.Request, handler: Handler) -> web.Response:
         fault = faults.take(request, after=False)
         if fault is not None:
-            return fault.answer(request)
+            return await fault.answer(request)
         response = faults.limited(request) or await judged(request, handler)
         fault = faults.take(request, after=True)
-        return response if fault is None else fault.answer(request)
+        return response if fault is None else await fault.answer(request, response)
 
     async def judged(request: web.Request, handler: Handler) -> web.Response:
         try:
@@ -88,6 +88,7 @@ class Application:
         )
         return [
             web.get(f"{API}/users/@me", self.me),
+            web.post(f"{API}/users/@me/channels", self.open_door),
             web.get(f"{API}/users/{{user_id}}", self.user),
             web.get(f"{API}/oauth2/applications/@me", self.application),
             web.get(f"{API}/applications/@me", self.application),
@@ -108,6 +109,13 @@ class Application:
     async def user(self, request: web.Request) -> web.Response:
         """GET /users/{user_id}"""
         return answer(wire.user(self._known(request)))
+
+    async def open_door(self, request: web.Request) -> web.Response:
+        """POST /users/@me/channels: direct messages with somebody. Whether they take any shows when one is sent."""
+        user_id = str((await body_of(request))["recipient_id"])
+        if user_id not in self._world.guild.users:
+            raise Refused(UNKNOWN_USER)
+        return answer(wire.channel(self._world.door(self._world.guild.users[user_id]), self._world.guild))
 
     async def member(self, request: web.Request) -> web.Response:
         """GET /guilds/{guild_id}/members/{user_id}"""

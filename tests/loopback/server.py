@@ -5,6 +5,7 @@ Knows: every part. Does nothing itself but start, stop and hand out.
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -131,6 +132,28 @@ class Loopback:
         """Archive a thread, as Discord does after a time without messages."""
         threads.change(self.world, thread, {"archived": True, "locked": locked})
 
+    def delete(self, place: Place) -> None:
+        """Delete a channel or a thread, as a moderator does."""
+        if isinstance(place, Thread):
+            threads.delete(self.world, place)
+        else:
+            self.world.remove(place)
+
+    def leave(self, *, outage: bool = False) -> None:
+        """Send the bot away from the guild; or let the guild only be unavailable for a while."""
+        self.guild.joined = outage
+        self.world.event(
+            "GUILD_DELETE", {"id": self.guild.id, "unavailable": True} if outage else {"id": self.guild.id}
+        )
+
+    def join(self) -> None:
+        """Ask the bot in again; or end an outage. Only a guild that was unavailable says that it is so no more."""
+        told = wire.guild_create(self.guild, self.world.me)
+        if not self.guild.joined:
+            del told["unavailable"]
+        self.guild.joined = True
+        self.world.event("GUILD_CREATE", told)
+
     # ---- what there is to see ------------------------------------------------------------------------------
 
     @property
@@ -163,8 +186,17 @@ class Loopback:
         self._faults.limits.append(limit)
         return limit
 
-    def fail(self, method: str, route: str, *, status: int = 0, times: int = 1, after: bool = False) -> Fault:
-        """Let the next requests fail with a 5xx, or a cut connection (0); `after`: only once they are carried out."""
-        fault = Fault(method=method, route=route, status=status, times=times, after=after)
+    def fail(
+        self, method: str, route: str, *, status: int = 0, times: int = 1, after: bool = False, slow: float = 0.0,
+        share: float = 1.0, seed: int = 0,
+    ) -> Fault:  # fmt: skip
+        """Let the next requests fail with a 5xx, a ban (429), or a cut connection (0); `after`: once carried out.
+
+        slow: seconds before that; status 200 is the true answer, only late. share: of the requests, drawn by the seed.
+        """
+        fault = Fault(
+            method=method, route=route, status=status, times=times, after=after, slow=slow, share=share,
+            random=Random(seed),
+        )  # fmt: skip
         self._faults.faults.append(fault)
         return fault

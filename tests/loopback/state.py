@@ -64,14 +64,16 @@ class User:
     locale: str = "en-US"
     permissions: int = 0
     role_id: str
+    closed: bool = False  # takes no direct messages
 
 
 @dataclass(slots=True, kw_only=True)
 class Channel:
-    """A text channel of the guild."""
+    """A text channel of the guild, or the direct messages of a person and the bot."""
 
     id: str
     name: str
+    recipient: User | None = None  # of direct messages
     denied: dict[str, int] = field(default_factory=dict[str, int])  # user id -> permission bits taken away
     last_message_id: str | None = None
 
@@ -128,6 +130,7 @@ class Guild:
     name: str
     owner: User
     created: float
+    joined: bool = True  # is the bot in it?
     users: dict[str, User] = field(default_factory=dict[str, User])
     channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
     threads: dict[str, Thread] = field(default_factory=dict[str, Thread])
@@ -135,4 +138,6 @@ class Guild:
     def permissions(self, user: User, place: Place) -> int:
         """What a user may do in a channel, or in a thread of it."""
         channel = place.parent if isinstance(place, Thread) else place
+        if channel.recipient is None and not self.joined:
+            return 0
         return (EVERYONE | user.permissions) & ~channel.denied.get(user.id, 0)

@@ -69,6 +69,8 @@ def channel(one: Place, guild: Guild) -> Json:
     """A channel object, of a text channel or a thread."""
     if isinstance(one, Thread):
         return thread(one, guild)
+    if one.recipient is not None:
+        return {"id": one.id, "type": 1, "flags": 0, "last_message_id": None, "recipients": [user(one.recipient)]}
     overwrites = [
         {"id": user_id, "type": 1, "allow": "0", "deny": str(int(bits))} for user_id, bits in one.denied.items()
     ]

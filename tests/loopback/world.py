@@ -29,6 +29,7 @@ class World:
         owner = self.new_user("Owner")
         self.guild = Guild(id=self.snowflakes(), name=guild, owner=owner, created=clock.now())
         self.guild.users = {self.me.id: self.me, owner.id: owner}
+        self.doors: dict[str, Channel] = {}  # direct messages, by channel id
         self.messages: dict[str, Message] = {}  # oldest first
         self.files: dict[str, File] = {}
         self.nonces: dict[tuple[str, str], tuple[str, float]] = {}  # author, nonce -> message id, time
@@ -46,6 +47,24 @@ class World:
         channel = Channel(id=self.snowflakes(), name=name)
         self.guild.channels[channel.id] = channel
         self.event("CHANNEL_CREATE", wire.channel(channel, self.guild))
+        return channel
+
+    def remove(self, channel: Channel) -> None:
+        """Delete a text channel with its threads and all that was said; the bot hears of the channel alone."""
+        del self.guild.channels[channel.id]
+        below = [thread for thread in self.guild.threads.values() if thread.parent is channel]
+        for thread in below:
+            del self.guild.threads[thread.id]
+        for place in (channel, *below):
+            for message in self.history(place):
+                del self.messages[message.id]
+        self.event("CHANNEL_DELETE", wire.channel(channel, self.guild))
+
+    def door(self, user: User) -> Channel:
+        """The direct messages of a person; opened at the first time."""
+        known = [channel for channel in self.doors.values() if channel.recipient is user]
+        channel = known[0] if known else Channel(id=self.snowflakes(), name="", recipient=user)
+        self.doors[channel.id] = channel
         return channel
 
     def touch(self) -> None:
@@ -67,7 +86,8 @@ class World:
 
     def place(self, channel_id: str) -> Place:
         """A channel or thread by its id."""
-        place = self.guild.channels.get(channel_id) or self.guild.threads.get(channel_id)
+        guild = self.guild
+        place = guild.channels.get(channel_id) or guild.threads.get(channel_id) or self.doors.get(channel_id)
         if place is None:
             raise Refused(UNKNOWN_CHANNEL)
         return place
