@@ -5,9 +5,7 @@ cogs/ ever imports torch), keeping is in storage/.
 """
 
 import asyncio
-import hashlib
 import ipaddress
-import json
 import logging
 import os
 import re
@@ -25,28 +23,34 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cogs import House
 from cogs.admin import AdminCog
+from cogs.budget import Budget, watched
+from cogs.client import Client
 from cogs.delivery import Postman
 from cogs.enroll import EnrollCog
 from cogs.errors import Tree
+from cogs.observe import Discreet, Metrics
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
 from cogs.progress import Board
-from cogs.text import Translator
+from cogs.upkeep import Upkeep
 from gpu.executor import Executor
 from gpu.line import Line
 from gpu.process import ProcessExecutor, worker
-from storage.database import AlreadyRunning, Database, TooNew
+from gpu.profile import PROFILES
+from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
+from storage.figures import Figures
 from storage.files import Files
 from storage.intake import Intake
-from storage.jobs import Jobs
+from storage.jobs import Jobs, Room
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
+from storage.retention import Retention
 
 log = logging.getLogger("pawtrait")
 
@@ -70,7 +74,12 @@ class Settings(BaseSettings):
     guild_id: int | None = None
     pets_each: int = 5
     jobs_each: int = 4
-    log_level: Literal["INFO", "WARNING", "ERROR"] = "INFO"  # DEBUG would log interaction tokens
+    jobs_total: int = 200
+    photos_days: int = Field(0, ge=0)
+    portraits_days: int = Field(90, ge=0)
+    tidy_hour: int = Field(4, ge=0, le=23)
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    log_level: Literal["INFO", "WARNING", "ERROR"] = "INFO"  # DEBUG would log what people write
 
     @field_validator("discord_cdn_hosts", mode="before")
     @classmethod
@@ -95,22 +104,13 @@ def _is_loopback(host: str) -> bool:
     return False
 
 
-class Discreet(logging.Formatter):
-    """Log lines without the bot's token and without interaction tokens, in tracebacks too."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__("{asctime} {levelname:<7} {name}: {message}", style="{")
-        self._secrets = re.compile(rf"{re.escape(token)}|(?<=/webhooks/)\d+/[^/\s?]+|(?<=/interactions/)\d+/[^/\s?]+")
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._secrets.sub("[redacted]", super().format(record))
-
-
-class PortraitBot(commands.Bot):
+class PortraitBot(Client):
     """The Discord client: no privileged intents, no mentions, commands synced only when they changed."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(
+            guild_id=settings.guild_id,
+            synced=settings.data / "commands.sha256",
             command_prefix=commands.when_mentioned,  # there are none; it only has to be something
             help_command=None,
             tree_cls=Tree,
@@ -123,30 +123,12 @@ class PortraitBot(commands.Bot):
             chunk_guilds_at_startup=False,
             guild_ready_timeout=0.3,  # nothing here waits for every server to be known; discord.py would, for 2 s
             max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
+            http_trace=watched(Budget()),
         )
-        self._guild = discord.Object(settings.guild_id) if settings.guild_id else None
-        self._synced = settings.data / "commands.sha256"
-
-    async def setup_hook(self) -> None:
-        """Tell Discord our commands, if it does not know them yet. Without that the old ones still work."""
-        translator = Translator()
-        await self.tree.set_translator(translator)
-        commands = [await one.get_translated_payload(self.tree, translator) for one in self.tree.get_commands()]
-        what = json.dumps([self.application_id, self._guild and self._guild.id, commands], sort_keys=True)
-        digest = hashlib.sha256(what.encode()).hexdigest()
-        if self._synced.is_file() and self._synced.read_text() == digest:
-            return
-        try:
-            if self._guild:
-                self.tree.copy_global_to(guild=self._guild)
-            await self.tree.sync(guild=self._guild)
-            self._synced.write_text(digest)
-        except discord.DiscordException:
-            log.exception("The commands could not be synced")
 
     async def on_ready(self) -> None:
         """Connected, for the first time or again."""
-        log.info("Online as %s in %d servers", self.user, len(self.guilds))
+        log.info("Online", extra={"fields": {"user": self.user, "servers": len(self.guilds)}})
 
 
 async def serve(settings: Settings, executor: Executor) -> int:
@@ -157,7 +139,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
     settings.data.mkdir(parents=True, exist_ok=True)
     async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
         files = Files(settings.data)
-        jobs = Jobs(db, files)
+        jobs = Jobs(db, files, room=Room(each=settings.jobs_each, total=settings.jobs_total))
         line = Line(executor, jobs, partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled"))
         house = House(
             files=files,
@@ -169,14 +151,22 @@ async def serve(settings: Settings, executor: Executor) -> int:
             line=line,
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
-            jobs_each=settings.jobs_each,
         )
         board = Board(bot, house)
         postman = Postman(bot, house, board)
-        commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
-        for cog in (*commanded, board, postman):
+        portraits = PortraitCog(bot, house)
+        commanded = (EnrollCog(bot, house, board), portraits, PetsCog(bot, house), AdminCog(bot, house))
+        for cog in (*commanded, board, postman, Upkeep(bot, house, portraits)):
             await bot.add_cog(cog)
-        return await live(bot, line, postman, settings.discord_token.get_secret_value())
+        if settings.metrics_port:
+            await bot.add_cog(Metrics(jobs, Figures(db), settings.metrics_port))
+        retention = Retention(db, files, photos_days=settings.photos_days, portraits_days=settings.portraits_days)
+        tidying = asyncio.create_task(retention.nightly(settings.tidy_hour), name="retention")
+        try:
+            return await live(bot, line, postman, settings.discord_token.get_secret_value())
+        finally:
+            tidying.cancel()
+            await asyncio.wait([tidying])  # the database is closed after it
 
 
 async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> int:
@@ -229,10 +219,11 @@ def refuse(sentence: str) -> int:
 
 
 def configure_logging(settings: Settings) -> None:
-    """One handler, to stderr."""
+    """One handler, to stderr; what nobody catches goes the same way."""
     handler = logging.StreamHandler()
     handler.setFormatter(Discreet(settings.discord_token.get_secret_value()))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
+    sys.excepthook = lambda _kind, error, _trace: log.critical("The bot fell", exc_info=error)
 
 
 def main() -> int:
@@ -248,8 +239,10 @@ def main() -> int:
     configure_logging(settings)
     environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
     try:
-        return asyncio.run(serve(settings, ProcessExecutor(worker(settings.profile), environment=environment)))
-    except (AlreadyRunning, TooNew) as error:
+        patience = PROFILES[settings.profile].patience
+        executor = ProcessExecutor(worker(settings.profile), environment=environment, patience=patience)
+        return asyncio.run(serve(settings, executor))
+    except (AlreadyRunning, TooNew, MigrationFailed) as error:
         return refuse(str(error))
 
 

@@ -9,7 +9,13 @@ Knows: commands, messages, threads, reactions, and the sentences. Does not know:
     pets.py        /pets, /pet forget
     admin.py       /queue, /cancel
     progress.py    the one progress message of each job
+    client.py      how the bot comes to Discord: commands told, logins within the budget
+    observe.py     what the operator sees: log lines, and numbers for Prometheus
     delivery.py    answers that are owed go out, once
+    letters.py     what such an answer looks like
+    postage.py     when it is tried again, where else it goes, when it is let be
+    budget.py      at most 20 failing requests a minute
+    upkeep.py      what happened while we were away, and what has left
 """
 
 from dataclasses import dataclass
@@ -36,4 +42,3 @@ class House:
     line: Line
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server
-    jobs_each: int  # most waiting jobs of one person in one server

@@ -130,9 +130,7 @@ class EnrollCog(commands.Cog):
         pets = await self._house.pets.of_owner(interaction.guild_id, interaction.user.id)
         if len(pets) >= self._house.pets_each:
             raise Sorry("sorry.too_many_pets", count=len(pets))
-        jobs = await self._house.jobs.active(interaction.guild_id, interaction.user.id)
-        if len(jobs) >= self._house.jobs_each:
-            raise Sorry("sorry.too_many_jobs", count=len(jobs))
+        await self._house.jobs.check_room(interaction.guild_id, interaction.user.id)
 
     async def _take_photos(
         self, attachments: Sequence[Attachment], job_id: str, language: str

@@ -15,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.text import language, say
-from storage.jobs import PetNotReady
+from storage.jobs import LineFull, PetNotReady, TooManyJobs
 from storage.pets import BadName
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,10 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
             return "sorry.name", {}
         case PetNotReady():
             return "forget.gone", {}
+        case TooManyJobs():
+            return "sorry.too_many_jobs", {"count": error.count}
+        case LineFull():
+            return "sorry.line_full", {}
         case app_commands.NoPrivateMessage():
             return "sorry.guild_only", {}
         case app_commands.CommandNotFound() | app_commands.CommandSignatureMismatch():

@@ -1,9 +1,11 @@
 """What an answer looks like: an outbox row becomes words and pictures.
 
-Knows: sentences, prompts, seeds, file names. Does not know: how it is sent, and when (delivery.py).
+Knows: sentences, prompts, seeds, file names, and by which mark an answer is known again in a channel's history.
+Does not know: how it is sent, and when (delivery.py).
 """
 
-from dataclasses import dataclass, replace
+import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import discord
@@ -11,56 +13,72 @@ import discord
 from cogs.text import Name, duration, escape, plain_code, say
 from gpu.styles import find
 from gpu.types import Done, Enrolled, Failed, Portrait, Rejected
-from storage.outbox import Delivery, Letter
+from storage.outbox import Delivery, Home, Letter
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
 LONGEST_ALT = 1024
 LONGEST_TEXT = 2000
 LONGEST_FILE_NAME = 40
+MOVED = {Home.ABOVE: "sorry.thread_gone", Home.DIRECT: "sorry.by_letter"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A message to be."""
+    """A message to be. It is marked with the delivery's id: in the file names, or as the last words."""
 
     id: str  # of the delivery
-    language: str
     text: str
     pictures: tuple[Portrait, ...] = ()
     reply_to: int | None = None
 
     def files(self) -> list[discord.File]:
-        """The pictures, opened anew for each try. Their names hold the delivery's id, to find them again."""
+        """The pictures, opened anew for each try."""
         return [
             discord.File(one.path, filename=f"{self.id}-{n}.png", description=one.prompt.text[:LONGEST_ALT])
             for n, one in enumerate(self.pictures)
         ]
 
-    def moved(self) -> "Post":
-        """The same for the channel above, as the thread is gone."""
-        return replace(self, text=f"{self.text}\n{say(self.language, 'sorry.thread_gone')}")
+    def smaller_files(self) -> list[discord.File]:
+        """The pictures as JPEGs, a tenth of the size. They are our own, so they are read here. Blocks for a moment."""
+        from PIL import Image  # the bot starts without it, and hardly ever needs it
+
+        files: list[discord.File] = []
+        for n, one in enumerate(self.pictures):
+            small = io.BytesIO()
+            with Image.open(one.path) as picture:
+                picture.convert("RGB").save(small, "JPEG", quality=85)
+            small.seek(0)
+            files.append(discord.File(small, f"{self.id}-{n}.jpg", description=one.prompt.text[:LONGEST_ALT]))
+        return files
 
     def is_in(self, message: discord.Message) -> bool:
-        """Is this what that message of ours says?"""
-        if self.pictures:
-            return any(file.filename.startswith(f"{self.id}-") for file in message.attachments)
-        return message.content.startswith(self.text)
+        """Is this what that message of ours says? With pictures or without: their files may have gone since."""
+        named = any(file.filename.startswith(f"{self.id}-") for file in message.attachments)
+        return named or message.content.endswith(_mark(self.id))
 
 
 def compose(delivery: Delivery) -> Post:
-    """The message of a delivery. Portraits whose files are gone make it an apology."""
+    """The message of a delivery at its present home. Portraits whose files are gone make it an apology."""
     letter = delivery.letter
     language, outcome = letter.locale, letter.outcome
     pictures = outcome.result.portraits if isinstance(outcome, Done) else ()
     whole = all(one.path.is_file() for one in pictures)
+    shown = pictures if whole else ()
+    last = [say(language, MOVED[delivery.home])] if delivery.home in MOVED else []
+    last += [] if shown else [_mark(delivery.id)]
     text = _words(letter) if whole else say(language, "error.Internal")
+    room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return Post(
         id=delivery.id,
-        language=language,
-        text=text[:LONGEST_TEXT],
-        pictures=pictures if whole else (),
-        reply_to=letter.reply_to,
+        text="\n".join([text[:room], *last]),
+        pictures=shown,
+        reply_to=letter.reply_to if delivery.home is Home.FIRST else None,
     )
+
+
+def _mark(delivery_id: str) -> str:
+    """In small print, for us to find and for people to quote; it also stands in the log."""
+    return f"-# {delivery_id}"
 
 
 def ending(letter: Letter) -> tuple[str, Path | None]:

@@ -1,11 +1,14 @@
 """/portrait, and what a reaction under a portrait does.
 
 Knows: the command, the two reactions, who may delete. Does not know: prompts, seeds' meaning, painting.
-Reactions come as raw events and everything about a portrait is in its row, so they work on any portrait ever posted.
+Reactions come as raw events, or later from upkeep.py if nobody was there to hear them; everything about a portrait is
+in its row, so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted
+upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one.
 """
 
 import logging
 import secrets
+from dataclasses import dataclass
 
 import discord
 from discord import app_commands
@@ -38,6 +41,16 @@ def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
     return tuple((first + n) % (MOST_SEED + 1) for n in range(count))
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A person's reaction under a message of ours."""
+
+    channel_id: int
+    message_id: int
+    user_id: int
+    sign: str  # REROLL or DELETE
+
+
 class PortraitCog(commands.Cog):
     """Orders portraits."""
 
@@ -62,7 +75,6 @@ class PortraitCog(commands.Cog):
         found = await find_pet(self._house, interaction, pet)
         if found.state != "ready":
             raise Sorry("sorry.learning", name=Name(found.name))
-        await self._check_room(found.guild_id, interaction.user.id)
         known, typed = find(style), without_tokens(style)
         if not known and not typed:
             raise Sorry("sorry.style")
@@ -99,60 +111,76 @@ class PortraitCog(commands.Cog):
         if sign not in (REROLL, DELETE) or payload.member is None or payload.member.bot:
             return
         rows = await self._house.portraits.by_message(payload.message_id)
+        await self.answer(Reaction(payload.channel_id, payload.message_id, payload.user_id, sign), rows)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """Taken back: another one will be a new one."""
+        sign = (payload.emoji.name or "").removesuffix("\ufe0f")
+        if sign in (REROLL, DELETE) and (rows := await self._house.portraits.by_message(payload.message_id)):
+            await self._house.portraits.took_back(rows[0].id, payload.user_id, sign)
+
+    async def answer(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
+        """Do what a person's reaction under these portraits asks for, unless that was done already."""
         job = await self._house.jobs.get(rows[0].job_id) if rows else None
-        if job is None:
+        if job is None or not await self._house.portraits.reacted(rows[0].id, reaction.user_id, reaction.sign):
             return
         try:
-            await (self._reroll(payload, rows, job) if sign == REROLL else self._delete(payload, payload.member, rows))
+            await (self._reroll(reaction, rows, job) if reaction.sign == REROLL else self._delete(reaction, rows))
         except Exception as error:
-            await self._notice(payload, sentence(job.locale, error))
+            await self._notice(reaction, sentence(job.locale, error))
 
-    async def _reroll(self, payload: discord.RawReactionActionEvent, rows: list[PortraitRow], job: JobRow) -> None:
+    async def _reroll(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """New seeds, the same prompt. Raises Sorry."""
         pet = await self._house.pets.get(rows[0].pet_id)
         if pet is None:
             raise Sorry("forget.gone")
-        await self._check_room(pet.guild_id, payload.user_id)
         again = await self._house.jobs.accept_paint(
             pet=pet,
-            user_id=payload.user_id,
+            user_id=reaction.user_id,
             channel_id=pet.channel_id,
-            thread_id=payload.channel_id,
+            thread_id=reaction.channel_id,
             wish=rows[0].wish,
             seeds=new_seeds(len(rows)),
             prompt=rows[0].portrait.prompt,
             locale=job.locale,
-            reply_to=payload.message_id,
+            reply_to=reaction.message_id,
         )
         self._house.line.submitted(again.id)
 
-    async def _delete(
-        self, payload: discord.RawReactionActionEvent, member: discord.Member, rows: list[PortraitRow]
-    ) -> None:
+    async def _delete(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
         """The message first: with the rows gone nobody could ask for it again. Raises Sorry."""
         pet = await self._house.pets.get(rows[0].pet_id)
         owners = {rows[0].requester_id, pet.owner_id if pet else None}
-        if member.id not in owners and not _manages_messages(member, payload.channel_id):
-            raise Sorry("sorry.not_your_portrait", user=member.mention)
-        channel = self._bot.get_partial_messageable(payload.channel_id)
+        if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
+            raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
+        channel = self._bot.get_partial_messageable(reaction.channel_id)
         try:
-            await channel.get_partial_message(payload.message_id).delete()
+            await channel.get_partial_message(reaction.message_id).delete()
         except discord.HTTPException as error:
             if error.code != UNKNOWN_MESSAGE:
-                log.warning("Portrait %s could not be deleted: %s", payload.message_id, error)
+                log.warning("Portrait %s could not be deleted: %s", reaction.message_id, error)
                 raise Sorry("sorry.no_delete") from None
         await self._house.portraits.delete([row.id for row in rows])
 
-    async def _notice(self, payload: discord.RawReactionActionEvent, text: str) -> None:
+    async def _moderates(self, reaction: Reaction, guild_id: int) -> bool:
+        """With the channel's own rules where the channel is known; an archived thread may not be."""
+        guild = self._bot.get_guild(guild_id)
+        if guild is None:
+            return False
         try:
-            await self._bot.get_partial_messageable(payload.channel_id).send(text, delete_after=NOTICE_S)
+            member = await guild.fetch_member(reaction.user_id)
+        except discord.NotFound:  # has left
+            return False
+        channel = guild.get_channel_or_thread(reaction.channel_id)
+        permissions = channel.permissions_for(member) if channel else member.guild_permissions
+        return permissions.manage_messages
+
+    async def _notice(self, reaction: Reaction, text: str) -> None:
+        try:
+            await self._bot.get_partial_messageable(reaction.channel_id).send(text, delete_after=NOTICE_S)
         except DROPPED as error:
             log.warning("Could not tell %r: %s", text, error)
-
-    async def _check_room(self, guild_id: int, user_id: int) -> None:
-        jobs = await self._house.jobs.active(guild_id, user_id)
-        if len(jobs) >= self._house.jobs_each:
-            raise Sorry("sorry.too_many_jobs", count=len(jobs))
 
     async def _promise(self, job: JobRow) -> str:
         mine = [one for one in await standings(self._house) if one.job.id == job.id]
@@ -162,10 +190,3 @@ class PortraitCog(commands.Cog):
         if place == 0:
             return say(job.locale, "portrait.running", left=left, thread=thread)
         return say(job.locale, "portrait.accepted", place=place, left=left, thread=thread)
-
-
-def _manages_messages(member: discord.Member, channel_id: int) -> bool:
-    """With the channel's own rules where the channel is known; an archived thread may not be."""
-    channel = member.guild.get_channel_or_thread(channel_id)
-    permissions = channel.permissions_for(member) if channel else member.guild_permissions
-    return permissions.manage_messages

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
 
 import discord
@@ -17,6 +18,7 @@ from discord.ext import commands
 from cogs import House
 from cogs.errors import DROPPED
 from cogs.text import Name, duration, say
+from gpu.line import forecast
 from gpu.types import Progress
 from storage.jobs import JobRow
 
@@ -40,16 +42,21 @@ class Standing:
 async def standings(house: House) -> list[Standing]:
     """Every job that is not over, in the order of the line."""
     places = await house.line.places()
-    averages = {"enroll": await house.jobs.durations("enroll"), "paint": await house.jobs.durations("paint")}
-    standing: list[Standing] = []
-    ahead: float | None = 0.0
-    for job in sorted(await house.jobs.active(), key=lambda job: places.get(job.id, 0)):
-        own = averages[job.kind]
-        if own is not None and job.started is not None and places.get(job.id, 0) == 0:
-            own = max(own - (time.time() - job.started), 1.0)
-        ahead = None if own is None or ahead is None else ahead + own
-        standing.append(Standing(job=job, place=places.get(job.id, 0), left=ahead))
-    return standing
+    jobs = sorted(await house.jobs.active(), key=lambda job: places.get(job.id, 0))
+    usual = {"enroll": await house.jobs.durations("enroll"), "paint": await house.jobs.durations("paint")}
+    done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in jobs])
+    return [
+        Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)
+        for job, seconds in zip(jobs, done, strict=True)
+    ]
+
+
+def _work_left(job: JobRow, usual: float | None) -> float:
+    """Seconds of work, from what is usual for a picture or an enrolment. A painting that died begins anew."""
+    if usual is None:
+        return inf
+    spent = 0.0 if job.kind == "paint" and job.state == "waiting" else job.seconds
+    return max(usual * job.pictures - spent, 1.0)
 
 
 async def open_thread(bot: commands.Bot, job: JobRow) -> int:

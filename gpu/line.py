@@ -1,95 +1,40 @@
 """The line of jobs in front of the GPU.
 
-Knows: whose turn it is, the places in line, when a training steps aside for a portrait, and what each outcome means
-for the journal. Does not know: how a job is computed (Executor), how a row is stored (Journal), Discord.
+Knows: when a training steps aside for a portrait, and what each outcome means for the journal. Does not know: whose
+turn it is (turns.py), how a job is computed (Executor), how a row is stored (Journal), Discord.
 The journal's rows are the truth and the asyncio queue of job ids is only the wake-up: each wake-up is answered by one
-look at the rows, so a lost or a doubled one does no harm.
+look at the rows, so a lost or a doubled one does no harm. Time is the event loop's.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import TypeVar
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.executor import Executor
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
+from gpu.journal import Claim, Journal
+from gpu.turns import Balance, Ticket, Turn, Who, first, forecast, order, took
+from gpu.types import Done, Failed, Paused, Progress
+
+__all__ = ["Claim", "Journal", "Line", "Ticket", "Turn", "forecast"]  # what other rooms may have
 
 log = logging.getLogger(__name__)
 
 STUMBLE_S = 5.0  # rest after an error, so that a broken machine does not fill the log
 RETRY_S = (0.2, 1.0, 5.0)  # rests between tries to write an outcome
+RENEW_S = 10.0  # least time between two renewals of a lease
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """One waiting job, as far as order and places need to know it."""
-
-    job_id: str
-    kind: Literal["enroll", "paint"]
-    user_id: int
-    guild_id: int
-    created: float  # Unix seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The right to run a job now."""
-
-    job: Enroll | Paint
-    attempt: int  # the fence: grows with every claim of this job, also where the charge was refunded
-
-
-class Journal(Protocol):
-    """What is written down about jobs. Every journal passes tests/journal_contract.py.
-
-    A job is waiting, running, done, failed or cancelled. A claim is stale once its job was claimed again or is no
-    longer running; a stale claim changes nothing. Each claim charges one attempt and refunds it at most once.
-    Whatever closes a job writes the row of its answer (outbox) in the same transaction.
-    """
-
-    async def waiting(self) -> list[Ticket]:
-        """Jobs nobody runs, oldest first."""
-        ...
-
-    async def claim(self, job_id: str) -> Claim | None:
-        """waiting -> running, charging one attempt; None if the job is not waiting."""
-        ...
-
-    async def progressed(self, claim: Claim, progress: Progress) -> None:
-        """Keep a checkpoint that is newer than the stored one and refund the attempt; anything else is no news."""
-        ...
-
-    async def paused(self, claim: Claim) -> None:
-        """running -> waiting, at its old place in line, the attempt refunded."""
-        ...
-
-    async def crashed(self, claim: Claim, failed: Failed) -> bool:
-        """The child died under this job. True: attempts are left (fewer than 3 charged), the job waits again.
-
-        False: set aside as failed with `failed` and its answer (or the claim was stale). No refund.
-        """
-        ...
-
-    async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
-        """running -> done, failed or cancelled (Failed "Cancelled"), with all that follows; False if stale."""
-        ...
-
-    async def cancelled(self, job_id: str) -> bool:
-        """waiting -> cancelled with its answer, True; False if the job is running, over or unknown."""
-        ...
-
-    async def recover(self) -> None:
-        """At start: running -> waiting; a job with 3 charged attempts is set aside as failed "WorkerDied"."""
-        ...
 
 
 @dataclass(slots=True)
 class _Running:
     claim: Claim
+    renewed: float  # loop time
+    since: float | None = None  # loop time; for the balance: of a portrait, since when it holds a training back
     checkpoint: int = 0
     cancelled: bool = False
 
@@ -97,10 +42,13 @@ class _Running:
     def job_id(self) -> str:
         return self.claim.job.job_id
 
+    @property
+    def learns(self) -> bool:
+        return self.claim.job.kind == "enroll"
 
-def order(tickets: Iterable[Ticket]) -> list[Ticket]:
-    """Whose turn it is: portraits before enrolments, the oldest first."""
-    return sorted(tickets, key=lambda ticket: (ticket.kind == "enroll", ticket.created))
+    def weigh(self, balance: Balance) -> Balance:
+        """With this job, as far as it has come."""
+        return balance if self.since is None else balance.after(self.claim.job.kind, _now() - self.since)
 
 
 class Line:
@@ -124,12 +72,17 @@ class Line:
         self._wake: asyncio.Queue[str] = asyncio.Queue()
         self._books = asyncio.Lock()  # held while rows and self._running change together
         self._running: _Running | None = None
+        self._last: dict[Who, float] = {}  # turns
+        self._balance = Balance()  # but for the running job
+        self._in_doubt = False  # a write failed, so a row may say "running" though nothing runs
         self._work: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take up what a former run left, then work in the background; does not wait for the executor."""
         await self._journal.recover()
+        for turn in await self._journal.turns():
+            took(self._last, turn)
         self._watcher = asyncio.create_task(self._watch(), name="line")
 
     def submitted(self, job_id: str) -> None:
@@ -138,7 +91,7 @@ class Line:
 
     async def places(self) -> dict[str, int]:
         """Place in line of every job: 0 runs, 1 is next."""
-        tickets = order(await self._journal.waiting())
+        tickets = order(await self._journal.waiting(), self._last, self._owed())
         places = {ticket.job_id: place for place, ticket in enumerate(tickets, start=1)}
         return places | {self._running.job_id: 0} if self._running else places
 
@@ -150,11 +103,13 @@ class Line:
         async with self._books:
             if self._running and self._running.job_id == job_id:
                 self._running.cancelled = True
-            elif await self._journal.cancelled(job_id):
-                self._settled(job_id)
-            else:
+                await self._executor.cancel(job_id)
+                await self._journal.doomed(self._running.claim)
+                return True
+            if not await self._journal.cancelled(job_id):
                 return False
-            await self._executor.cancel(job_id)  # of a waiting job: forget the training that is kept warm for it
+            self._settled(job_id)
+            await self._executor.cancel(job_id)  # forget the training that is kept warm for it
         return True
 
     async def close(self) -> None:
@@ -173,6 +128,7 @@ class Line:
                 while not self._wake.empty():  # one look answers all wake-ups so far
                     self._wake.get_nowait()
             except Exception:
+                self._in_doubt = True
                 log.exception("The line stumbled; it goes on in %s s", STUMBLE_S)
                 await asyncio.sleep(STUMBLE_S)
 
@@ -180,28 +136,55 @@ class Line:
         if self._running is None:
             await self._executor.start()  # before any claim: a machine that cannot compute costs no job an attempt
         async with self._books:
-            tickets = order(await self._journal.waiting())
-            if self._running is None:
-                await self._begin(tickets)
-            elif isinstance(job := self._running.claim.job, Enroll) and tickets and tickets[0].kind == "paint":
-                await self._executor.pause(job.job_id)
+            if self._in_doubt and self._running is None:
+                await self._journal.recover()
+                self._in_doubt = False
+            tickets = await self._journal.waiting()
+            if self._running is None and (ticket := first(tickets, self._last, self._owed())):
+                await self._begin(ticket)
+            if self._running and self._running.learns and any(ticket.kind == "paint" for ticket in tickets):
+                await self._make_way(self._running)
+            self._weigh(any(ticket.kind == "enroll" for ticket in tickets))
 
-    async def _begin(self, tickets: list[Ticket]) -> None:
-        for ticket in tickets:
-            if claim := await self._journal.claim(ticket.job_id):
-                self._running = _Running(claim)
-                self._work = asyncio.create_task(self._do(self._running), name=f"job {ticket.job_id}")
-                await asyncio.sleep(0)  # the executor has the job before anybody asks to pause or cancel it
-                return
+    def _weigh(self, trainings: bool) -> None:
+        """Nothing is held against portraits while no training waits for them."""
+        running = self._running
+        if not trainings and not (running and running.learns):
+            self._balance = Balance()
+        elif running and running.since is None:
+            running.since = _now()
+
+    def _owed(self) -> bool:
+        """Whether a training goes before the portraits, once the running job is over."""
+        running = self._running
+        return not running.learns and running.weigh(self._balance).owed if running else self._balance.owed
+
+    async def _begin(self, ticket: Ticket) -> None:
+        claim = await self._journal.claim(ticket.job_id)
+        if claim is None:  # it went just now, and so did its ticket
+            self.submitted(ticket.job_id)
+            return
+        if ticket.begun is None:
+            took(self._last, Turn(ticket.kind, ticket.guild_id, ticket.user_id, claim.at))
+        self._running = _Running(claim, renewed=_now())
+        self._work = asyncio.create_task(self._do(self._running), name=f"job {ticket.job_id}")
+        await asyncio.sleep(0)  # the executor has the job before anybody asks to pause or cancel it
+
+    async def _make_way(self, running: _Running) -> None:
+        if (balance := running.weigh(self._balance)).owed:
+            asyncio.get_running_loop().call_later(balance.slice_s + 0.01, self.submitted, running.job_id)
+        else:
+            await self._executor.pause(running.job_id)
 
     async def _do(self, running: _Running) -> None:
         outcome = await self._run(running)
         async with self._books:
-            if running.cancelled and not isinstance(outcome, Done):
-                outcome = Cancelled().as_failed(outcome.checkpoint)
-                await self._executor.cancel(running.job_id)  # it may have paused before it heard
-            if await self._book(running.claim, outcome):
-                self._settled(running.job_id)
+            try:
+                await self._book(running, outcome)
+            except Exception:
+                self._in_doubt = True  # it runs again once rows can be written
+                log.exception("The outcome of job %s could not be written down", running.job_id)
+            self._balance = running.weigh(self._balance)
             self._running = None
         self.submitted(running.job_id)  # the executor is free: look again
 
@@ -212,8 +195,11 @@ class Line:
             def report(progress: Progress) -> None:
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
                 if progress.checkpoint > running.checkpoint:
-                    running.checkpoint = progress.checkpoint
-                    writes.create_task(_insist(lambda: self._journal.progressed(claim, progress)))
+                    running.checkpoint, running.renewed = progress.checkpoint, _now()
+                    writes.create_task(_note(lambda: self._journal.progressed(claim, progress)))
+                elif _now() - running.renewed >= RENEW_S:
+                    running.renewed = _now()
+                    writes.create_task(_note(lambda: self._journal.renewed(claim)))
 
             try:
                 return await self._executor.run(claim.job, report)
@@ -221,25 +207,40 @@ class Line:
                 log.exception("The executor failed at job %s", running.job_id)
                 return WorkerDied().as_failed(running.checkpoint)
 
-    async def _book(self, claim: Claim, outcome: Done | Paused | Failed) -> bool:
-        """Write the outcome down; True if the job has its answer now."""
+    async def _book(self, running: _Running, outcome: Done | Paused | Failed) -> None:
+        if running.cancelled and not isinstance(outcome, Done):
+            outcome = Cancelled().as_failed(outcome.checkpoint)
+            await self._executor.cancel(running.job_id)  # it may have paused before it heard
         if isinstance(outcome, Paused):
-            await _insist(lambda: self._journal.paused(claim))
-            return False
+            await _insist(lambda: self._journal.paused(running.claim))
+            return
         if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
-            return await _insist(lambda: self._journal.crashed(claim, outcome)) is False
-        return await _insist(lambda: self._journal.settle(claim, outcome)) is True
+            answered = not await _insist(lambda: self._journal.crashed(running.claim, outcome))
+        else:
+            answered = await _insist(lambda: self._journal.settle(running.claim, outcome))
+        if answered:
+            self._settled(running.job_id)
 
     def _settled(self, job_id: str) -> None:
         asyncio.get_running_loop().call_soon(self._on_settled, job_id)
 
 
-async def _insist(write: Callable[[], Awaitable[T]]) -> T | None:
-    """Write to the journal, trying again after an error; gives up with None, and recover() sees to the row later."""
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Write to the journal, trying again after an error; raises the last one."""
     for rest in RETRY_S:
         try:
             return await write()
         except Exception:
             log.exception("The journal refused; trying again in %s s", rest)
             await asyncio.sleep(rest)
-    return None
+    return await write()
+
+
+async def _note(write: Callable[[], Awaitable[None]]) -> None:
+    """Write what the job can do without."""
+    with suppress(Exception):
+        await _insist(write)

@@ -11,4 +11,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
     outbox.py      answers that are still owed
+    backup.py      copies from before a migration, and how they forget
+    retention.py   what is not needed any more goes, each night
+    figures.py     what a dashboard asks
 """

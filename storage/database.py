@@ -1,6 +1,7 @@
 """The one SQLite connection of the bot: one transaction at a time, each of them whole or not at all.
 
-Knows: pragmas, the lock against a second bot, migrations, and how a transaction survives cancellation.
+Knows: pragmas, the lock against a second bot, migrations with a copy (backup.py) from before them, and how a
+transaction survives cancellation.
 Does not know: any table. Measured facts behind it: two coroutines on one connection can roll back each other's
 statements, and a cancelled await does not stop its statement. So there is one lock, reads take it too (or they would
 see another's uncommitted rows), and BEGIN..COMMIT never ends half-way.
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import aiosqlite
+
+from storage.backup import Backups
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,6 +39,10 @@ class AlreadyRunning(Exception):
 
 class TooNew(Exception):
     """The database was written by a newer version of the bot."""
+
+
+class MigrationFailed(Exception):
+    """The database could not be brought up to date; it is as it was."""
 
 
 class Transaction:
@@ -62,14 +69,15 @@ class Transaction:
 class Database:
     """An open database. `write()` is not reentrant: inside it use only what it gives you."""
 
-    def __init__(self, connection: aiosqlite.Connection, lock_file: TextIOWrapper) -> None:
+    def __init__(self, connection: aiosqlite.Connection, lock_file: TextIOWrapper, backups: Backups) -> None:
+        self.backups = backups
         self._connection = connection
         self._lock_file = lock_file
         self._lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path, migrations: Path = MIGRATIONS) -> Self:
-        """Open or make it. Raises AlreadyRunning, TooNew, or a migration's sqlite3.Error: it then left no trace."""
+        """Open or make it. Raises AlreadyRunning, TooNew or MigrationFailed."""
         path.parent.mkdir(parents=True, exist_ok=True)
         lock_file = _hold(path.with_name(path.name + ".lock"))
         try:
@@ -77,11 +85,11 @@ class Database:
         except BaseException:
             lock_file.close()
             raise
-        database = cls(connection, lock_file)
+        database = cls(connection, lock_file, Backups(path.with_name("backups")))
         try:
             connection.row_factory = sqlite3.Row
             await connection.executescript(PRAGMAS)
-            await _migrate(connection, migrations)
+            await _migrate(connection, migrations, database.backups)
         except BaseException:
             await finish(database.close())  # an open aiosqlite connection keeps the interpreter alive
             raise
@@ -120,10 +128,14 @@ class Database:
                 await finish(self._connection.rollback())
                 raise
 
-    async def checkpoint(self) -> None:
-        """Empty the write-ahead log: what was deleted is gone from the disk's files afterwards."""
+    async def checkpoint(self) -> bool:
+        """Empty the write-ahead log: what was deleted is gone from the disk's files afterwards.
+
+        False: some other program has been reading the database for all of busy_timeout, and the log is not empty.
+        """
         async with self._lock:
-            await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            [(busy, _, _)] = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not busy
 
     async def close(self) -> None:
         """Close the connection and let another bot have the folder."""
@@ -142,23 +154,32 @@ def _hold(path: Path) -> TextIOWrapper:
     return lock_file
 
 
-async def _migrate(connection: aiosqlite.Connection, folder: Path) -> None:
-    """Apply what is newer than user_version, each file atomically with its number (0001, 0002, ...)."""
+async def _migrate(connection: aiosqlite.Connection, folder: Path, backups: Backups) -> None:
+    """Apply what is newer than user_version (0001, 0002, ...): all of it or nothing, so that an older bot still runs.
+
+    A database that holds something is copied before.
+    """
     steps = _steps(folder)
     [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
     if version > len(steps):
         raise TooNew(f"{TooNew.__doc__} (it is at {version}, this bot knows {len(steps)})")
-    for number, sql in steps[version:]:
-        script = f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;"
-        try:
-            await connection.executescript(script)
-        except BaseException:
-            await finish(connection.rollback())
+    if version == len(steps):
+        return
+    copy: Path | None = None
+    script = "\n".join(["BEGIN IMMEDIATE;", *steps[version:], f"PRAGMA user_version = {len(steps)};", "COMMIT;"])
+    try:
+        copy = await backups.make(connection, version + 1) if version else None
+        await connection.executescript(script)
+    except BaseException as error:
+        await finish(connection.rollback())
+        if not isinstance(error, sqlite3.Error | OSError):
             raise
+        where = f" A copy of it lies in {copy}." if copy else ""
+        raise MigrationFailed(f"{MigrationFailed.__doc__}{where} ({error})") from error
 
 
-def _steps(folder: Path) -> list[tuple[int, str]]:
-    return [(number, path.read_text()) for number, path in enumerate(sorted(folder.glob("[0-9]*.sql")), start=1)]
+def _steps(folder: Path) -> list[str]:
+    return [path.read_text() for path in sorted(folder.glob("[0-9]*.sql"))]
 
 
 async def finish(work: Coroutine[object, object, T]) -> T:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Files:
             file.flush()
             os.fsync(file.fileno())
         half.replace(path)
-        _sync(folder)
+        sync(folder)
         return path, sha256
 
     def remove(self, job_id: str) -> int:
@@ -60,16 +61,35 @@ class Files:
         shutil.rmtree(folder, ignore_errors=True)  # a worker may still be writing: sweep() finds what it leaves
         return count
 
-    def sweep(self, known: Collection[str]) -> list[str]:
-        """Remove the folders of all jobs but the known ones; the ids that were removed."""
-        found = [path.name for path in self._jobs.glob("*") if JOB_ID.fullmatch(path.name)]
-        orphans = [job_id for job_id in found if job_id not in known]
+    def remove_photos(self, job_id: str) -> None:
+        """Remove the photos of an enrolment; what was made of them stays."""
+        shutil.rmtree(self.photo_folder(job_id), ignore_errors=True)
+
+    def found(self) -> set[str]:
+        """The ids of all jobs that have a folder."""
+        return {path.name for path in self._jobs.glob("*") if JOB_ID.fullmatch(path.name)}
+
+    def sweep(self, known: Collection[str], rested_s: float = 0.0) -> list[str]:
+        """Remove the folders of all jobs but the known ones; the ids that were removed.
+
+        While people enrol, some folders belong to jobs that are not known yet: `rested_s` spares those to which
+        something was added in the last so many seconds.
+        """
+        latest = time.time() - rested_s
+        orphans = [job_id for job_id in self.found() - set(known) if _changed(self.job_folder(job_id)) <= latest]
         for job_id in orphans:
             self.remove(job_id)
         return orphans
 
 
-def _sync(folder: Path) -> None:
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # it went meanwhile
+        return float("inf")
+
+
+def sync(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -6,12 +6,16 @@ what it computes.
 
 import secrets
 import sqlite3
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Literal
 
 from gpu.types import ADAPTER, CUTOUTS, JOB, Enroll, Paint, Photo, Prompt, Wish
 from storage import pets
-from storage.database import Transaction
+from storage.database import Database, Transaction
+from storage.files import Files
 from storage.journal import JobJournal
 from storage.pets import Pet
 
@@ -20,6 +24,26 @@ Kind = Literal["enroll", "paint"]
 
 class PetNotReady(Exception):
     """The pet is still being learnt, or was forgotten meanwhile."""
+
+
+class TooManyJobs(Exception):
+    """This person has `count` jobs in line in this server, which is as many as one may have."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(self.__doc__)
+        self.count = count
+
+
+class LineFull(Exception):
+    """There is no room in the line for anybody's job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many jobs that are not over there may be."""
+
+    each: int = sys.maxsize  # of one person in one server
+    total: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +69,8 @@ class JobRow:
     finished: float | None
     error: str | None  # class name of a StudioError
     checkpoint: int  # training step
-    seconds: float  # spent running, pauses left out
+    pictures: int  # to be painted
+    seconds: float  # spent running until now, pauses left out
 
 
 def new_job_id() -> str:
@@ -55,6 +80,14 @@ def new_job_id() -> str:
 
 class Jobs(JobJournal):
     """The jobs table: the line's journal, and what people do with jobs."""
+
+    def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time, room: Room = Room()) -> None:
+        super().__init__(db, files, clock)
+        self._room = room
+
+    async def check_room(self, guild_id: int, user_id: int) -> None:
+        """Raises LineFull or TooManyJobs as accepting a job would, before anybody goes to any trouble."""
+        await self._check_room(self._db, guild_id, user_id)
 
     async def accept_enroll(
         self,
@@ -72,12 +105,16 @@ class Jobs(JobJournal):
         locale: str,
         ack: tuple[int, int] | None = None,
     ) -> JobRow:
-        """Pet, photos and job at once; `names` are the photos' file names as given. Raises BadName, NameTaken."""
+        """Pet, photos and job at once; `names` are the photos' file names as given.
+
+        Raises BadName, NameTaken, LineFull, TooManyJobs, with no row kept.
+        """
         name = pets.clean_name(name)
         folder = self._files.job_folder(job_id)
         job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
         now = self._clock()
         async with self._db.write() as tx:
+            await self._check_room(tx, guild_id, user_id)
             pet_id = await pets.add(
                 tx,
                 guild_id=guild_id,
@@ -105,9 +142,10 @@ class Jobs(JobJournal):
         locale: str,
         reply_to: int | None = None,
     ) -> JobRow:
-        """A job to paint, with the adapter that the pet has now. Raises PetNotReady."""
+        """A job to paint, with the adapter that the pet has now. Raises PetNotReady, LineFull, TooManyJobs."""
         job_id = new_job_id()
         async with self._db.write() as tx:
+            await self._check_room(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
             if ready is None:
                 raise PetNotReady(PetNotReady.__doc__)
@@ -126,13 +164,14 @@ class Jobs(JobJournal):
     async def get(self, job_id: str) -> JobRow | None:
         """The job, or None if it is unknown or its pet was forgotten."""
         row = await self._db.one("SELECT * FROM jobs WHERE id = ?", job_id)
-        return _job(row) if row else None
+        return _job(row, self._clock()) if row else None
 
     async def active(self, guild_id: int | None = None, user_id: int | None = None) -> list[JobRow]:
         """Jobs that are waiting or running, oldest first; of one guild and one person, if given."""
         sql = """SELECT * FROM jobs WHERE state IN ('waiting', 'running')
                  AND (?1 IS NULL OR guild_id = ?1) AND (?2 IS NULL OR user_id = ?2) ORDER BY created, rowid"""
-        return [_job(row) for row in await self._db.all(sql, guild_id, user_id)]
+        now = self._clock()
+        return [_job(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
     async def set_progress_message(self, job_id: str, thread_id: int | None, message_id: int) -> None:
         """Where the job's progress is shown; an answer that nobody has tried to send yet goes there too."""
@@ -143,26 +182,37 @@ class Jobs(JobJournal):
             await tx.run(sql, thread_id, job_id)
 
     async def durations(self, kind: Kind) -> float | None:
-        """Seconds that the last ten jobs of this kind took on average; None if none is done yet."""
-        sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs WHERE kind = ? AND state = 'done'
-                 ORDER BY finished DESC LIMIT 10)"""
+        """Seconds that the last ten jobs of this kind took on average, for each picture; None if none is done yet."""
+        sql = """SELECT sum(seconds) / sum(pictures) FROM (SELECT seconds, pictures FROM jobs
+                 WHERE kind = ? AND state = 'done' ORDER BY finished DESC LIMIT 10)"""
         row = await self._db.one(sql, kind)
         return row[0] if row else None
+
+    async def _check_room(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
+        sql = """SELECT count(*) AS everybody, count(CASE WHEN guild_id = ? AND user_id = ? THEN 1 END) AS own
+                 FROM jobs WHERE state IN ('waiting', 'running')"""
+        [count] = await rows.all(sql, guild_id, user_id)
+        if count["own"] >= self._room.each:
+            raise TooManyJobs(count["own"])
+        if count["everybody"] >= self._room.total:
+            raise LineFull(LineFull.__doc__)
 
 
 async def _insert(
     tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
 ) -> JobRow:
-    sql = """INSERT INTO jobs (id, kind, body, created, ack_channel_id, ack_message_id,
+    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id,
                                pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
     ack_channel_id, ack_message_id = ack or (None, None)
     body = JOB.dump_json(job).decode()
-    [made] = await tx.all(sql, job.job_id, job.kind, body, now, ack_channel_id, ack_message_id, *row)
-    return _job(made)
+    pictures = len(job.seeds) if isinstance(job, Paint) else 1
+    [made] = await tx.all(sql, job.job_id, job.kind, body, pictures, now, ack_channel_id, ack_message_id, *row)
+    return _job(made, now)
 
 
-def _job(row: sqlite3.Row) -> JobRow:
+def _job(row: sqlite3.Row, now: float) -> JobRow:
+    claimed = row["claimed"]
     return JobRow(
         id=row["id"],
         kind=row["kind"],
@@ -183,5 +233,6 @@ def _job(row: sqlite3.Row) -> JobRow:
         finished=row["finished"],
         error=row["error"],
         checkpoint=row["checkpoint"],
-        seconds=row["seconds"],
+        pictures=row["pictures"],
+        seconds=row["seconds"] + (now - claimed if claimed is not None else 0.0),
     )

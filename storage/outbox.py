@@ -5,8 +5,9 @@ An answer is sent under its nonce, so that trying again cannot make a second mes
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from time import time
 from typing import Annotated, Literal
 
@@ -17,6 +18,14 @@ from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
 Kind = Literal["enrolled", "painted", "failed", "cancelled"]
+
+
+class Home(IntEnum):
+    """The places of an answer, in the order in which they are tried."""
+
+    FIRST = 0  # where it was asked for: the pet's thread, or the channel itself where there is none
+    ABOVE = 1  # the channel above the thread
+    DIRECT = 2  # the person's direct messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +54,12 @@ class Delivery:
     job_id: str
     part: int
     nonce: str  # 25 characters at most
-    channel_id: int
+    home: Home
+    channel_id: int  # of that home
     kind: Kind
     payload: str  # a Letter as JSON
-    first_tried: float | None  # Unix seconds
-    tries: int
+    first_tried: float | None  # at this home, Unix seconds
+    tries: int  # at this home
     due: float
 
     @property
@@ -61,8 +71,9 @@ class Delivery:
 class Outbox:
     """The outbox table."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Callable[[], float] = time) -> None:
         self._db = db
+        self._clock = clock
 
     async def due(self, now: float) -> list[Delivery]:
         """Answers to be sent by now, the longest due first."""
@@ -78,6 +89,11 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
+    async def moved(self, delivery_id: str, home: Home, channel_id: int, now: float) -> None:
+        """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more."""
+        sql = "UPDATE outbox SET home = ?1, channel_id = ?2, first_tried = ?3, due = ?3, tries = 0 WHERE id = ?4"
+        await self._run(sql, home, channel_id, now, delivery_id)
+
     async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
         """It hangs in this message, these portraits with it.
 
@@ -87,7 +103,7 @@ class Outbox:
         async with self._db.write() as tx:
             known = await tx.run(sql, channel_id, message_id, delivery_id)
             for portrait_id in portrait_ids:
-                await tx.run(POSTED, channel_id, message_id, time(), portrait_id)
+                await tx.run(POSTED, channel_id, message_id, self._clock(), portrait_id)
         return known == 1
 
     async def closed(self, delivery_id: str, reason: str) -> None:
@@ -114,6 +130,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         job_id=row["job_id"],
         part=row["part"],
         nonce=row["nonce"],
+        home=Home(row["home"]),
         channel_id=row["channel_id"],
         kind=row["kind"],
         payload=row["payload"],

@@ -13,6 +13,7 @@ from typing import Literal
 from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
 from storage.database import Database, Transaction, finish
 from storage.files import Files
+from storage.retention import scrub
 
 LONGEST_NAME = 32  # characters
 JOINERS = "\u200c\u200d"  # invisible, but part of emoji and of Persian words
@@ -87,11 +88,43 @@ class Pets:
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = ? WHERE id = ?", thread_id, pet_id)
 
+    async def thread_gone(self, thread_id: int) -> None:
+        """This thread was deleted: its pets, and their jobs that are not over, go on in the channel above it."""
+        async with self._db.write() as tx:
+            await tx.run("UPDATE pets SET thread_id = channel_id WHERE thread_id = ?", thread_id)
+            sql = """UPDATE jobs SET thread_id = channel_id, progress_message_id = NULL
+                     WHERE thread_id = ? AND state IN ('waiting', 'running')"""
+            await tx.run(sql, thread_id)
+
+    async def guilds(self) -> set[int]:
+        """Every guild of which something is kept."""
+        return {row[0] for row in await self._db.all("SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs")}
+
+    async def guild_left(self, guild_id: int, now: float) -> None:
+        """We are not there any more, since `now` (Unix seconds) unless it was known before."""
+        async with self._db.write() as tx:
+            await tx.run("INSERT INTO left_guilds VALUES (?, ?) ON CONFLICT DO NOTHING", guild_id, now)
+
+    async def guild_back(self, guild_id: int) -> None:
+        """We are there, again or still."""
+        async with self._db.write() as tx:
+            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
+
+    async def left_before(self, moment: float) -> list[int]:
+        """The guilds that we left before this moment (Unix seconds)."""
+        return [row[0] for row in await self._db.all("SELECT guild_id FROM left_guilds WHERE since < ?", moment)]
+
+    async def guild_forgotten(self, guild_id: int) -> None:
+        """Its pets are forgotten: let go of the jobs that had come to nothing, and of the guild."""
+        async with self._db.write() as tx:
+            await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
+            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
+
     async def forget(self, pet_id: int) -> Receipt | None:
         """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
 
-        Afterwards none of its bytes is in the folder, the database or its log. Cancel its running job first; if the
-        worker is quicker than the cancel, its result is refused and what it wrote goes then.
+        Afterwards none of its bytes is in the folder, the database, its log or its copies. Cancel its running job
+        first; if the worker is quicker than the cancel, its result is refused and what it wrote goes then.
         """
         async with self._db.write() as tx:
             if not await tx.one("SELECT 1 FROM pets WHERE id = ?", pet_id):
@@ -107,7 +140,7 @@ class Pets:
 
     async def _erase(self, jobs: list[str]) -> int:
         files = sum([await asyncio.to_thread(self._files.remove, job_id) for job_id in jobs])
-        await self._db.checkpoint()
+        await scrub(self._db)
         return files
 
 

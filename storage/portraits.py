@@ -1,6 +1,7 @@
-"""The portraits: what was painted, from which recipe, and in which message it hangs.
+"""The portraits: what was painted, from which recipe, in which message it hangs, and which reactions it had.
 
-Knows: the portraits table. Does not know: how a portrait gets a row (settlement.py) or a message (outbox.py).
+Knows: the portraits and reactions tables. Does not know: how a portrait gets a row (settlement.py) or a message
+(outbox.py), or what follows from a reaction.
 """
 
 import sqlite3
@@ -44,6 +45,30 @@ class Portraits:
         """The portraits in a message, in their order; without deleted ones."""
         sql = "SELECT * FROM portraits WHERE message_id = ? AND deleted IS NULL ORDER BY id"
         return [_row(row) for row in await self._db.all(sql, message_id)]
+
+    async def hanging(self, since: float, most: int) -> list[tuple[int, int]]:
+        """(channel_id, message_id) of the messages posted since then (Unix seconds), the newest first."""
+        sql = """SELECT channel_id, message_id FROM portraits
+                 WHERE posted > ? AND message_id IS NOT NULL AND deleted IS NULL
+                 GROUP BY message_id ORDER BY max(posted) DESC LIMIT ?"""
+        return [(row[0], row[1]) for row in await self._db.all(sql, since, most)]
+
+    async def reacted(self, portrait_id: int, user_id: int, sign: str) -> bool:
+        """Note a reaction under the message whose first portrait this is; False: it is known, and was answered."""
+        sql = "INSERT INTO reactions (portrait_id, user_id, sign) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        async with self._db.write() as tx:
+            return await tx.run(sql, portrait_id, user_id, sign) == 1
+
+    async def took_back(self, portrait_id: int, user_id: int, sign: str) -> None:
+        """A reaction was removed: the next one is a new one."""
+        sql = "DELETE FROM reactions WHERE portrait_id = ? AND user_id = ? AND sign = ?"
+        async with self._db.write() as tx:
+            await tx.run(sql, portrait_id, user_id, sign)
+
+    async def reactors(self, portrait_id: int, sign: str) -> set[int]:
+        """The user ids whose reactions are known."""
+        sql = "SELECT user_id FROM reactions WHERE portrait_id = ? AND sign = ?"
+        return {row[0] for row in await self._db.all(sql, portrait_id, sign)}
 
     async def of_job(self, job_id: str) -> list[PortraitRow]:
         """What a job painted, in its order; without deleted ones."""

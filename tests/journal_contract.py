@@ -13,6 +13,7 @@ from gpu.types import Done, Progress
 from tests.light_jobs import done
 
 DIED = WorkerDied().as_failed()
+KILLS = 25  # of the bot under a job, until the job is set aside
 
 
 def reached(checkpoint: int) -> Progress:
@@ -49,6 +50,27 @@ class JournalContract:
         assert [ticket.kind for ticket in waiting] == ["enroll", "paint", "enroll"]
         assert [ticket.created for ticket in waiting] == sorted(ticket.created for ticket in waiting)
 
+    async def test_waiting_follows_every_change(self, journal: Journal) -> None:
+        async def waiting() -> list[str]:
+            return [ticket.job_id for ticket in await journal.waiting()]
+
+        first, second = await self.accept(journal, "enroll"), await self.accept(journal, "paint")
+        assert await waiting() == [first, second]
+        claim = await claimed(journal, first)
+        third = await self.accept(journal, "paint")
+        assert await waiting() == [second, third]
+        await journal.crashed(claim, DIED)
+        assert await waiting() == [first, second, third]
+        await journal.cancelled(second)
+        claim = await claimed(journal, third)
+        assert await waiting() == [first]
+        await journal.recover()
+        assert await waiting() == [first, third]
+        claim = await claimed(journal, third)
+        await journal.settle(claim, done(claim.job))
+        await journal.recover()
+        assert await waiting() == [first]
+
     async def test_a_job_is_claimed_once(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")
         claim = await claimed(journal, job_id)
@@ -69,6 +91,37 @@ class JournalContract:
             assert (await journal.waiting())[0].job_id == job_id
         assert attempts == sorted(set(attempts))
         assert await self.spares(journal, job_id) == [True, True, False]
+
+    async def test_a_pause_is_a_beginning_and_a_death_is_none(self, journal: Journal) -> None:
+        async def begun() -> float | None:
+            return (await journal.waiting())[0].begun
+
+        job_id = await self.accept(journal, "enroll")
+        assert await begun() is None
+        claim = await claimed(journal, job_id)
+        await journal.paused(claim)
+        assert await begun() == claim.at
+        await journal.paused(await claimed(journal, job_id))
+        assert await begun() == claim.at, "the first claim counts"
+        await claimed(journal, job_id)
+        await journal.recover()
+        assert await begun() is None, "the bot died under it"
+        again = await claimed(journal, job_id)
+        await journal.progressed(again, reached(10))
+        await journal.paused(again)
+        assert await begun() == claim.at
+        await journal.crashed(await claimed(journal, job_id), DIED)
+        assert await begun() is None, "the child died under it"
+
+    async def test_turns_are_those_of_each_person_and_kind(self, journal: Journal) -> None:
+        assert await journal.turns() == []
+        learning = await claimed(journal, await self.accept(journal, "enroll"))
+        painting = [await claimed(journal, await self.accept(journal, "paint")) for _ in range(2)]
+        await self.accept(journal, "paint")  # nobody's turn yet
+        await journal.recover()
+        turns = await journal.turns()
+        assert [turn.kind for turn in turns] == ["enroll", "paint"]
+        assert turns[0].at >= learning.at and turns[1].at == painting[1].at > painting[0].at
 
     async def test_the_third_crash_is_the_last(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")
@@ -148,20 +201,72 @@ class JournalContract:
         assert not await journal.settle(stale, done(stale.job))
         assert not await journal.crashed(stale, DIED)
         await journal.paused(stale)
+        await journal.renewed(stale)
+        await journal.doomed(stale)
         await journal.progressed(stale, reached(90))
         assert await self.state(journal, job_id) == "running"
         await journal.progressed(fresh, reached(10))  # still news
         assert await journal.crashed(fresh, DIED)
         assert await self.answers(journal, job_id) == 0
 
-    async def test_recover_puts_running_jobs_back_until_their_attempts_are_used_up(self, journal: Journal) -> None:
+    async def test_recover_puts_running_jobs_back_until_it_never_ends(self, journal: Journal) -> None:
         poison, other = await self.accept(journal, "paint"), await self.accept(journal, "enroll")
-        for _ in range(3):
+        for _ in range(KILLS):
+            assert await self.state(journal, poison) == "waiting"
             await claimed(journal, poison)
             await journal.recover()
         assert [ticket.job_id for ticket in await journal.waiting()] == [other]
         assert await self.state(journal, poison) == "failed"
         assert await self.answers(journal, poison) == 1
+
+    async def test_the_bots_deaths_cost_no_attempt(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "paint")
+        for _ in range(KILLS - 1):
+            await claimed(journal, job_id)
+            await journal.recover()
+        assert await self.spares(journal, job_id) == [True, True, False]
+
+    async def test_the_childs_deaths_are_remembered_over_the_bots(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "paint")
+        spared: list[bool] = []
+        for _ in range(3):
+            spared.append(await journal.crashed(await claimed(journal, job_id), DIED))
+            if await journal.claim(job_id):
+                await journal.recover()
+        assert spared == [True, True, False]
+
+    async def test_a_newer_checkpoint_forgives_the_bots_deaths(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "enroll")
+        for kill in range(8 * KILLS):  # 200
+            claim = await claimed(journal, job_id)
+            if kill % (KILLS - 1) == 0:
+                await journal.progressed(claim, reached(kill + 1))
+            await journal.recover()
+        assert await self.state(journal, job_id) == "waiting"
+
+    async def test_a_pause_forgives_no_death(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "paint")
+        for _ in range(KILLS):
+            await journal.paused(await claimed(journal, job_id))
+            await claimed(journal, job_id)
+            await journal.recover()
+        assert await self.state(journal, job_id) == "failed"
+
+    async def test_a_cancel_outlives_the_bot(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "enroll")
+        await journal.doomed(await claimed(journal, job_id))
+        assert await self.state(journal, job_id) == "running"
+        await journal.recover()
+        assert await self.state(journal, job_id) == "cancelled"
+        assert await self.answers(journal, job_id) == 1
+        assert await journal.waiting() == []
+
+    async def test_a_doomed_job_that_was_quicker_is_done(self, journal: Journal) -> None:
+        claim = await claimed(journal, await self.accept(journal, "paint"))
+        await journal.doomed(claim)
+        assert await journal.settle(claim, done(claim.job))
+        await journal.recover()
+        assert await self.state(journal, claim.job.job_id) == "done"
 
     async def test_recover_leaves_what_is_over_alone(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")

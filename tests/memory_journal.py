@@ -3,14 +3,15 @@
 Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer is only counted.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.line import Claim, Ticket
+from gpu.line import Claim, Ticket, Turn
+from gpu.turns import Kind
 from gpu.types import Done, Enroll, Failed, Paint, Progress
 
-ATTEMPTS = 3
+ATTEMPTS, KILLS = 3, 25
 
 
 @dataclass
@@ -21,6 +22,10 @@ class Row:
     charged: int = 0
     refunded: bool = True  # whether the newest claim's charge is given back
     fence: int = 0
+    kills: int = 0
+    doomed: bool = False
+    began: float | None = None
+    alive: float = 0.0
     checkpoint: int = 0
     answers: list[Done | Failed] = field(default_factory=list[Done | Failed])
 
@@ -28,27 +33,44 @@ class Row:
 class MemoryJournal:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
-        self._clock = count()
+        self._clock = count(1)
 
     def accept(self, job: Enroll | Paint, user_id: int = 1) -> str:
-        ticket = Ticket(job_id=job.job_id, kind=job.kind, user_id=user_id, guild_id=1, created=float(next(self._clock)))
+        ticket = Ticket(job_id=job.job_id, kind=job.kind, user_id=user_id, guild_id=1, created=self._now())
         self.rows[job.job_id] = Row(job, ticket)
         return job.job_id
 
     async def waiting(self) -> list[Ticket]:
-        return [row.ticket for row in self.rows.values() if row.state == "waiting"]
+        return [
+            replace(row.ticket, begun=None if row.charged or row.kills else row.began)
+            for row in self.rows.values()
+            if row.state == "waiting"
+        ]
+
+    async def turns(self) -> list[Turn]:
+        last: dict[tuple[Kind, int, int], float] = {}
+        for row in self.rows.values():
+            who = (row.ticket.kind, row.ticket.guild_id, row.ticket.user_id)
+            last[who] = max(last.get(who, 0.0), row.alive)
+        return sorted((Turn(*who, at) for who, at in last.items() if at), key=lambda turn: turn.at)
 
     async def claim(self, job_id: str) -> Claim | None:
         row = self.rows.get(job_id)
         if not row or row.state != "waiting":
             return None
         row.state, row.charged, row.refunded, row.fence = "running", row.charged + 1, False, row.fence + 1
-        return Claim(job=row.job, attempt=row.fence)
+        row.alive = self._now()
+        row.began = row.began or row.alive
+        return Claim(job=row.job, attempt=row.fence, at=row.alive)
+
+    async def renewed(self, claim: Claim) -> None:
+        if row := self._current(claim):
+            row.alive = self._now()
 
     async def progressed(self, claim: Claim, progress: Progress) -> None:
         row = self._current(claim)
         if row and progress.checkpoint > row.checkpoint:
-            row.checkpoint = progress.checkpoint
+            row.checkpoint, row.kills, row.alive = progress.checkpoint, 0, self._now()
             self._refund(row)
 
     async def paused(self, claim: Claim) -> None:
@@ -58,7 +80,11 @@ class MemoryJournal:
 
     async def crashed(self, claim: Claim, failed: Failed) -> bool:
         row = self._current(claim)
-        return row is not None and self._again(row, failed)
+        if row:
+            row.state = "waiting"
+            if row.charged >= ATTEMPTS:
+                self._close(row, failed)
+        return row is not None and row.state == "waiting"
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
         row = self._current(claim)
@@ -73,10 +99,22 @@ class MemoryJournal:
         self._close(row, Cancelled().as_failed())
         return True
 
+    async def doomed(self, claim: Claim) -> None:
+        if row := self._current(claim):
+            row.doomed = True
+
     async def recover(self) -> None:
         for row in self.rows.values():
             if row.state == "running":
-                self._again(row, WorkerDied().as_failed(row.checkpoint))
+                self._refund(row)
+                row.state, row.kills = "waiting", row.kills + 1
+                if row.doomed:
+                    self._close(row, Cancelled().as_failed(row.checkpoint))
+                elif row.kills >= KILLS:
+                    self._close(row, WorkerDied().as_failed(row.checkpoint))
+
+    def _now(self) -> float:
+        return float(next(self._clock))
 
     def _current(self, claim: Claim) -> Row | None:
         row = self.rows[claim.job.job_id]
@@ -85,12 +123,6 @@ class MemoryJournal:
     def _refund(self, row: Row) -> None:
         row.charged -= not row.refunded
         row.refunded = True
-
-    def _again(self, row: Row, failed: Failed) -> bool:
-        row.state = "waiting"
-        if row.charged >= ATTEMPTS:
-            self._close(row, failed)
-        return row.state == "waiting"
 
     def _close(self, row: Row, outcome: Done | Failed) -> None:
         row.answers.append(outcome)

@@ -12,11 +12,16 @@ from typing import Any
 
 import psutil
 import pytest
+from aiohttp.web import Request, Response
 from pydantic import ValidationError
 
-from bot import Discreet, Settings
+from bot import Settings
+from cogs.client import patience
+from cogs.observe import Discreet
+from tests.bot_process import BotProcess, light
 from tests.living import Living, named, photos
 from tests.loopback import Loopback
+from tests.loopback.rest import Application, answer
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics", "numpy", "PIL"]
@@ -90,6 +95,74 @@ async def test_without_a_token_it_says_so_in_one_sentence(tmp_path: Path):
 async def test_the_bot_does_not_import_what_computes():
     _, out, err = await run("-c", PRINT_HEAVY)
     assert json.loads(out) == [], err
+
+
+async def test_a_second_bot_on_the_folder_says_so_and_ends(tmp_path: Path):
+    """Two real processes. The first one goes on."""
+    async with await Loopback.start() as discord:
+        first = BotProcess(discord, tmp_path / "data", command=light("steps=4"))
+        await first.start()
+        environment = {**discord.environment, "DATA": str(first.data), "PROFILE": "pocket"}
+        status, out, err = await run(str(ROOT / "bot.py"), **environment)
+        assert (status, out, err) == (2, "", f"Another bot has this data folder open. ({first.data})\n")
+        assert discord.online and discord.gateway.identified == 1
+        assert (await first.stop())[0] == 0
+
+
+async def test_what_nobody_catches_is_one_line_without_secrets():
+    """The bot's token and an interaction's, in an exception that ends the bot."""
+    raises = "raise OSError(bot.Settings().discord_token.get_secret_value() + ' http://x/webhooks/1/secret/messages')"
+    code = f"import bot; bot.configure_logging(bot.Settings()); {raises}"
+    status, out, err = await run("-c", code, DISCORD_TOKEN="my.token")
+    assert (status, out, err.count("\n")) == (1, "", 1), err
+    assert "level=critical" in err and "[redacted] http://x/webhooks/[redacted]/messages" in err
+    assert "my.token" not in err and "secret/" not in err
+
+
+# ---- logging in -----------------------------------------------------------------------------------------------------
+
+
+def test_an_ordinary_day_waits_for_nothing():
+    assert patience(1000, 999, 86400) == patience(1000, 501, 10) == 0
+
+
+@pytest.mark.parametrize("lives_s", [0.5, 5, 60, 100])
+def test_dying_after_each_login_leaves_a_reserve(lives_s: float):
+    """A day in which the bot dies so many seconds after each login and is started again at once."""
+    now, logins = 0.0, 0
+    while (now := now + patience(1000, 1000 - logins, 86400 - now)) < 86400:
+        logins += 1
+        now += lives_s
+    assert logins <= 900
+    assert logins >= 500, "it does not give up either"
+
+
+@pytest.mark.parametrize("remaining", [100, 1, 0])
+def test_the_reserve_is_not_touched_before_the_day_is_over(remaining: int):
+    assert patience(1000, remaining, 3600) == 3600
+
+
+async def test_the_bot_waits_before_it_logs_in_and_before_it_does_so_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With 500 of 1,000 left for 480 s, each login waits 1.2 s; a lost session costs discord.py's own 5 s besides."""
+
+    async def limited(_: Application, __: Request) -> Response:
+        limit = {"total": 1000, "remaining": 500, "reset_after": 480_000, "max_concurrency": 1}
+        return answer({"url": "", "shards": 1, "session_start_limit": limit})
+
+    monkeypatch.setattr(Application, "gateway_bot", limited)
+    async with await Loopback.start() as discord:
+        alive = Living(discord, tmp_path / "data")
+        began = time.monotonic()
+        await alive.start()
+        assert time.monotonic() - began >= 1.2
+        began = time.monotonic()
+        discord.gateway.forget()
+        await discord.gateway.drop()
+        await discord.until(lambda: discord.gateway.identified == 2 and discord.online, 25)
+        assert time.monotonic() - began >= 6.2
+        await alive.stop()
 
 
 async def test_a_wrong_token_is_one_sentence(tmp_path: Path):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from cogs import delivery, enroll
+from cogs import enroll
 from gpu.errors import OutOfMemory
 from tests.living import Living, living, named, photos
 from tests.loopback import Person, Thread, Upload
@@ -253,12 +253,13 @@ async def test_waiting_answers_survive_a_restart(alive: Living):
     assert len(alive.studio.painted) == 2
 
 
-async def test_past_the_nonce_window_the_channel_is_searched_first(alive: Living, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "NONCE_S", 0.0)
+async def test_past_the_nonce_window_the_channel_is_searched_first(alive: Living):
     mina = alive.discord.person("Mina")
     thread = await enrolled(alive, mina)
-    alive.discord.fail("POST", "/channels/{channel_id}/messages", after=True, times=2)
+    lost = alive.discord.fail("POST", "/channels/{channel_id}/messages", after=True, times=2)
     await mina.slash("/portrait", thread, style="oil")
+    await alive.discord.until(lambda: lost.hits)
+    alive.discord.clock.advance(600)
     await whole(alive, thread, 2)
     await asyncio.sleep(1.5)
     assert len(portraits(alive, thread)) == 2

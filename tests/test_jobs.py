@@ -1,6 +1,7 @@
 """The rules of claims, attempts and fences, and what a job's end brings with it."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from gpu.errors import Cancelled, TooFewPhotos, WorkerDied
 from gpu.line import Journal
 from gpu.types import JOB, Adapter, Cutout, Done, Enroll, Paint, Progress, Prompt, Wish
-from storage.jobs import PetNotReady, new_job_id
+from storage.database import MIGRATIONS, Database
+from storage.jobs import Jobs, LineFull, PetNotReady, Room, TooManyJobs, new_job_id
 from tests.house import CHANNEL, GUILD, MARKER, OWNER, THREAD, House, enrolled, house, painted, traces
 from tests.journal_contract import JournalContract
 
@@ -226,15 +228,15 @@ async def test_attempts_are_charged_and_refunded_once(house: House) -> None:
     assert (await house.row(row.id)).checkpoint == 80
 
 
-@pytest.mark.parametrize("how", ["the child dies", "the bot dies"])
-async def test_three_attempts_then_set_aside(house: House, how: str) -> None:
+@pytest.mark.parametrize(("how", "times"), [("the child dies", 3), ("the bot dies", 25)])
+async def test_some_deaths_then_set_aside(house: House, how: str, times: int) -> None:
     row = await house.enroll()
-    for attempt in (1, 2, 3):
+    for attempt in range(1, times + 1):
         claim = await house.claim(row.id)
         if how == "the bot dies":
             await house.jobs.recover()
         else:
-            assert await house.jobs.crashed(claim, WorkerDied().as_failed()) == (attempt < 3)
+            assert await house.jobs.crashed(claim, WorkerDied().as_failed()) == (attempt < times)
     after = await house.row(row.id)
     assert (after.state, after.error, after.pet_id) == ("failed", "WorkerDied", None)
     [owed] = await house.outbox.due(house.clock.now)
@@ -252,10 +254,89 @@ async def test_seconds_count_running_time_only(house: House) -> None:
     claim = await house.claim(row.id)
     house.clock.now += 4
     await house.jobs.settle(claim, painted(claim))
-    assert (await house.row(row.id)).seconds == await house.jobs.durations("paint") == 7
+    assert (await house.row(row.id)).seconds == 7
+    assert await house.jobs.durations("paint") == 3.5, "for each of two pictures"
     [owed] = [one for one in await house.outbox.due(house.clock.now) if one.kind == "painted"]
     assert isinstance(owed.letter.outcome, Done)
     assert owed.letter.outcome.seconds == 3 + painted(claim).seconds, "what the person reads"
+
+
+async def test_a_lease_says_how_long_a_killed_run_lasted(house: House) -> None:
+    row = await house.enroll()
+    claim = await house.claim(row.id)
+    house.clock.now += 20
+    await house.jobs.renewed(claim)
+    house.clock.now += 1
+    assert (await house.row(row.id)).seconds == 21, "so far"
+    house.clock.now += 3600  # nobody was there
+    await house.jobs.recover()
+    assert (await house.row(row.id)).seconds == 20
+    claim = await house.claim(row.id)
+    house.clock.now += 5
+    await house.jobs.progressed(claim, Progress(phase="learning", checkpoint=40))
+    house.clock.now += 3600
+    await house.jobs.recover()
+    assert (await house.row(row.id)).seconds == 25
+
+
+async def test_a_forgotten_pet_waits_no_more(house: House) -> None:
+    pet = await house.ready()
+    row, other = await house.paint(pet), await house.enroll("Other")
+    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [row.id, other.id]
+    await house.pets.forget(pet.id)
+    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [other.id]
+
+
+async def test_only_what_moved_is_read_again(house: House) -> None:
+    rows = [await house.enroll(f"Dog {number}") for number in range(20)]
+    before = await house.jobs.waiting()
+    assert await house.jobs.waiting() is before, "nothing moved"
+    claim = await house.claim(rows[3].id)
+    after = await house.jobs.waiting()
+    assert [ticket for ticket in before if ticket.job_id != claim.job.job_id] == after
+    assert all(any(ticket is old for old in before) for ticket in after), "the others were not read again"
+
+
+async def test_waiting_jobs_of_an_older_bot_are_seen(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    shutil.copy(MIGRATIONS / "0001_first.sql", old)
+    async with await Database.open(tmp_path / "bot.sqlite", old) as db, db.write() as tx:
+        sql = """INSERT INTO jobs (id, kind, body, state, created, started, pet_name, guild_id, user_id, channel_id,
+                 locale) VALUES (?, ?, ?, ?, ?, ?, 'Mochi', 1, 2, 3, 'en')"""
+        await tx.run(sql, "a" * 12, "paint", '{"seeds": [1, 2, 3]}', "waiting", 7.0, None)
+        await tx.run(sql, "b" * 12, "enroll", "{}", "done", 5.0, 6.0)
+    house = await House.open(tmp_path)
+    async with house.db:
+        assert [ticket.job_id for ticket in await house.jobs.waiting()] == ["a" * 12]
+        assert [(turn.kind, turn.at) for turn in await house.jobs.turns()] == [("enroll", 6.0)]
+        assert [(await house.row(name * 12)).pictures for name in "ab"] == [3, 1]
+
+
+async def test_a_full_line_takes_one_of_two_that_come_at_once(house: House) -> None:
+    house.jobs = Jobs(house.db, house.files, house.clock, Room(each=9, total=2))
+    await house.enroll("First")
+    both = await asyncio.gather(house.enroll("A"), house.enroll("B"), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in both) == ["JobRow", "LineFull"]
+    with pytest.raises(LineFull):
+        await house.jobs.check_room(GUILD, OWNER + 1)
+    assert len(await house.pets.of_guild(GUILD)) == 2, "nothing is kept of the other"
+    assert [row[0] for row in await house.db.all("SELECT count(*) FROM photos")] == [6]
+    await house.jobs.cancelled((await house.jobs.active())[0].id)
+    await house.enroll("C")
+
+
+async def test_one_person_has_so_many_jobs_in_a_server(house: House) -> None:
+    pet = await house.ready()
+    house.jobs = Jobs(house.db, house.files, house.clock, Room(each=2, total=9))
+    both = await asyncio.gather(*(house.paint(pet) for _ in range(3)), return_exceptions=True)
+    assert [type(one).__name__ for one in both] == ["JobRow", "JobRow", "TooManyJobs"]
+    assert isinstance(both[2], TooManyJobs) and both[2].count == 2
+    await house.claim((await house.jobs.active())[0].id)
+    with pytest.raises(TooManyJobs):  # the one that runs counts too
+        await house.jobs.check_room(GUILD, OWNER)
+    await house.jobs.check_room(GUILD, OWNER + 1)
+    await house.jobs.check_room(GUILD + 1, OWNER)
 
 
 async def test_a_restart_keeps_jobs_and_clears_what_nobody_owns(tmp_path: Path) -> None:

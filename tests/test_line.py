@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from gpu import line as line_module
+from gpu import turns
 from gpu.errors import WorkerDied
 from gpu.executor import Executor, InlineExecutor
-from gpu.line import Claim, Line, Ticket, order
+from gpu.line import Claim, Line, Ticket
 from gpu.process import ProcessExecutor
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress, Report
 from tests.journal_contract import JournalContract
@@ -53,9 +55,9 @@ class Hall:
         self.line = Line(executor, self.journal, self._progress, self._settle)
         self._news = asyncio.Event()
 
-    def submit(self, *jobs: Enroll | Paint) -> None:
+    def submit(self, *jobs: Enroll | Paint, user_id: int = 1) -> None:
         for job in jobs:
-            self.line.submitted(self.journal.accept(job))
+            self.line.submitted(self.journal.accept(job, user_id))
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -85,8 +87,10 @@ class Hall:
 async def opened(executor: Executor, journal: MemoryJournal | None = None) -> AsyncGenerator[Hall]:
     hall = Hall(executor, journal)
     await hall.line.start()
-    yield hall
-    await hall.line.close()
+    try:
+        yield hall
+    finally:
+        await hall.line.close()
 
 
 @pytest.fixture
@@ -99,15 +103,6 @@ async def hall() -> AsyncIterator[Hall]:
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_module, "STUMBLE_S", 0.01)
     monkeypatch.setattr(line_module, "RETRY_S", (0.01, 0.01, 0.01))
-
-
-def test_portraits_go_first_then_the_oldest() -> None:
-    kinds: list[Literal["enroll", "paint"]] = ["enroll", "paint", "enroll", "paint"]
-    tickets = [
-        Ticket(job_id=str(number), kind=kind, user_id=1, guild_id=1, created=float(number))
-        for number, kind in enumerate(kinds)
-    ]
-    assert [ticket.job_id for ticket in order(reversed(tickets))] == ["1", "3", "0", "2"]
 
 
 async def test_a_job_is_run_and_settled_once(hall: Hall, tmp_path: Path) -> None:
@@ -146,6 +141,84 @@ async def test_a_portrait_does_not_stop_a_portrait(hall: Hall, tmp_path: Path) -
     await hall.all_settled("a", "b")
     assert hall.settled == ["a", "b"]
     assert hall.journal.rows["a"].fence == 1
+
+
+async def test_a_portrait_starts_within_one_step(hall: Hall, tmp_path: Path) -> None:
+    learning = enroll_job(tmp_path, "learning", "steps=100 ms=20")
+    hall.submit(learning)
+    late: list[int] = []
+    for number in range(8):
+        await hall.at_step("learning", 10 * number + 2)
+        before = len(steps_taken(learning))
+        hall.submit(paint_job(tmp_path, f"p{number}"))
+        await hall.until(lambda name=f"p{number}": any(job_id == name for job_id, _ in hall.heard))
+        late.append(len(steps_taken(learning)) - before)
+        await hall.all_settled(f"p{number}")
+    await hall.all_settled("learning")
+    assert max(late) <= 2, "the step that was being taken, and one more if it was just over"
+    assert steps_taken(learning) == list(range(1, 101))
+
+
+async def test_the_nine_start_within_nineteen(hall: Hall, tmp_path: Path) -> None:
+    hall.submit(*(paint_job(tmp_path, f"greedy{number}", "steps=1") for number in range(100)))
+    await hall.at_step("greedy0", 1)
+    for user in range(2, 11):
+        hall.submit(paint_job(tmp_path, f"user{user}", "steps=1"), user_id=user)
+    await hall.all_settled(*(f"user{user}" for user in range(2, 11)))
+    nine = [place for place, name in enumerate(hall.settled, start=1) if name.startswith("user")]
+    assert len(nine) == 9 and max(nine) <= 19
+    await hall.until(lambda: len(hall.settled) == 109)
+
+
+async def test_turns_outlive_a_restart(tmp_path: Path) -> None:
+    journal = MemoryJournal()
+    for number in range(4):
+        journal.accept(paint_job(tmp_path, f"greedy{number}"), user_id=1)
+    journal.accept(paint_job(tmp_path, "other"), user_id=2)
+    await journal.claim("greedy0")  # by a bot that was killed then
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        await hall.until(lambda: len(hall.settled) == 5)
+        assert hall.settled[:2] == ["other", "greedy0"]
+
+
+async def test_portraits_without_end_do_not_starve_a_training(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "HELD_S", 0.2)
+    monkeypatch.setattr(turns, "SLICE_S", 0.2)
+    learning = enroll_job(tmp_path, "learning", "steps=60 ms=5")
+    hall.submit(learning)
+    await hall.at_step("learning", 2)
+    hall.submit(*(paint_job(tmp_path, f"p{number}", "steps=2 ms=10") for number in range(80)))
+    await hall.all_settled("learning")
+    ahead = hall.settled.index("learning")
+    assert 0 < ahead < 80, "portraits go first, but not all of them"
+    assert steps_taken(learning) == list(range(1, 61)), "nothing was done twice"
+    assert 3 <= hall.journal.rows["learning"].fence <= 12, "its slices had an end, and were not single steps"
+    await hall.until(lambda: len(hall.settled) == 81)
+
+
+async def test_nothing_is_owed_for_a_time_when_no_training_waited(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "HELD_S", 1.0)
+    hall.submit(paint_job(tmp_path, "long", "steps=260 ms=5"), paint_job(tmp_path, "next"))
+    await hall.at_step("long", 220)
+    hall.submit(enroll_job(tmp_path, "learning"))
+    assert await hall.line.places() == {"long": 0, "next": 1, "learning": 2}
+    await hall.all_settled("long", "next", "learning")
+    assert hall.settled == ["long", "next", "learning"]
+
+
+async def test_a_paused_training_goes_on_before_another_begins(hall: Hall, tmp_path: Path) -> None:
+    hall.submit(enroll_job(tmp_path, "begun", LONG), user_id=1)
+    await hall.at_step("begun", 3)
+    hall.submit(enroll_job(tmp_path, "other"), user_id=2)
+    hall.submit(paint_job(tmp_path, "p", "steps=40 ms=5"), user_id=3)
+    await hall.at_step("p", 2)
+    assert await hall.line.places() == {"p": 0, "begun": 1, "other": 2}
+    await hall.all_settled("begun", "other", "p")
+    assert hall.settled == ["p", "begun", "other"]
 
 
 async def test_places(hall: Hall, tmp_path: Path) -> None:
@@ -192,6 +265,90 @@ async def test_pause_and_cancel_at_once_is_a_cancel(hall: Hall, tmp_path: Path) 
     assert await hall.line.cancel("a")
     await hall.all_settled("a", "b")
     assert (hall.state("a"), hall.state("b")) == ("cancelled", "done")
+
+
+async def test_cancel_twice_is_one_answer(hall: Hall, tmp_path: Path) -> None:
+    hall.submit(enroll_job(tmp_path, "a", LONG), enroll_job(tmp_path, "b"))
+    await hall.at_step("a", 3)
+    assert await asyncio.gather(*(hall.line.cancel(name) for name in "aabb")) == [True, True, True, False]
+    await hall.all_settled("a", "b")
+    assert [len(hall.journal.rows[name].answers) for name in "ab"] == [1, 1]
+
+
+class Slow(MemoryJournal):
+    """A claim is written but not heard of, or an outcome not written, until the door opens."""
+
+    def __init__(self, what: Literal["claim", "settle"]) -> None:
+        super().__init__()
+        self.knocked, self.door = asyncio.Event(), asyncio.Event()
+        self._what = what
+
+    async def _pass(self, what: str) -> None:
+        if what == self._what:
+            self.knocked.set()
+            await self.door.wait()
+
+    async def claim(self, job_id: str) -> Claim | None:
+        claim = await super().claim(job_id)
+        await self._pass("claim")
+        return claim
+
+    async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
+        await self._pass("settle")
+        return await super().settle(claim, outcome)
+
+
+async def test_cancel_while_it_is_being_claimed(tmp_path: Path) -> None:
+    journal = Slow("claim")
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        hall.submit(enroll_job(tmp_path, "a", "steps=100000 ms=5"))
+        await journal.knocked.wait()
+        cancelling = asyncio.create_task(hall.line.cancel("a"))
+        await asyncio.sleep(0.01)
+        assert not cancelling.done(), "it is neither waiting nor running"
+        journal.door.set()
+        assert await cancelling
+        await hall.all_settled("a")
+        assert hall.state("a") == "cancelled"
+
+
+async def test_cancel_when_it_is_just_done(tmp_path: Path) -> None:
+    journal = Slow("settle")
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        hall.submit(paint_job(tmp_path, "a"))
+        await journal.knocked.wait()
+        cancelling = asyncio.create_task(hall.line.cancel("a"))
+        await asyncio.sleep(0.01)
+        journal.door.set()
+        assert not await cancelling, "it is over"
+        await hall.all_settled("a")
+        assert (hall.state("a"), len(hall.journal.rows["a"].answers)) == ("done", 1)
+
+
+async def test_a_cancel_that_was_said_outlives_the_bot(tmp_path: Path) -> None:
+    journal = MemoryJournal()
+    studio = LightStudio()
+    async with opened(InlineExecutor(studio), journal) as hall:
+        hall.submit(enroll_job(tmp_path, "a", LONG))
+        await hall.at_step("a", 3)
+        studio.open.clear()
+        assert await hall.line.cancel("a")
+        left = deepcopy(journal)  # what a kill at this moment leaves
+        assert left.rows["a"].state == "running"
+        studio.open.set()
+    async with opened(InlineExecutor(LightStudio()), left):
+        assert left.rows["a"].state == "cancelled"
+
+
+async def test_a_cancel_during_the_drain_is_a_cancel(tmp_path: Path) -> None:
+    async with opened(ProcessExecutor(COMMAND)) as hall:
+        hall.submit(enroll_job(tmp_path, "a", LONG))
+        await hall.at_step("a", 3)
+        closing = asyncio.create_task(hall.line.close())
+        await asyncio.sleep(0)
+        assert await hall.line.cancel("a")
+        await closing
+        assert hall.state("a") == "cancelled"
 
 
 async def test_cancel_of_what_is_over_or_unknown(hall: Hall, tmp_path: Path) -> None:
@@ -333,6 +490,96 @@ async def test_the_line_outlives_a_journal_that_stumbles(tmp_path: Path) -> None
         await hall.all_settled("a", "b")
         assert (hall.state("a"), hall.state("b")) == ("done", "done")
         assert hall.journal.rows["a"].checkpoint == 20
+
+
+class Full(MemoryJournal):
+    """Writes nothing while the disk is full, and may fail after a claim is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = False
+        self.refused = 0
+
+    def _check(self) -> None:
+        if self.full:
+            self.refused += 1
+            raise OSError("planned")
+
+    async def claim(self, job_id: str) -> Claim | None:
+        claim = await super().claim(job_id)
+        self._check()
+        return claim
+
+    async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
+        self._check()
+        return await super().settle(claim, outcome)
+
+    async def recover(self) -> None:
+        self._check()
+        await super().recover()
+
+
+async def test_an_outcome_that_cannot_be_written_is_not_lost(tmp_path: Path) -> None:
+    journal = Full()
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        hall.submit(paint_job(tmp_path, "a", "steps=40 ms=5"), paint_job(tmp_path, "b"))
+        await hall.at_step("a", 1)
+        journal.full = True
+        async with asyncio.timeout(5):
+            while journal.refused < 8:  # noqa: ASYNC110 - the line gives up writing, then tries to recover
+                await asyncio.sleep(0.01)
+        assert hall.settled == []
+        journal.full = False
+        await hall.all_settled("a", "b")
+        assert [len(journal.rows[name].answers) for name in "ab"] == [1, 1]
+
+
+class Refusing(MemoryJournal):
+    """Refuses outcomes for as long as the line tries once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = len(line_module.RETRY_S) + 1
+
+    async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
+        self._left -= 1
+        if self._left >= 0:
+            raise OSError("planned")
+        return await super().settle(claim, outcome)
+
+
+async def test_a_job_whose_outcome_was_refused_runs_again(tmp_path: Path) -> None:
+    async with opened(InlineExecutor(LightStudio()), Refusing()) as hall:
+        hall.submit(paint_job(tmp_path, "a"))
+        await hall.all_settled("a")
+        assert (hall.state("a"), hall.journal.rows["a"].fence) == ("done", 2)
+
+
+async def test_a_claim_that_was_written_but_not_heard_of_is_not_lost(tmp_path: Path) -> None:
+    journal = Full()
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        journal.full = True
+        hall.submit(paint_job(tmp_path, "a"))
+        async with asyncio.timeout(5):
+            while journal.refused < 2:  # noqa: ASYNC110 - nobody can tell us
+                await asyncio.sleep(0.01)
+        assert journal.rows["a"].state == "running"
+        journal.full = False
+        await hall.all_settled("a")
+        assert (hall.state("a"), journal.rows["a"].fence) == ("done", 2)
+
+
+async def test_the_lease_is_renewed_while_the_job_reports(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "RENEW_S", 0.02)
+    hall.submit(paint_job(tmp_path, "a", "steps=150 ms=5"))
+    leases: set[float] = set()
+    for step in (1, 50, 100):  # executors report ten times a second
+        await hall.at_step("a", step)
+        leases.add(hall.journal.rows["a"].alive)
+    assert len(leases) == 3
+    await hall.all_settled("a")
 
 
 async def test_a_listener_that_raises_harms_no_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,16 +3,18 @@
 import asyncio
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import MIGRATIONS, AlreadyRunning, Database, TooNew
+from storage.database import MIGRATIONS, AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.files import Files
 from storage.pets import BadName, NameTaken, clean_name
 from tests.house import CHANNEL, GUILD, MARKER, OWNER, THREAD, House, house, painted, traces
+from tests.truncate import truncate
 
 __all__ = ["house"]  # a fixture
 
@@ -46,20 +48,30 @@ async def test_a_closed_database_can_be_opened_again(tmp_path: Path) -> None:
             await db.one("SELECT 1")
 
 
-async def test_a_migration_happens_whole_or_not_at_all(tmp_path: Path) -> None:
+async def test_migrations_happen_whole_or_not_at_all(tmp_path: Path) -> None:
     steps = tmp_path / "migrations"
     steps.mkdir()
     (steps / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER) STRICT;")
-    (steps / "0002_b.sql").write_text("CREATE TABLE b (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
-    with pytest.raises(sqlite3.OperationalError):
+    await (await Database.open(tmp_path / "bot.sqlite", steps)).close()
+    (steps / "0002_b.sql").write_text("CREATE TABLE b (x INTEGER) STRICT;")
+    (steps / "0003_c.sql").write_text("CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(MigrationFailed, match=r"as it was.* lies in .*before-0002\.db.*nowhere"):
         await Database.open(tmp_path / "bot.sqlite", steps)
-    with sqlite3.connect(tmp_path / "bot.sqlite") as plain:
+    with closing(sqlite3.connect(tmp_path / "bot.sqlite")) as plain:
         assert plain.execute("PRAGMA user_version").fetchone() == (1,)
         assert plain.execute("SELECT name FROM sqlite_master").fetchall() == [("a",)]
-    plain.close()
-    (steps / "0002_b.sql").write_text("CREATE TABLE b (x INTEGER) STRICT;")
+    (steps / "0003_c.sql").write_text("CREATE TABLE c (x INTEGER) STRICT;")
     async with await Database.open(tmp_path / "bot.sqlite", steps) as db:
-        assert await db.all("SELECT * FROM b") == []
+        assert await db.all("SELECT * FROM b") == await db.all("SELECT * FROM c") == []
+
+
+async def test_the_first_migration_fails_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(MigrationFailed, match=r"as it was\. \(no such table"):
+        await Database.open(tmp_path / "bot.sqlite", tmp_path)
+    assert not (tmp_path / "backups").exists()
+    (tmp_path / "0001_a.sql").write_text("CREATE TABLE a (x INTEGER) STRICT;")
+    await (await Database.open(tmp_path / "bot.sqlite", tmp_path)).close()
 
 
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
@@ -100,6 +112,13 @@ async def test_cancelled_writers_leave_all_or_nothing(tmp_path: Path, seed: int)
         finished = {writer for writer, task in enumerate(tasks) if not task.cancelled()}
         assert all(rows.count(writer) == 2 for writer in rows)
         assert finished <= set(rows)
+
+
+async def test_a_power_cut_keeps_what_was_committed(tmp_path: Path) -> None:
+    """A slice of what `make torture` does."""
+    figures = await truncate(tmp_path, 50, seed=4)
+    assert figures.transactions > 50
+    assert figures.prefixes > 20, "the cuts were at different places"
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------

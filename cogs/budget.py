@@ -1,0 +1,83 @@
+"""At most 20 failing requests a minute, whoever makes them: Discord bans an address for 10,000 in ten minutes.
+
+Knows: how many requests failed lately, and aiohttp's hooks, through which all of discord.py's requests go.
+Does not know: what they were for. First answers to people are let through always: they have 3 seconds, and each has
+its own token. Source of the ban: docs topics/rate-limits, "invalid request limit".
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import aiohttp
+
+MOST_FAILING = 20
+PER_S = 60.0
+SPARED = ("/interactions/", "/webhooks/", "/gateway")
+CROWDED_S = 0.05
+
+
+class Resting(aiohttp.ClientError):
+    """The request was not made: too many have failed lately. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"no requests for {retry_after:.1f} s: too many have failed")
+        self.retry_after = retry_after
+
+
+class Budget:
+    """Counts. A request under way counts as failing until it has succeeded, so that the limit is never passed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failed: deque[float] = deque()
+        self._under_way = 0
+
+    def rest(self) -> float:
+        """Seconds until a request may leave again; 0: now, if there is room."""
+        now = self._clock()
+        while self._failed and self._failed[0] <= now - PER_S:
+            self._failed.popleft()
+        return self._failed[-MOST_FAILING] + PER_S - now if len(self._failed) >= MOST_FAILING else 0.0
+
+    def full(self) -> bool:
+        """Would one more request be one too many, should all of them fail?"""
+        return len(self._failed) + self._under_way >= MOST_FAILING
+
+    def began(self) -> None:
+        """A request leaves."""
+        self._under_way += 1
+
+    def ended(self, *, failed: bool) -> None:
+        """Its outcome is known."""
+        self._under_way -= 1
+        if failed:
+            self._failed.append(self._clock())
+
+
+def watched(budget: Budget) -> aiohttp.TraceConfig:
+    """The hooks, for discord.Client(http_trace=...). While the budget is spent they raise Resting."""
+
+    async def start(_session: object, _context: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
+        spared = request.url.scheme in ("ws", "wss") or any(part in request.url.path for part in SPARED)
+        while not spared:
+            if seconds := budget.rest():
+                raise Resting(seconds)
+            if not budget.full():
+                break
+            await asyncio.sleep(CROWDED_S)
+        budget.began()
+
+    async def end(_session: object, _context: SimpleNamespace, request: aiohttp.TraceRequestEndParams) -> None:
+        budget.ended(failed=request.response.status >= 400)
+
+    async def stumble(_session: object, _context: SimpleNamespace, _: aiohttp.TraceRequestExceptionParams) -> None:
+        budget.ended(failed=True)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(start)
+    trace.on_request_end.append(end)
+    trace.on_request_exception.append(stumble)
+    return trace

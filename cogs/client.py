@@ -1,0 +1,89 @@
+"""How the bot comes to Discord: it tells its commands if they changed, and logs in within the budget.
+
+A room added to the design, of discord code that is no command; bot.py says with which options.
+Discord allows 1,000 IDENTIFYs in 24 hours, one for every 86 s; who goes on after that has every session ended and its
+token replaced (docs, events/gateway, "Identifying"). A bot that dies right after logging in, under a supervisor that
+restarts it every few seconds, has used that up within the hour. discord.py asks for what is left (GET /gateway/bot)
+only where it shards by itself, and never waits for it.
+
+Knows: Discord's own count, which also holds what another machine has used, or this one before its data folder was
+lost; so nothing is written down here. Does not know: what the commands do, or why the bot logs in again.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from cogs.text import Translator
+
+log = logging.getLogger(__name__)
+
+FREE = 0.5  # this share of a day's logins needs no waiting: no ordinary day comes near it
+RESERVE = 0.1  # this share is left for the person who comes to mend things
+
+
+def patience(total: int, remaining: int, reset_s: float) -> float:
+    """Seconds to wait before the next of `remaining` IDENTIFYs; 0 on every ordinary day.
+
+    Once half the budget is used up, what is left but for the reserve is spread evenly over the time until Discord
+    fills it up again. So nobody can use more than nine tenths of it: 900 of 1,000 a day.
+    """
+    if remaining > FREE * total:
+        return 0.0
+    return reset_s / max(remaining - RESERVE * total, 1.0)
+
+
+class Client(commands.Bot):
+    """commands.Bot, with care for what Discord counts."""
+
+    def __init__(self, *, guild_id: int | None, synced: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self._guild = discord.Object(guild_id) if guild_id else None
+        self._synced = synced  # a file with the hash of the commands that Discord knows
+        self._not_before: float | None = None  # monotonic; for the next login
+
+    async def setup_hook(self) -> None:
+        """Tell Discord our commands, if it does not know them yet. Without that the old ones still work."""
+        translator = Translator()
+        await self.tree.set_translator(translator)
+        commands = [await one.get_translated_payload(self.tree, translator) for one in self.tree.get_commands()]
+        what = json.dumps([self.application_id, self._guild and self._guild.id, commands], sort_keys=True)
+        digest = hashlib.sha256(what.encode()).hexdigest()
+        if self._synced.is_file() and self._synced.read_text() == digest:
+            return
+        try:
+            if self._guild:
+                self.tree.copy_global_to(guild=self._guild)
+            await self.tree.sync(guild=self._guild)
+            self._synced.write_text(digest)
+        except discord.DiscordException:
+            log.exception("The commands could not be synced")
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Log in to the gateway and stay."""
+        await self._wait()
+        await super().connect(reconnect=reconnect)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Before each IDENTIFY: the first one has waited already, another means that a session was lost for good."""
+        if not initial:
+            await super().before_identify_hook(shard_id, initial=initial)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """The end is kept until it has come: discord.py breaks off a connection that takes a minute to log in."""
+        if self._not_before is None:
+            _, _, limit = await self.http.get_bot_gateway()
+            seconds = patience(limit["total"], limit["remaining"], limit["reset_after"] / 1000)
+            self._not_before = monotonic() + seconds
+            if seconds:
+                log.warning("Logging in waits for %.0f s: %d logins are left today", seconds, limit["remaining"])
+        await asyncio.sleep(max(self._not_before - monotonic(), 0.0))
+        self._not_before = None

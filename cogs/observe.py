@@ -1,0 +1,165 @@
+"""What the operator sees: log lines, and numbers for Prometheus.
+
+A room added to the design. It lies beside the cogs because it is one: the numbers come from the bot's two events and
+from what a cog may use, and by the import arrows only bot.py could know both as well, which does nothing itself.
+Knows: how a line is written and what must not be in it; the names of the numbers. Does not know: what is done about
+either. Nothing is counted anywhere else in the code: a number is a row's, looked up when somebody asks, or an event's.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from discord.ext import commands
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gpu.types import Progress
+from storage.figures import Figures
+from storage.jobs import Jobs
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+LOOK_S = 5.0  # for the bot's loop to give the numbers to the thread that Prometheus talks to
+SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
+ATTEMPTS = (1, 2, 3, 5, 10, 20, 50)
+
+PLAIN = re.compile(r'[^\s"=\\]+')
+UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # json leaves them; some break lines, some move a cursor
+
+
+class Discreet(logging.Formatter):
+    """One line for each event, key=value, tracebacks too; without the bot's token and without interaction tokens.
+
+    `extra={"fields": {...}}` adds keys to a line.
+    """
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        places = [
+            re.escape(token),
+            r"(?<=/webhooks/)\d+/[^/\s?]+",
+            r"(?<=/interactions/)\d+/[^/\s?]+",
+            r"""(?<=['"]token['"]: ['"])[^'"]+""",  # events, as discord.py would log them
+            r"""(?<=['"]token['"]:['"])[^'"]+""",
+        ]
+        self._secrets = re.compile("|".join(places))
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        fields |= record.__dict__.get("fields", {})
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        return " ".join(f"{key}={_value(self._secrets.sub('[redacted]', str(value)))}" for key, value in fields.items())
+
+
+def _value(text: str) -> str:
+    if PLAIN.fullmatch(text):
+        return text
+    return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+class Metrics(commands.Cog):
+    """Answers Prometheus at http://127.0.0.1:port/metrics, and nobody on any other address."""
+
+    def __init__(self, jobs: Jobs, figures: Figures, port: int) -> None:
+        self.port = port  # 0: any that is free, known once the cog is loaded
+        self._jobs = jobs
+        self._figures = figures
+        self._registry = registry = CollectorRegistry()
+        self._server: tuple[WSGIServer, Thread] | None = None
+        self._child = "none"  # that the newest job began in
+        kind = ["kind"]
+        self._waits = Histogram("pawtrait_wait_seconds", "Accepted to begun", kind, registry=registry, buckets=SECONDS)
+        self._runs = Histogram("pawtrait_run_seconds", "Spent running", kind, registry=registry, buckets=SECONDS)
+        self._attempts = Histogram("pawtrait_attempts", "Claims of a job", kind, registry=registry, buckets=ATTEMPTS)
+        self._ended = Counter("pawtrait_jobs_ended", "Jobs that are over", ["kind", "state"], registry=registry)
+        self._births = Counter("pawtrait_child_births", "GPU processes, the first included", registry=registry)
+        ProcessCollector(registry=registry)
+        ProcessCollector("pawtrait_child", pid=child, registry=registry)
+
+    async def cog_load(self) -> None:
+        self._registry.register(Rows(self._figures, asyncio.get_running_loop()))
+        try:
+            self._server = start_http_server(self.port, LOOPBACK, self._registry)
+            self.port = self._server[0].server_port
+        except OSError as error:  # people can be served without numbers
+            log.error("No metrics on port %d: %s", self.port, error)
+
+    async def cog_unload(self) -> None:
+        if self._server:
+            server, thread = self._server
+            await asyncio.to_thread(server.shutdown)
+            thread.join()
+            server.server_close()
+
+    @commands.Cog.listener()
+    async def on_job_progress(self, _job_id: str, progress: Progress) -> None:
+        """From the line, several times a second. Every run begins with loading, be it in a new child."""
+        if progress.phase == "loading" and (pid := child()) not in ("none", self._child):
+            self._child = pid
+            self._births.inc()
+
+    @commands.Cog.listener()
+    async def on_job_settled(self, job_id: str) -> None:
+        """From the line: a job is over."""
+        job = await self._jobs.get(job_id)
+        if job is None:  # its pet was forgotten since
+            return
+        self._ended.labels(job.kind, job.state).inc()
+        if job.started is not None:
+            self._waits.labels(job.kind).observe(job.started - job.created)
+            self._runs.labels(job.kind).observe(job.seconds)
+            self._attempts.labels(job.kind).observe(job.fence)
+
+
+class Rows(Collector):
+    """The numbers that lie in rows. Asked in the thread that Prometheus talks to; the rows are the loop's."""
+
+    def __init__(self, figures: Figures, loop: asyncio.AbstractEventLoop) -> None:
+        self._figures = figures
+        self._loop = loop
+
+    def collect(self) -> Iterable[Metric]:
+        """Raises TimeoutError if the loop is busy for seconds; Prometheus then hears of an error, as it should."""
+        return asyncio.run_coroutine_threadsafe(self._look(), self._loop).result(LOOK_S)
+
+    async def _look(self) -> list[Metric]:
+        jobs = GaugeMetricFamily("pawtrait_line_jobs", "Jobs that wait or run", labels=["kind", "state"])
+        oldest = GaugeMetricFamily(
+            "pawtrait_line_oldest_seconds", "Age of the oldest of them", labels=["kind", "state"]
+        )
+        for queue in await self._figures.line():
+            jobs.add_metric([queue.kind, queue.state], queue.jobs)
+            oldest.add_metric([queue.kind, queue.state], queue.oldest)
+        answers = await self._figures.outbox()
+        owed = GaugeMetricFamily("pawtrait_outbox_owed", "Answers that are owed", answers.owed)
+        retried = GaugeMetricFamily("pawtrait_outbox_retried", "Of them, tried more than once", answers.retried)
+        return [jobs, oldest, owed, retried]
+
+
+def child() -> str:
+    """The id of the process that computes: of our children it alone leads a session (gpu/process.py)."""
+    with suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            for pid in (task / "children").read_text().split():
+                if os.getsid(int(pid)) == int(pid):
+                    return pid
+    return "none"

@@ -1,0 +1,63 @@
+"""When an answer is tried again, where else it is taken, and when it is let be: decisions, with no Discord in them.
+
+Knows: what Discord's statuses and error codes mean for an answer that is owed, and the places it may go to, one after
+the other. Does not know: how a request is made (delivery.py), who asked, or what time it is.
+Source of the codes: docs topics/opcodes-and-status-codes.
+"""
+
+from enum import Enum
+
+from storage.outbox import Delivery, Home
+
+LONGEST_REST_S = 300.0
+TOO_LARGE = (40005, 50045)
+UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, MISSING_ACCESS = 10003, 10008, 50001
+OUT_OF_SIGHT = (UNKNOWN_CHANNEL, MISSING_ACCESS)
+BUSY = (40003, 130000)  # direct messages opened too fast; a part of Discord is overloaded: both pass
+
+
+class Verdict(Enum):
+    """What a refusal means for an answer."""
+
+    AGAIN = "it passes: later, at the same place, under the same nonce"
+    SMALLER = "the files are too large"
+    ELSEWHERE = "not at this place, ever"
+    OVER = "it was there, and somebody deleted it since"
+
+
+def judge(status: int, code: int) -> Verdict:
+    """By HTTP status and Discord's own code, which is 0 where it was not Discord itself that answered (but a proxy)."""
+    if status == 413 or code in TOO_LARGE:
+        return Verdict.SMALLER
+    if code == 0 or status in (401, 429) or status >= 500 or code in BUSY:
+        return Verdict.AGAIN  # 401: the operator has to mend the token; the answers wait for that
+    return Verdict.OVER if code == UNKNOWN_MESSAGE else Verdict.ELSEWHERE
+
+
+def rest(tries: int) -> float:
+    """Seconds until the next try, after so many."""
+    return min(2.0 ** min(tries, 10), LONGEST_REST_S)
+
+
+def next_home(delivery: Delivery, parent_id: int) -> Home | None:
+    """Where to go if it is refused where it is: from the thread to its channel, then to the person; None: nowhere.
+
+    There is no way back, or an answer that came through unheard could be seen at two places.
+    """
+    if delivery.home is Home.FIRST and delivery.channel_id != parent_id:
+        return Home.ABOVE
+    return None if delivery.home is Home.DIRECT else Home.DIRECT
+
+
+def nonce(delivery: Delivery) -> str:
+    """Another one at each place: Discord would not send one again whose first message went down with its thread."""
+    return delivery.nonce if delivery.home is Home.FIRST else f"{delivery.nonce}.{delivery.home:d}"
+
+
+def to_be_sought(delivery: Delivery) -> bool:
+    """Look for it before sending it: a try may have come through though nobody heard of it.
+
+    Always, and not only once Discord may have forgotten the nonce: how long ago a try was is not known for certain
+    (clocks are set back). The nonce is for what the look cannot see: a try that arrives just now.
+    """
+    return delivery.tries > 0

@@ -1,0 +1,163 @@
+"""Whose turn it is in the line, and the share of trainings in it.
+
+Knows: the order of waiting jobs, what portraits owe to a training that waits for them, when each job will be done.
+Does not know: rows, clocks, executors. Nothing here waits or remembers: the line brings what it knows.
+
+Servers take turns, and so do the people of a server; whoever has waited longest is next, with their oldest job. One
+waits since one's last turn, or since one's oldest waiting job came if that is later: so each turn waits for at most one
+turn of everybody else, whatever comes behind. Portraits and enrolments have turns of their own.
+
+Portraits go before enrolments, and a training that runs makes way for them between two steps. But a training has its
+share: once portraits have held trainings back for HELD_S = 120 s in all, one training has a slice of SLICE_S = 30 s in
+which no portrait interrupts it. Training in between is counted against it, four seconds for each. So training gets one
+second in five under portraits without end, and a portrait that does not follow two minutes of others starts at once.
+A training that has begun goes on before another begins, unless it died under its last run: then it has had its turn.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
+
+Kind = Literal["enroll", "paint"]
+Who = tuple[Kind, int] | tuple[Kind, int, int]  # a server, or a person in it; for each kind of job
+
+HELD_S = 120.0  # portraits may hold trainings back for so long
+SLICE_S = 30.0  # then one of them runs for so long
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One waiting job, as far as order and places need to know it."""
+
+    job_id: str
+    kind: Kind
+    user_id: int
+    guild_id: int
+    created: float  # Unix seconds, as is begun
+    begun: float | None = None  # first claim; None too if the job died under its last one
+
+
+class Turn(NamedTuple):
+    """Somebody's job was claimed."""
+
+    kind: Kind
+    guild_id: int
+    user_id: int
+    at: float  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What portraits owe to trainings."""
+
+    held: float = 0.0  # seconds
+    owed: bool = False  # a slice is due, and lasts until nothing is held against portraits any more
+
+    def after(self, kind: Kind, seconds: float) -> "Balance":
+        """A job of that kind ran for so long; a portrait counts while a training waits."""
+        held = max(0.0, self.held + (seconds if kind == "paint" else -seconds * HELD_S / SLICE_S))
+        return Balance(held, held >= HELD_S or (self.owed and held > 0.0))
+
+    @property
+    def slice_s(self) -> float:
+        """Seconds of training until nothing is owed."""
+        return self.held * SLICE_S / HELD_S
+
+
+def took(last: dict[Who, float], turn: Turn) -> None:
+    """Remember a turn. Turns come in the order of time."""
+    last[turn.kind, turn.guild_id] = last[turn.kind, turn.guild_id, turn.user_id] = turn.at
+
+
+def first(tickets: list[Ticket], last: Mapping[Who, float], owed: bool = False) -> Ticket | None:
+    """The head of order(), for less work. `tickets` come oldest first."""
+    portrait = _longest_waiting([ticket for ticket in tickets if ticket.kind == "paint"], last)
+    training = next(iter(_begun(tickets)), None) or _longest_waiting(_not_begun(tickets), last)
+    return training or portrait if owed else portrait or training
+
+
+def order(tickets: list[Ticket], last: Mapping[Who, float], owed: bool = False) -> list[Ticket]:
+    """All tickets as their turns will come, if nothing else happens. `tickets` come oldest first.
+
+    `owed`: a training's slice is due. Slices to come are not in it: they let one training by.
+    """
+    portraits = _in_turn([ticket for ticket in tickets if ticket.kind == "paint"], last)
+    trainings = _begun(tickets) + _in_turn(_not_begun(tickets), last)
+    ahead = 1 if owed else 0
+    return trainings[:ahead] + portraits + trainings[ahead:]
+
+
+def forecast(work: Sequence[tuple[Kind, float]]) -> list[float]:
+    """Seconds until each job is done: of jobs in their order, the running one first, with the work left in each.
+
+    Slices are counted as if all was even at the beginning. Work that nobody can guess is infinite.
+    """
+    portraits = sum(seconds for kind, seconds in work if kind == "paint")
+    trainings = sum(seconds for kind, seconds in work if kind == "enroll")
+    painted = trained = 0.0
+    done: list[float] = []
+    for kind, seconds in work:
+        if kind == "paint":
+            done.append(painted + seconds + min(painted // HELD_S * SLICE_S, trainings))
+            painted += seconds
+        else:
+            trained += seconds
+            done.append(trained + min(-(-trained // SLICE_S) * HELD_S, portraits))
+    return done
+
+
+def _begun(tickets: list[Ticket]) -> list[Ticket]:
+    begun = [(ticket.begun, ticket) for ticket in tickets if ticket.kind == "enroll" and ticket.begun is not None]
+    return [ticket for _, ticket in sorted(begun, key=lambda one: one[0])]
+
+
+def _not_begun(tickets: list[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in tickets if ticket.kind == "enroll" and ticket.begun is None]
+
+
+def _longest_waiting(tickets: list[Ticket], last: Mapping[Who, float]) -> Ticket | None:
+    for rings in (_servers, _people):
+        tickets = rings(tickets, last)[0] if tickets else []
+    return tickets[0] if tickets else None
+
+
+def _in_turn(tickets: list[Ticket], last: Mapping[Who, float]) -> list[Ticket]:
+    """Tickets of one kind."""
+    return _interleave([_interleave(_people(mine, last)) for mine in _servers(tickets, last)])
+
+
+def _servers(tickets: list[Ticket], last: Mapping[Who, float]) -> list[list[Ticket]]:
+    """The tickets of each server, oldest first; the server that waits longest comes first."""
+    groups: defaultdict[int, list[Ticket]] = defaultdict(list)
+    for ticket in tickets:
+        groups[ticket.guild_id].append(ticket)
+    return sorted(groups.values(), key=lambda mine: _since(mine[0], last.get((mine[0].kind, mine[0].guild_id))))
+
+
+def _people(tickets: list[Ticket], last: Mapping[Who, float]) -> list[list[Ticket]]:
+    """The same for the people of one server."""
+    groups: defaultdict[int, list[Ticket]] = defaultdict(list)
+    for ticket in tickets:
+        groups[ticket.user_id].append(ticket)
+    if len(groups) == 1:
+        return list(groups.values())
+    who = (tickets[0].kind, tickets[0].guild_id)
+    return sorted(groups.values(), key=lambda mine: _since(mine[0], last.get((*who, mine[0].user_id))))
+
+
+def _since(oldest: Ticket, turn: float | None) -> float:
+    return oldest.created if turn is None or turn < oldest.created else turn
+
+
+def _interleave(queues: list[list[T]]) -> list[T]:
+    """One of each in turn, until all are empty."""
+    order: list[T] = []
+    rank = 0
+    while len(queues) > 1:
+        order += [queue[rank] for queue in queues]
+        rank += 1
+        queues = [queue for queue in queues if len(queue) > rank]
+    return order + queues[0][rank:] if queues else order

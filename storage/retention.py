@@ -1,0 +1,138 @@
+"""What is not needed any more goes, each night; and what was deleted is gone from the copies too.
+
+Knows: which rows and files still serve somebody. Does not know: how long an operator wants things kept (bot.py's
+settings), or how anything came to be.
+
+Nothing goes that a waiting or running job reads, that an answer still owed shows, that a living pet is painted from
+(its adapter and cut-outs), or by which forgetting a pet finds the bot's posts of it. What may go is named one by one
+below; a file that is not named stays.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from time import time
+
+from gpu.types import PORTRAIT
+from storage.database import Database
+from storage.files import Files
+from storage.journal import KEEPS_FOLDER
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86400.0
+RESTED_S = DAY_S  # a folder that nobody knows may belong to an enrolment which is just being given
+ROWS_S = 30 * DAY_S
+CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, each waits for readers itself; together less than a minute
+
+OWED = "EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND o.message_id IS NULL AND o.closed IS NULL)"
+OVER = f"finished <= ? AND NOT {OWED}"  # a job that ended by then, with everything said
+PAINTED = f"SELECT id FROM jobs WHERE kind = 'paint' AND state = 'done' AND {OVER}"
+LEARNT = f"""SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {OVER}
+             AND EXISTS (SELECT 1 FROM photos p WHERE p.pet_id = jobs.pet_id)"""
+SAID = f"""DELETE FROM outbox WHERE (message_id IS NOT NULL OR closed IS NOT NULL)
+           AND job_id IN (SELECT id FROM jobs WHERE {OVER})
+           AND (message_id IS NULL OR EXISTS (SELECT 1 FROM portraits p
+                WHERE p.job_id = outbox.job_id AND p.message_id = outbox.message_id AND p.deleted IS NULL))"""
+NOTHING = f"DELETE FROM jobs WHERE pet_id IS NULL AND {OVER}"  # enrolments that came to nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What one pass removed."""
+
+    folders: int  # of jobs that nobody knows, or that came to nothing
+    paintings: int  # folders of painting jobs
+    originals: int  # photos
+    leftovers: int  # files of portraits that were taken down
+    jobs: int  # rows
+    answers: int  # rows
+
+
+class Retention:
+    """The nightly pass. Days of 0 mean for ever."""
+
+    def __init__(
+        self, db: Database, files: Files, *, photos_days: int, portraits_days: int, clock: Callable[[], float] = time
+    ) -> None:
+        self._db = db
+        self._files = files
+        self._photos_s = photos_days * DAY_S
+        self._portraits_s = portraits_days * DAY_S
+        self._clock = clock
+
+    async def nightly(self, hour: int) -> None:
+        """A pass now, since a bot that is stopped every evening would never get to it, and then at each `hour`."""
+        while True:
+            try:
+                removed = await self.tidy()
+                log.info("Tidied up", extra={"fields": asdict(removed)})
+            except Exception:
+                log.exception("Tidying up failed; it is tried again next night")
+            now = datetime.now().astimezone()
+            await asyncio.sleep((next_time(hour, now) - now).total_seconds())
+
+    async def tidy(self) -> Removed:
+        """One pass. Files go before the rows that name them, so that a crash leaves nothing that nobody finds."""
+        removed = Removed(
+            folders=await self._orphans(),
+            paintings=await self._paintings() if self._portraits_s else 0,
+            originals=await self._originals() if self._photos_s else 0,
+            leftovers=await self._leftovers(),
+            answers=await self._rows(SAID),
+            jobs=await self._rows(NOTHING),
+        )
+        await scrub(self._db)
+        return removed
+
+    async def _orphans(self) -> int:
+        known = {row["id"] for row in await self._db.all(KEEPS_FOLDER)}
+        return len(await asyncio.to_thread(self._files.sweep, known, RESTED_S))
+
+    async def _paintings(self) -> int:
+        """Their pictures hang in Discord, and the recipes stay."""
+        rows = await self._db.all(PAINTED, self._clock() - self._portraits_s)
+        gone = {row["id"] for row in rows} & await asyncio.to_thread(self._files.found)
+        for job_id in gone:
+            await asyncio.to_thread(self._files.remove, job_id)
+        return len(gone)
+
+    async def _originals(self) -> int:
+        """A learnt pet is painted from its adapter, and judged by its cut-outs."""
+        count = 0
+        for row in await self._db.all(LEARNT, self._clock() - self._photos_s):
+            await asyncio.to_thread(self._files.remove_photos, row["id"])
+            async with self._db.write() as tx:
+                count += await tx.run("DELETE FROM photos WHERE pet_id = ?", row["pet_id"])
+        return count
+
+    async def _leftovers(self) -> int:
+        """A crash may come between taking a portrait down and removing its file."""
+        rows = await self._db.all("SELECT portrait FROM portraits WHERE deleted IS NOT NULL")
+        left = [path for row in rows if (path := PORTRAIT.validate_json(row["portrait"]).path).exists()]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    async def _rows(self, sql: str) -> int:
+        async with self._db.write() as tx:
+            return await tx.run(sql, self._clock() - ROWS_S)
+
+
+def next_time(hour: int, now: datetime) -> datetime:
+    """The next full `hour` after `now`, in its zone."""
+    today = now.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today if today > now else today + timedelta(days=1)
+
+
+async def scrub(db: Database) -> None:
+    """After rows were deleted: nothing of them stays in the log, and no copy knows a pet that is gone."""
+    living = [row["id"] for row in await db.all("SELECT id FROM pets")]
+    await asyncio.to_thread(db.backups.forget_all_but, living)
+    for _ in range(CHECKPOINTS):
+        if await db.checkpoint():
+            return
+        await asyncio.sleep(BETWEEN_S)
+    log.warning("Another program keeps reading the database: its log still holds what was deleted, until the next try")

@@ -1,0 +1,84 @@
+"""The decisions about answers that are owed: verdicts, rests, places; and the budget of failing requests."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cogs.budget import MOST_FAILING, PER_S, Budget
+from cogs.postage import LONGEST_REST_S, Verdict, judge, next_home, nonce, rest
+from storage.outbox import Delivery, Home
+from tests.loopback.permissions import EVERYONE
+from tests.office import SEND, office
+
+THREAD, CHANNEL, DOOR = 11, 12, 13
+
+
+def owed(home: Home, channel_id: int) -> Delivery:
+    return Delivery(
+        id="aaaabbbbcccc-0", job_id="aaaabbbbcccc", part=0, nonce="aaaabbbbcccc-0", home=home, channel_id=channel_id,
+        kind="painted", payload="", first_tried=None, tries=0, due=0.0,
+    )  # fmt: skip
+
+
+def test_the_way_of_an_answer_ends_and_its_nonces_differ():
+    ways = [(Home.FIRST, THREAD), (Home.ABOVE, CHANNEL), (Home.DIRECT, DOOR)]
+    assert [next_home(owed(*way), CHANNEL) for way in ways] == [Home.ABOVE, Home.DIRECT, None]
+    assert next_home(owed(Home.FIRST, CHANNEL), CHANNEL) is Home.DIRECT
+    nonces = {nonce(owed(*way)) for way in ways}
+    assert len(nonces) == 3 and max(map(len, nonces)) <= 25
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        (401, 0, Verdict.AGAIN), (403, 0, Verdict.AGAIN), (429, 0, Verdict.AGAIN), (503, 0, Verdict.AGAIN),
+        (400, 40003, Verdict.AGAIN), (413, 0, Verdict.SMALLER), (413, 40005, Verdict.SMALLER),
+        (400, 50045, Verdict.SMALLER), (404, 10008, Verdict.OVER), (404, 10003, Verdict.ELSEWHERE),
+        (403, 50001, Verdict.ELSEWHERE), (403, 50013, Verdict.ELSEWHERE), (403, 50007, Verdict.ELSEWHERE),
+        (400, 160005, Verdict.ELSEWHERE), (400, 50083, Verdict.ELSEWHERE), (400, 200000, Verdict.ELSEWHERE),
+    ],
+)  # fmt: skip
+def test_verdicts(status: int, code: int, verdict: Verdict):
+    assert judge(status, code) is verdict
+
+
+def test_rests_grow_and_end():
+    assert [rest(tries) for tries in (0, 1, 5, 20, 5000)] == [1, 2, 32, LONGEST_REST_S, LONGEST_REST_S]
+
+
+def test_the_budget_counts_what_is_under_way():
+    now = [0.0]
+    budget = Budget(lambda: now[0])
+    for _ in range(MOST_FAILING):
+        assert not budget.full() and not budget.rest()
+        budget.began()
+    assert budget.full() and not budget.rest()
+    for n in range(MOST_FAILING):
+        now[0] = n
+        budget.ended(failed=n > 0)
+    assert not budget.full()
+    budget.began()
+    budget.ended(failed=True)
+    assert budget.rest() == PER_S + 1 - now[0]
+    now[0] = PER_S + 1
+    assert not budget.rest() and not budget.full()
+
+
+async def test_never_more_than_twenty_failing_requests_a_minute(tmp_path: Path):
+    async with office(tmp_path, record=tmp_path / "traffic") as post:
+        post.mina.user.closed = True
+        post.net.deny(EVERYONE)
+        jobs = [await post.owe(await post.pet(post.thread(f"dog {n}"))) for n in range(25)]
+        post.net.fail("POST", SEND, status=200, slow=0.3, times=1000, after=True)  # many are under way at once
+        failing: list[tuple[float, int]] = [(post.clock(), 0)]
+        while await post.open_rows():
+            await post.postman.deliver()
+            lines = (tmp_path / "traffic" / "traffic.jsonl").read_text().splitlines()
+            failed = sum(json.loads(line)["status"] >= 400 for line in lines)
+            failing.append((post.clock(), failed - sum(count for _, count in failing)))
+            post.pass_time(7.0)
+    worst = max(sum(count for at, count in failing if since <= at < since + PER_S - 1) for since, _ in failing)
+    print(f"{sum(count for _, count in failing)} failing requests, at most {worst} in a minute")
+    assert worst <= MOST_FAILING < sum(count for _, count in failing)
+    assert sum(count for _, count in failing) < len(jobs) * 4, "three doors each, hardly any of them tried twice"

@@ -1,0 +1,230 @@
+"""The nightly pass: what goes, what never goes, and that it goes on."""
+
+import asyncio
+import logging
+import os
+import time
+from datetime import datetime, timedelta, timezone
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gpu.errors import Cancelled, WorkerDied
+from gpu.types import JOB, Done, Enroll
+from storage.jobs import new_job_id
+from storage.outbox import Delivery
+from storage.pets import POSTS
+from storage.retention import DAY_S, RESTED_S, Removed, Retention, next_time
+from tests.house import THREAD, House, enrolled, house, painted
+
+__all__ = ["house"]  # a fixture
+
+NOW = 1000 * DAY_S
+PHOTOS, PORTRAITS, ROWS = 10, 5, 30  # days
+NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, jobs=0, answers=0)
+
+
+class Case(NamedTuple):
+    """One job: of which kind, how it ended, how many days ago, and what became of its answer."""
+
+    kind: str
+    end: str
+    days: float
+    answer: str
+
+    @property
+    def owed(self) -> bool:
+        return self.answer in ("owed", "tried")
+
+    @property
+    def open(self) -> bool:
+        return self.end in ("waiting", "running")
+
+    @property
+    def came_to_something(self) -> bool:
+        return self.open or self.end == "done"
+
+    def due(self, days: int) -> bool:
+        return not self.open and not self.owed and self.days >= days
+
+
+ENDED = product(
+    ("enroll", "paint"), ("done", "failed", "cancelled"), (1, 7, 20, 40), ("owed", "tried", "sent", "closed")
+)
+OPEN = product(("enroll", "paint"), ("waiting", "running"), (1, 40), ("",))
+CASES = [Case(*case) for case in (*ENDED, *OPEN)]
+
+
+async def played(house: House, case: Case) -> str:
+    """Let it happen; the job's id."""
+    house.clock.now = NOW - case.days * DAY_S
+    if case.kind == "enroll":
+        job_id = (await house.enroll(f"Dog {len(house.files.found())}")).id
+    else:
+        pet = await house.ready(f"Dog {len(house.files.found())}")
+        [owed] = [one for one in await house.outbox.due(house.clock.now) if one.letter.pet_id == pet.id]
+        await answer(house, owed, "sent")
+        job_id = (await house.paint(pet)).id
+        house.files.job_folder(job_id).mkdir()
+    if case.end != "waiting":
+        await ended(house, case, job_id)
+    return job_id
+
+
+async def ended(house: House, case: Case, job_id: str) -> None:
+    claim = await house.claim(job_id)
+    if case.end == "running":
+        return
+    if case.end == "done":
+        outcome = enrolled(claim.job.folder) if case.kind == "enroll" else painted(claim)
+    else:
+        outcome = (WorkerDied if case.end == "failed" else Cancelled)().as_failed()
+    assert await house.jobs.settle(claim, outcome)
+    [owed] = [one for one in await house.outbox.due(house.clock.now) if one.job_id == job_id]
+    await answer(house, owed, case.answer)
+
+
+async def answer(house: House, owed: Delivery, how: str) -> None:
+    if how in ("tried", "sent"):
+        await house.outbox.tried(owed.id, house.clock.now)
+    if how == "sent":
+        await house.outbox.sent(owed.id, THREAD, int(owed.job_id, 16), owed.letter.portraits)
+    if how == "closed":
+        await house.outbox.closed(owed.id, "gone")
+
+
+async def dogs_need(house: House) -> None:
+    """Make the files that learning would have made."""
+    for row in await house.db.all("SELECT id FROM pets WHERE state = 'ready'"):
+        pet = await house.pets.get(row["id"])
+        assert pet is not None
+        for cutout in pet.cutouts:
+            cutout.image.touch()
+            cutout.mask.touch()
+
+
+async def posts(house: House) -> dict[int, set[tuple[int, int]]]:
+    """What forgetting each pet would find."""
+    ids = [row["id"] for row in await house.db.all("SELECT id FROM pets")]
+    return {pet_id: {tuple(row) for row in await house.db.all(POSTS, pet_id)} for pet_id in ids}
+
+
+def retention(house: House, photos_days: int = PHOTOS, portraits_days: int = PORTRAITS) -> Retention:
+    house.clock.now = NOW
+    return Retention(house.db, house.files, photos_days=photos_days, portraits_days=portraits_days, clock=house.clock)
+
+
+async def test_what_goes_and_what_stays(house: House) -> None:
+    """Every kind of job in every state, of every age, with every fate of its answer."""
+    await house.db.one("PRAGMA synchronous = OFF")
+    jobs = {case: await played(house, case) for case in CASES}
+    await dogs_need(house)
+    before = await posts(house)
+    removed = await retention(house).tidy()
+    for case, job_id in jobs.items():
+        folder, photos = house.files.job_folder(job_id), house.files.photo_folder(job_id)
+        painting_went = case.kind == "paint" and case.due(PORTRAITS)
+        assert folder.exists() == (case.came_to_something and not painting_went), case
+        if case.kind == "enroll" and case.came_to_something:
+            assert photos.exists() == (not case.due(PHOTOS)), case
+        row = await house.jobs.get(job_id)
+        assert (row is None) == (case.kind == "enroll" and not case.came_to_something and case.due(ROWS)), case
+        answers = await house.db.all("SELECT 1 FROM outbox WHERE job_id = ?", job_id)
+        shown_elsewhere = case.end == "done" or case.answer == "closed"
+        said_long_ago = case.due(ROWS) and (row is None or shown_elsewhere)
+        assert len(answers) == (not case.open and not said_long_ago), case
+    assert await posts(house) == before, "forgetting a pet would miss a post of it"
+    assert (removed.paintings, removed.originals) == (3 * 2 + 0, 3 * 2 * 2 + originals_of_painted())
+    await nothing_is_missing(house)
+    assert await retention(house).tidy() == NOTHING
+
+
+def originals_of_painted() -> int:
+    """Each painting case has a dog of its own, learnt as many days ago."""
+    return 3 * sum(case.kind == "paint" and case.days >= PHOTOS for case in CASES)
+
+
+async def nothing_is_missing(house: House) -> None:
+    """Whatever an open job reads, an owed answer shows, or a living pet is painted from, is there."""
+    for row in await house.db.all("SELECT body FROM jobs WHERE state IN ('waiting', 'running')"):
+        job = JOB.validate_json(row["body"])
+        needed = [photo.path for photo in job.photos] if isinstance(job, Enroll) else [job.adapter.folder]
+        assert all(path.exists() for path in needed)
+    for owed in await house.outbox.due(NOW):
+        outcome = owed.letter.outcome
+        assert not isinstance(outcome, Done) or all(one.path.exists() for one in outcome.result.portraits)
+    for row in await house.db.all("SELECT id FROM pets WHERE state = 'ready'"):
+        pet = await house.pets.get(row["id"])
+        assert pet and pet.adapter
+        assert (pet.adapter.folder / "recipe.json").exists()
+        assert all(one.image.exists() and one.mask.exists() for one in pet.cutouts)
+
+
+async def test_for_ever_is_for_ever(house: House) -> None:
+    jobs = [await played(house, Case(kind, "done", 900, "sent")) for kind in ("enroll", "paint")]
+    removed = await retention(house, 0, 0).tidy()
+    assert (removed.paintings, removed.originals) == (0, 0)
+    assert all(house.files.job_folder(job_id).exists() for job_id in jobs)
+
+
+async def test_expired_photos_are_gone_and_the_dog_is_painted_on(house: House) -> None:
+    pet = await house.ready()
+    assert pet.adapter is not None
+    photos = house.files.photo_folder(pet.adapter.folder.parent.name)
+    [owed] = await house.outbox.due(house.clock.now)
+    await house.outbox.sent(owed.id, THREAD, 99, owed.letter.portraits)
+    assert (await retention(house).tidy()).originals == 3
+    assert not photos.exists()
+    assert (await house.paint(pet)).state == "waiting"
+    receipt = await house.pets.forget(pet.id)
+    assert receipt is not None
+    assert receipt.photos == 0, "it says what is there"
+
+
+@pytest.mark.parametrize(("rested", "stays"), [(RESTED_S + 60, False), (RESTED_S - 60, True), (0, True)])
+async def test_an_enrolment_that_is_being_given_keeps_its_folder(house: House, rested: float, stays: bool) -> None:
+    path, _ = house.files.keep(b"photo", house.files.photo_folder(new_job_id()), ".jpg")
+    at = time.time() - rested
+    os.utime(path.parent.parent, (at, at))
+    removed = await retention(house).tidy()
+    assert (path.exists(), removed.folders) == (stays, not stays)
+
+
+async def test_a_portrait_that_was_taken_down_leaves_no_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    pet = await house.ready()
+    claim = await house.claim((await house.paint(pet)).id)
+    await house.jobs.settle(claim, painted(claim))
+    [first, second] = await house.portraits.of_job(claim.job.job_id)
+    with monkeypatch.context() as crash:
+        crash.setattr(Path, "unlink", lambda *_, **__: None)
+        await house.portraits.delete([first.id])
+    assert first.portrait.path.exists()
+    assert (await retention(house).tidy()).leftovers == 1
+    assert [first.portrait.path.exists(), second.portrait.path.exists()] == [False, True]
+
+
+async def test_a_pass_that_fails_is_not_the_last(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper, sweep = retention(house), house.files.sweep
+    monkeypatch.setattr("storage.retention.next_time", lambda _, now: now + timedelta(seconds=0.01))
+    monkeypatch.setattr(house.files, "sweep", lambda *_: 1 / 0)
+    with caplog.at_level(logging.INFO):
+        task = asyncio.create_task(keeper.nightly(4))
+        async with asyncio.timeout(20):
+            while "ZeroDivisionError" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert "Tidied up" not in caplog.text
+            monkeypatch.setattr(house.files, "sweep", sweep)
+            while "Tidied up" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize(("now", "hours"), [(3, 1), (4, 24), (5, 23), (23, 5)])
+def test_the_next_night(now: int, hours: int) -> None:
+    moment = datetime(2026, 3, 1, now, tzinfo=timezone(timedelta(hours=9)))
+    assert next_time(4, moment) - moment == timedelta(hours=hours)
