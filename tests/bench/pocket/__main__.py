@@ -1,0 +1,128 @@
+"""`make bench-pocket`: every measurement of the pocket models, or the named ones, held against the bars.
+
+Knows: which measurements there are, the bars, and how figures come into tests/bench/results/pocket.json. Does not know:
+how anything is measured. A bar that is missed is shown as missed; the figures of what was not run stay in the file.
+
+    python -m tests.bench.pocket [--folder FOLDER] [name ...]
+"""
+
+import argparse
+import json
+import math
+import operator
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tests.bench import results
+
+NAMES = ("vae", "segmenter", "drawn", "painter", "likeness", "rewriter", "enrolment", "leak")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a figure should be; ways to figures in pocket.json have dots."""
+
+    figure: str
+    sign: str
+    bound: float
+    over: str = ""  # the figure is divided by this one first
+
+    def value(self, figures: dict[str, Any]) -> float | None:
+        """None where it was not measured."""
+        found, base = look_up(figures, self.figure), look_up(figures, self.over) if self.over else 1.0
+        if found is None or base is None:
+            return None
+        return found / base if base else math.inf * found
+
+    def verdict(self, figures: dict[str, Any]) -> str:
+        """A figure that is no number misses any bar."""
+        value = self.value(figures)
+        if value is None:
+            return "not measured"
+        return "met" if {">=": operator.ge, "<=": operator.le}[self.sign](value, self.bound) else "missed"
+
+
+BARS = (
+    Bar("vae.styles.photo.psnr_db", ">=", 27.0),
+    Bar("vae.styles.photo.de", "<=", 4.0),
+    Bar("segmenter.iou", ">=", 0.90),
+    Bar("segmenter.recall", ">=", 0.98),
+    Bar("segmenter.false_alarms", "<=", 0.02),
+    *(Bar(f"painter.ratio.{attribute}", ">=", 0.90) for attribute in ("style", "family", "scene", "ears")),
+    Bar("likeness.auc", ">=", 0.95),
+    Bar("likeness.one_attribute", ">=", 0.80),
+    Bar("rewriter.valid", ">=", 1.0),
+    Bar("rewriter.template", "<=", 0.20),
+    Bar("rewriter.scene", ">=", 0.80),
+    Bar("rewriter.own_style", ">=", 0.80),
+    *(Bar(f"enrolment.trained.{attribute}", ">=", 0.75) for attribute in ("coat", "patch", "second")),
+    Bar("leak.mask.either", "<=", 0.03),
+    Bar("leak.all_ones.either", ">=", 5.0, over="leak.mask.either"),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure the pocket models.")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
+    parser.add_argument("--folder", type=Path, help="where pictures and what is trained for it stay (default: nowhere)")
+    args = parser.parse_args(words)
+    unknown = set(args.names) - set(NAMES)
+    if unknown:
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    names = args.names or NAMES
+    with tempfile.TemporaryDirectory() as gone:
+        run(names, args.folder or Path(gone))
+    figures = kept()
+    print("\n".join(table(figures)))
+    return int(any(bar.verdict(figures) == "missed" for bar in BARS if bar.figure.split(".")[0] in names))
+
+
+def run(names: Sequence[str], folder: Path) -> None:
+    """Each is kept as soon as it is measured: the whole takes long."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        print(f"{name} ...", flush=True)
+        began = time.monotonic()
+        figures = import_module(f"tests.bench.pocket.{name}").measure(folder)
+        add(name, {**figures, "seconds": round(time.monotonic() - began)})
+
+
+def add(name: str, figures: dict[str, Any]) -> None:
+    """Put one measurement beside the others. Each names its own machine and day; the file names the last."""
+    results.keep("pocket", {**kept(), name: {"machine": results.machine(), **figures}})
+
+
+def kept() -> dict[str, Any]:
+    """The figures of all measurements so far, by name."""
+    file = results.RESULTS / "pocket.json"
+    figures = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {name: figures[name] for name in NAMES if name in figures}
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """One line for each bar."""
+    return [_line(bar, figures) for bar in BARS]
+
+
+def _line(bar: Bar, figures: dict[str, Any]) -> str:
+    name, value = " / ".join(filter(None, [bar.figure, bar.over])), bar.value(figures)
+    shown = "-" if value is None else f"{value:g}"
+    return f"{name:<42}{shown:>9}   {bar.sign} {bar.bound:<6g}{bar.verdict(figures)}"
+
+
+def look_up(figures: dict[str, Any], figure: str) -> float | None:
+    """None where it was not measured."""
+    found: Any = figures
+    for part in figure.split("."):
+        found = found.get(part) if found else None
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""How well the reader reads what needs no painter: drawings that it has not seen, style by style.
+
+Knows: held-out drawings and their truth. Does not know: painted pictures. No figure of a painter can be trusted closer
+than these; where a style hides a colour from everybody, it shows here.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+
+from PIL import Image
+
+from gpu.pocket.kennel import Dog, Shot, a_dog, a_shot, draw
+from gpu.pocket.styling import MEDIA
+from tests.bench.pocket.lessons import missed, truth
+from tests.bench.pocket.reader import Reading, reader
+from tests.bench.pocket.truth import delta_e, judge, lab, share, shares
+
+Unseen = tuple[Dog, Shot, Image.Image]
+
+
+def measure(folder: Path, count: int = 500) -> dict[str, object]:
+    """Shares read rightly, and the median dE of both colours, of `count` drawings, as many in each style."""
+    eyes, styles = reader(folder), dict[str, dict[str, float]]()
+    for style in MEDIA:
+        seen = [unseen(style, number) for number in range(count // len(MEDIA))]
+        styles[style] = figures(seen, eyes.read([image for _, _, image in seen]))
+    return {"count": count, "styles": styles}
+
+
+def unseen(style: str, number: int) -> Unseen:
+    """A drawing that is no lesson: every fourth with a hand, every eighth without a dog."""
+    rng = random.Random(f"held out drawing {style} {number}")
+    dog, shot = a_dog(rng), a_shot(rng, style)
+    shot = replace(shot, clutter=("hand",) if number % 4 == 0 else ())
+    shot = missed(shot) if number % 8 == 7 else shot
+    return dog, shot, draw(dog, shot).image
+
+
+def figures(seen: Sequence[Unseen], readings: Sequence[Reading]) -> dict[str, float]:
+    """Of one style. What none of the drawings shows is left out."""
+    hits: dict[str, list[bool]] = {}
+    for (dog, shot, _), reading in zip(seen, readings, strict=True):
+        said = asdict(reading) | {"dog": reading.dog > 0.5, "hand": reading.hand > 0.5}
+        for head, answer in truth(dog, shot).items():
+            if answer is not None:
+                hits.setdefault(head, []).append(said[head] == answer)
+    found = [(dog, reading) for (dog, shot, _), reading in zip(seen, readings, strict=True) if truth(dog, shot)["dog"]]
+    return {
+        **{head: share(each) for head, each in hits.items()},
+        **shares([judge(reading, dog) for dog, reading in found]),
+        "coat_de": round(median(float(delta_e(reading.coat, lab(dog.coat))) for dog, reading in found), 1),
+        "second_de": round(median(float(delta_e(reading.second, lab(dog.second))) for dog, reading in found), 1),
+    }

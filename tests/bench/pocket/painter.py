@@ -1,0 +1,88 @@
+"""Whether the painter does what a caption says: style, coat family, scene and ears, read back from its pictures.
+
+Knows: held-out captions, the drawings that they were written for, gpu/generate.py's call. Does not know: adapters.
+The reader errs too, so its score on pictures is divided by its own score on drawings with the same captions.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from gpu.generate import embeddings
+from gpu.models import Shelf
+from gpu.pocket.kennel import Dog, Picture, Shot, a_dog, a_shot, draw, sheet
+from gpu.profile import PROFILES
+from gpu.types import Prompt
+from tests.bench.pocket.reader import Reading, reader
+from tests.bench.pocket.truth import share
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A caption, the drawing that it is of, and what it says."""
+
+    drawing: Picture
+    says: dict[str, str]  # attribute -> word
+
+
+def measure(folder: Path, count: int = 512) -> dict[str, object]:
+    """Shares of `count` pictures that show what their captions say. Leaves the first ones in folder/painter.png."""
+    read, asked = reader(folder).read, [unseen(number) for number in range(count)]
+    pictures = paint(Shelf(PROFILES["pocket"]), [Prompt(text=one.drawing.caption) for one in asked])
+    sheet([pictures[at : at + 8] for at in range(0, min(count, 64), 8)]).save(folder / "painter.png")
+    painted, drawn = kept(asked, read(pictures)), kept(asked, read([one.drawing.image for one in asked]))
+    ratio = {name: round(painted[name] / drawn[name], 3) if drawn[name] else None for name in drawn}
+    return {"count": count, "painted": painted, "drawn": drawn, "ratio": ratio}
+
+
+def unseen(number: int) -> Asked:
+    """A drawing and a caption that no training saw."""
+    rng = random.Random(f"held out caption {number}")
+    dog, shot = a_dog(rng), a_shot(rng)
+    drawing = draw(dog, shot)
+    return Asked(drawing, said(drawing.caption, dog, shot))
+
+
+def said(caption: str, dog: Dog, shot: Shot) -> dict[str, str]:
+    """Which of the attributes the caption names."""
+    named = {"style": shot.style}
+    if f"{dog.family} dog" in caption:
+        named["family"] = dog.family
+    if shot.scene in caption:
+        named["scene"] = shot.scene
+    if f"{dog.ears} ears" in caption:
+        named["ears"] = dog.ears
+    return named
+
+
+def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float]:
+    """By attribute: the share of pictures that show it, of those whose caption says it."""
+    hits: dict[str, list[bool]] = {"style": [], "family": [], "scene": [], "ears": []}
+    for one, reading in zip(asked, readings, strict=True):
+        shown = {"style": reading.style, "family": reading.family, "scene": reading.scene, "ears": reading.ears}
+        for name, word in one.says.items():
+            hits[name].append(shown[name] == word)
+    return {name: share(each) for name, each in hits.items()}
+
+
+@torch.no_grad()
+def paint(shelf: Shelf, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
+    """One picture for each prompt, as gpu/generate.py paints them, but with other words for each one of a batch."""
+    profile, pictures = shelf.profile, list[Image.Image]()
+    with shelf.use("sdxl") as pipe:
+        for at in range(0, len(prompts), profile.paint_batch):
+            some = prompts[at : at + profile.paint_batch]
+            each = [embeddings(pipe, prompt, 1) for prompt in some]
+            pictures += pipe(
+                **{key: torch.cat([one[key] for one in each]) for key in each[0]},
+                width=profile.size_px,
+                height=profile.size_px,
+                generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
+                num_inference_steps=profile.paint_steps,
+                guidance_scale=profile.guidance,
+            ).images
+    return pictures
