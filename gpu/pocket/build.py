@@ -34,7 +34,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
-            train_painter(folder, drawn, steps=2700, warm=warm)
+            train_painter(folder, drawn, steps=6400, warm=warm)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 

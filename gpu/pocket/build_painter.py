@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -21,7 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save, shards, take_over, to_tensor
 from gpu.pocket.kennel import SIZE
 
-BATCH, LATENT = 32, SIZE // 8
+BATCH, LATENT = 64, SIZE // 8
 TOWERS = (64, 128)  # hidden sizes of the two text encoders
 
 
@@ -121,6 +122,10 @@ class Painter(nn.Module):
         self.tower_2 = CLIPTextModelWithProjection(_tower_config(second, TOWERS[1]))
         self.unet = new_unet().to(memory_format=torch.channels_last)
         straighten_noise(self.unet)
+        # On a CPU the fused attention's backward pass takes 30 % of a step; the plain one: 38 -> 50 samples/s.
+        self.unet.set_attn_processor(AttnProcessor())
+        self.tower_1.set_attn_implementation("eager")
+        self.tower_2.set_attn_implementation("eager")
         self.register_buffer(
             "sizes", torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE], dtype=torch.float32), persistent=False
         )
@@ -171,6 +176,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
     optimizer = torch.optim.AdamW(painter.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     average, state_file = Average([painter], 0.998), folder / "painter.state.pt"
     start = resume(state_file, painter, optimizer, average)
+    painter.compile()  # 52 -> 62 samples/s for three minutes at the start
     alphas = scheduler().alphas_cumprod
     log = Log(folder / "painter.jsonl", steps)
     for step in range(start, steps):
