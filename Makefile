@@ -7,7 +7,7 @@ export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
 SDXL_CONFIG ?= ../shared/data/sdxl-config
 
-.PHONY: help demo test check run bench fullsize pocket clean
+.PHONY: help demo test check run bench bench-pocket torture torture-long fullsize pocket clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,15 @@ run: .venv/ready  ## The bot, with the settings in .env
 bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, and how long jobs take
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.answers
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.jobs
+
+bench-pocket: .venv/ready  ## What the pocket models can do, against their bars; the folder is outside the work tree
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket --folder ../pawtrait-build/bench
+
+torture: .venv/ready  ## The line that loses nothing: 200 simulated histories and 50 blows to the real bot; 25 minutes
+	HF_HUB_OFFLINE=1 $(PY) -m tests.torture
+
+torture-long: .venv/ready  ## The same with 5,000 histories and 400 kills: hours; goes on where it was stopped
+	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long ../pawtrait-build
 
 fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)

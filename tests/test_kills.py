@@ -1,4 +1,7 @@
-"""kill -9 at bad moments: of the real bot process ten times in one enrolment, and of the child that computes."""
+"""kill -9 at bad moments: of the real bot process ten times in one enrolment, and of the child that computes.
+
+The last test strikes at random moments; `make torture` does it for longer, with the real child (tests/bench/kills.py).
+"""
 
 import asyncio
 import random
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.kills import Storm
 from tests.bot_process import BotProcess, light
 from tests.living import named, photos
 from tests.loopback import Loopback
@@ -127,3 +131,18 @@ async def test_three_kills_of_the_child_in_one_enrolment(scene: Scene) -> None:
     check_the_end(scene)
     assert scene.bot.pid == pid and scene.job("fence") == 4
     assert len(scene.bot.family()) == 2, "the bot and one child"
+
+
+async def test_blows_at_random_moments(tmp_path: Path) -> None:
+    async with await Loopback.start() as discord:
+        storm = Storm(discord, tmp_path, SEED, light(PLAN))
+        await storm.bot.start()
+        await storm.strike({"bot": 2, "child": 2, "term": 2}, lull_s=2.0)
+        await storm.calm()
+        status, _ = await storm.bot.stop()
+    assert status == 0
+    assert not storm.bot.family()
+    assert [status for status, _ in storm.exits] == [0, 0]
+    figures = storm.figures()
+    assert figures.pop("jobs") >= 1
+    assert not any(figures.values()), figures

@@ -1,88 +1,165 @@
-"""`python -m tests.bench.kills [--kills 10] [--seed 1]`: kill -9 of the real bot, again and again in one enrolment.
+"""`python -m tests.bench.kills [--bot 10] [--child 0] [--term 0] [--seed 1]`: blows at random moments, all real.
 
-Knows: the pocket profile, and kills spread evenly over the training's steps. Does not know: why it survives them.
-Bar: the enrolment ends, with one answer and one adapter, and no process is left. tests/test_kills.py does the same at
-named moments with a light child; here the models are real.
+Knows: the bot's process, the child's, the loopback Discord, and people who always have something in line. Does not
+know: why the bot survives it. Bar: every job comes to its end with one answer, at most 60 s of training are done again
+after a kill, the bot exits 0 within 25 s of each SIGTERM, and no process is left.
 """
 
 import argparse
 import asyncio
 import random
-import re
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from tests.bench.results import keep
-from tests.bot_process import BotProcess, dog_photos
+from tests.bot_process import REAL, BotProcess, dog_photos
 from tests.loopback import Loopback
 from tests.witness import Witness
 
-STEP = re.compile(r"step (\d+) of (\d+), ")
-PATIENCE_S = 600.0
+Blow = Literal["bot", "child", "term"]
+
+PATIENCE_S = 600.0  # for everything to come to its end
+LULL_S = 15.0  # the longest between two blows
+EXIT_S = 25.0
+REDONE_S = 60.0
+BUSY = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
+OWED = "SELECT count(*) FROM outbox WHERE message_id IS NULL AND closed IS NULL"
+TIRED = "SELECT count(*) FROM jobs WHERE state = 'running' AND attempts >= 3"  # one more is one too many, and rightly
 
 
-def shown(witness: Witness) -> tuple[int, float]:
-    """The training step in the progress message, up to 5 s old, and its share of all."""
-    for message in witness.messages:
-        if "Learning what" in message["content"] and (found := STEP.search(message["content"])):
-            return int(found[1]), int(found[1]) / int(found[2])
-    return 0, 0.0
+class Storm(Witness):
+    """A bot, a Discord, and what befalls them."""
+
+    def __init__(self, discord: Loopback, folder: Path, seed: int, command: Sequence[str] = REAL) -> None:
+        super().__init__(discord, folder / "data")
+        self.bot = BotProcess(discord, self.data, command=command)
+        self.exits: list[tuple[int, float]] = []  # status and seconds of each SIGTERM
+        self.redone_s = 0.0  # of training, after one kill: the most
+        self._rng = random.Random(seed)
+        self._seed = seed
+        self._asked = 0
+
+    async def strike(self, blows: Mapping[Blow, int], lull_s: float = LULL_S) -> None:
+        """All of them, in a random order; somebody always waits for something."""
+        order = [blow for blow, count in blows.items() for _ in range(count)]
+        self._rng.shuffle(order)
+        for number, blow in enumerate(order, start=1):
+            await self.keep_busy()
+            await asyncio.sleep(self._rng.uniform(0.1, lull_s))
+            print(f"{number} of {len(order)}: {blow}", flush=True)
+            await {"bot": self.kill_bot, "child": self.kill_child, "term": self.terminate}[blow]()
+
+    async def keep_busy(self) -> None:
+        """The first enrolment; when all is done, three portraits of that dog, or the next dog."""
+        if self.count(BUSY):
+            return
+        person = self.discord.person(f"Theo {self._asked // 4}")  # each has a few dogs
+        if self._asked % 2 == 0:
+            photos = {f"photo{n}": one for n, one in enumerate(dog_photos(f"{self._seed} {self._asked}", 6), start=1)}
+            asked = await person.slash("/enroll", self.discord.channel, name=f"Rex {self._asked}", **photos)
+            await asked.first_answer()
+        else:
+            for style in ("oil", "ink", "pixel"):
+                asked = await person.slash("/portrait", self.discord.channel, style=style, pet=f"Rex {self._asked - 1}")
+                await asked.first_answer()
+        self._asked += 1
+        await self.until(lambda: self.count(BUSY) > 0, 30)
+
+    async def kill_bot(self) -> None:
+        """kill -9; the child ends by itself."""
+        self._note_checkpoint()
+        await self.bot.kill()
+        await self.until(lambda: not self.bot.family(), 10)
+        await self.bot.start()
+
+    async def kill_child(self) -> None:
+        """kill -9, but not the third time in a row under one job: that one would be set aside."""
+        await self.until(lambda: self.bot.gpu_process() is not None and not self.count(TIRED), PATIENCE_S)
+        self._note_checkpoint()
+        if child := self.bot.gpu_process():
+            child.kill()
+
+    async def terminate(self) -> None:
+        """SIGTERM, and a new start."""
+        self.exits.append(await self.bot.stop())
+        await self.until(lambda: not self.bot.family(), 10)
+        await self.bot.start()
+
+    async def calm(self) -> None:
+        """Everything comes to its end, and a second answer has its time to come."""
+        await self.until(lambda: not self.count(BUSY) and not self.count(OWED), PATIENCE_S)
+        await asyncio.sleep(5)
+
+    def _note_checkpoint(self) -> None:
+        """What the running training has not on disk, it will have to do again."""
+        for job_id, claimed in self.rows("SELECT id, claimed FROM jobs WHERE state = 'running' AND kind = 'enroll'"):
+            for checkpoint in self.data.glob(f"jobs/{job_id}/checkpoint/training.safetensors"):
+                safe = max(claimed, checkpoint.stat().st_mtime)
+                self.redone_s = max(self.redone_s, time.time() - safe)
+
+    def count(self, sql: str) -> int:
+        """The one number of the one row; 0 before there is a database."""
+        return next((row[0] for row in self.rows(sql)), 0)
+
+    def figures(self) -> dict[str, int]:
+        """What came of it."""
+        states = Counter(state for (state,) in self.rows("SELECT state FROM jobs"))
+        names = [file["filename"] for message in self.messages for file in message["attachments"]]
+        answers = Counter(name.rsplit("-", 1)[0] for name in names if not name.endswith("-sheet.png"))
+        owed = [row[0] for row in self.rows("SELECT id FROM outbox")]
+        return {
+            "jobs": sum(states.values()),
+            "lost": sum(states.values()) - states["done"],
+            "doubled": sum(count > 1 for count in answers.values()),
+            "missing": sum(answers[name] == 0 for name in owed),
+            "damaged": int(not self.whole()),
+        }
 
 
-async def kill_at(bot: BotProcess, witness: Witness, share: float) -> int:
-    """Kill the bot once so much is learnt, and start it again; the steps that have to be done once more."""
-    before = witness.job("checkpoint") or 0
-
-    def learnt() -> bool:
-        return shown(witness)[1] >= share and witness.job("checkpoint") > before
-
-    await witness.discord.until(learnt, PATIENCE_S)
-    step, _ = shown(witness)
-    await bot.kill()
-    lost = step - witness.job("checkpoint")
-    await witness.until(lambda: not bot.family(), 10)
-    print(f"killed at step {step}, {lost} steps after its checkpoint", flush=True)
-    await bot.start()
-    return max(lost, 0)  # the message is a little older than the newest checkpoint
-
-
-async def measure(folder: Path, kills: int, seed: int) -> dict[str, float]:
-    rng = random.Random(seed)
-    shares = sorted((number + rng.random()) / (kills + 1) for number in range(kills))
+async def measure(
+    folder: Path, blows: Mapping[Blow, int], seed: int, command: Sequence[str] = REAL
+) -> dict[str, float]:
+    """Figures; `kept` says whether all of them are as they have to be."""
+    began = time.monotonic()
     async with await Loopback.start() as discord:
-        bot, witness = BotProcess(discord, folder / "data"), Witness(discord, folder / "data")
-        await bot.start()
-        theo = discord.person("Theo")
-        photos = {f"photo{n}": photo for n, photo in enumerate(dog_photos("kills", 6), start=1)}
-        began = time.monotonic()
-        await (await theo.slash("/enroll", discord.channel, name="Rex", **photos)).first_answer()
-        redone = [await kill_at(bot, witness, share) for share in shares]
-        await discord.until(lambda: witness.answers, PATIENCE_S)
-        seconds = time.monotonic() - began
-        await asyncio.sleep(5)  # a second answer would come now
-        answers, adapters = len(witness.answers), len(witness.found("adapter"))
-        await bot.stop()
-    return {
-        "kills": kills,
-        "steps_redone": sum(redone),
-        "seconds": round(seconds, 1),
-        "answers": answers,
-        "adapters": adapters,
-        "processes_left": len(bot.family()),
-    }
+        storm = Storm(discord, folder, seed, command)
+        await storm.bot.start()
+        await storm.strike(blows)
+        await storm.calm()
+        figures: dict[str, float] = {f"blows_{name}": count for name, count in blows.items()}
+        figures |= storm.figures()
+        storm.exits.append(await storm.bot.stop())
+        figures["processes_left"] = len(storm.bot.family())
+    figures["most_redone_s"] = round(storm.redone_s, 1)
+    figures["slowest_exit_s"] = round(max(seconds for _, seconds in storm.exits), 1)
+    figures["bad_exits"] = sum(status != 0 or seconds > EXIT_S for status, seconds in storm.exits)
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    return figures
+
+
+def kept(figures: Mapping[str, float]) -> bool:
+    """Nothing lost, nothing twice, nobody left behind."""
+    wrong = ("lost", "doubled", "missing", "damaged", "processes_left", "bad_exits")
+    return not any(figures[name] for name in wrong) and figures["most_redone_s"] <= REDONE_S
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="kill -9 of the bot in the middle of an enrolment.")
-    parser.add_argument("--kills", type=int, default=10)
+    parser = argparse.ArgumentParser(description="Kill the bot and its child at random moments.")
+    parser.add_argument("--bot", type=int, default=10, help="kill -9 of the bot")
+    parser.add_argument("--child", type=int, default=0, help="kill -9 of the child")
+    parser.add_argument("--term", type=int, default=0, help="SIGTERM to the bot")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    blows: dict[Blow, int] = {"bot": options.bot, "child": options.child, "term": options.term}
     with tempfile.TemporaryDirectory() as folder:
-        figures = asyncio.run(measure(Path(folder), options.kills, options.seed))
+        figures = asyncio.run(measure(Path(folder), blows, options.seed))
     keep("kills", figures)
-    return 0 if (figures["answers"], figures["adapters"], figures["processes_left"]) == (1, 1, 0) else 1
+    return 0 if kept(figures) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,202 @@
+"""The executor of the simulation: it trains in steps, keeps checkpoints in the job's folder, and has moods.
+
+Knows: the seam (it passes tests/executor_contract.py) and the plans of tests/light_studio.py. Does not know: why it is
+in a mood, what time is (the loop's), the line. What is on the disk outlives it; what is warm does not.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
+
+from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
+from gpu.executor import REPORT_S, Reins
+from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+from tests.house import portrait
+from tests.light_jobs import adapter, learn, saved_step
+from tests.light_studio import CHECKPOINT_EVERY, STROKES, Plan
+
+Mood = Literal["", "die", "hang", "late", "nan", "memory"]
+HUNG_S = 60.0  # until somebody sees that it hangs
+CLOSE_S = 15.0  # until a child that does not close is killed
+LATE_S = 20.0
+STEP_S = 0.25
+
+WRONG = {"nan": NotFinite, "memory": OutOfMemory}
+
+
+class Dead(Exception):
+    """The child is gone, with all that it held."""
+
+
+class SimChild:
+    """`mood(job, step)` is asked at every step; `told(job_id, outcome)` hears how each run ended."""
+
+    def __init__(
+        self,
+        mood: Callable[[Enroll | Paint, int], Mood] = lambda job, step: "",
+        told: Callable[[str, Done | Paused | Failed], None] = lambda job_id, outcome: None,
+    ) -> None:
+        self._mood = mood
+        self._told = told
+        self._warm: dict[str, _Training] = {}
+        self._reins = Reins()
+        self._busy = asyncio.Lock()
+        self._killed = asyncio.Event()
+        self._closed = False
+
+    async def start(self) -> None:
+        """It always starts."""
+
+    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+        if self._closed:
+            return Paused()
+        async with self._busy:
+            outcome = await self._run(job, _Thinned(self._reins, report))
+        self._told(job.job_id, outcome)
+        return outcome
+
+    async def pause(self, job_id: str) -> None:
+        self._reins.ask("pause", job_id)
+
+    async def cancel(self, job_id: str) -> None:
+        if not self._reins.ask("cancel", job_id):
+            self._warm.pop(job_id, None)
+
+    async def close(self) -> None:
+        self._closed = True
+        self._reins.close()
+        try:
+            async with asyncio.timeout(CLOSE_S), self._busy:
+                for training in self._warm.values():
+                    training.save()
+        except TimeoutError:
+            self._killed.set()
+            async with self._busy:
+                self._warm.clear()
+
+    async def _run(self, job: Enroll | Paint, watch: "_Thinned") -> Done | Paused | Failed:
+        self._reins.take(job.job_id)
+        began = asyncio.get_running_loop().time()
+        try:
+            result = await (self._enroll(job, watch) if isinstance(job, Enroll) else self._paint(job, watch))
+            return Done(result=result, seconds=asyncio.get_running_loop().time() - began)
+        except PauseAsked:
+            return Paused(checkpoint=watch.checkpoint)
+        except Dead:
+            return self._lost(watch.checkpoint)
+        except StudioError as error:
+            return error.as_failed(watch.checkpoint)
+        except RuntimeError:
+            return Failed(error="Internal", message="planned", checkpoint=watch.checkpoint)
+        finally:
+            self._reins.let_go()
+
+    def _lost(self, checkpoint: int) -> Paused | Failed:
+        self._warm.clear()
+        return Paused(checkpoint=checkpoint) if self._closed else WorkerDied().as_failed(checkpoint)
+
+    async def _enroll(self, job: Enroll, watch: "_Thinned") -> Enrolled:
+        watch(Progress(phase="loading"))
+        plan = Plan().changed(job.wish.text)
+        if not (job.folder / "adapter").exists():
+            await self._learn(job, plan, watch)
+        await self._stroke(job, STROKES, plan, watch)
+        picture = portrait(job.folder, job.seed)
+        learnt = adapter(job.folder, plan.steps)
+        return Enrolled(adapter=learnt, cutouts=(), rejected=(), sheet=job.folder / "sheet", portraits=(picture,))
+
+    async def _paint(self, job: Paint, watch: "_Thinned") -> Painted:
+        watch(Progress(phase="loading"))
+        plan = Plan(steps=STROKES).changed(job.wish.text)
+        await self._stroke(job, plan.steps, plan, watch)
+        return Painted(portraits=tuple(portrait(job.folder, seed) for seed in job.seeds))
+
+    async def _learn(self, job: Enroll, plan: Plan, watch: "_Thinned") -> None:
+        training = self._warm.pop(job.job_id, None) or _Training(job)
+        try:
+            while training.step < plan.steps:
+                await self._take(job, training.step + 1, plan)
+                training.take()
+                step = Progress(phase="learning", step=training.step, steps=plan.steps, checkpoint=training.saved)
+                watch(step)
+        except PauseAsked:
+            self._warm[job.job_id] = training
+            raise
+        learn(job, plan.steps)
+
+    async def _stroke(self, job: Enroll | Paint, strokes: int, plan: Plan, watch: "_Thinned") -> None:
+        for step in range(1, strokes + 1):
+            await self._take(job, step, plan)
+            watch(Progress(phase="painting", step=step, steps=strokes))
+
+    async def _take(self, job: Enroll | Paint, step: int, plan: Plan) -> None:
+        """One step's time, and whatever happens in it."""
+        if plan.ms:
+            await asyncio.sleep(plan.ms / 1000)
+        mood = self._mood(job, step)
+        if mood == "die" or step == plan.die:
+            raise Dead
+        if mood == "hang":
+            await self._wait(HUNG_S)
+            raise Dead
+        if mood == "late":
+            await self._wait(LATE_S)
+        if mood in WRONG:
+            raise WRONG[mood]
+        if step == plan.crash:
+            raise RuntimeError("planned")
+        if step == plan.fail:
+            raise TooFewPhotos
+
+    async def _wait(self, seconds: float) -> None:
+        """Raises Dead if it is killed meanwhile."""
+        await _within(seconds, self._killed.wait())
+        if self._killed.is_set():
+            raise Dead
+
+
+async def _within(seconds: float, event: Coroutine[Any, Any, object]) -> None:
+    try:
+        await asyncio.wait_for(event, seconds)
+    except TimeoutError:
+        return
+
+
+class _Training:
+    def __init__(self, job: Enroll) -> None:
+        self._job = job
+        self.step = self.saved = saved_step(job)
+        self._due = self.step + 1  # the step of the next checkpoint
+
+    def take(self) -> None:
+        self.step += 1
+        with (self._job.folder / "steps").open("a") as log:
+            log.write(f"{self.step}\n")
+        if self.step >= self._due:
+            self.save()
+
+    def save(self) -> None:
+        fresh = self._job.folder / "checkpoint.tmp"
+        fresh.write_text(str(self.step))
+        fresh.replace(self._job.folder / "checkpoint")
+        self.saved = self.step
+        self._due = self.step - self.step % CHECKPOINT_EVERY + CHECKPOINT_EVERY
+
+
+class _Thinned:
+    """A report that says no more than it has to, and obeys."""
+
+    def __init__(self, reins: Reins, report: Report) -> None:
+        self._reins, self._report = reins, report
+        self.checkpoint = 0
+        self._said: tuple[object, ...] = ()
+        self._said_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        self.checkpoint = max(self.checkpoint, progress.checkpoint)
+        now = asyncio.get_running_loop().time()
+        news = (progress.phase, progress.checkpoint)
+        if news != self._said or now - self._said_at >= REPORT_S:
+            self._said, self._said_at = news, now
+            self._report(progress)
+        self._reins.obey()

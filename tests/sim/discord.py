@@ -1,0 +1,163 @@
+"""The part of Discord that a postman meets: channels, messages, nonces, history, and bad weather.
+
+Knows: what Discord promises and when it does not keep it (the same refusals as tests/loopback, by status and code).
+Does not know: the bot, discord.py, HTTP. It belongs to no life: a message that arrived stays, whoever died meanwhile.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Literal, TypeVar
+
+from tests.sim.clockwork import LIFE
+
+T = TypeVar("T")
+
+NONCE_S = 180.0  # so long a nonce is known ("a few minutes")
+LATENCY_S = 0.2  # on average, there and back
+FIRST_ID = 10**18
+
+State = Literal["open", "gone", "forbidden", "locked"]
+STATES: tuple[State, ...] = ("open", "gone", "forbidden", "locked")
+REFUSALS = {"gone": (404, 10003), "forbidden": (403, 50013), "locked": (403, 160005)}
+
+
+class Refused(Exception):
+    """An HTTP answer that is no success."""
+
+    def __init__(self, status: int, code: int) -> None:
+        super().__init__(f"{status} {code}")
+        self.status, self.code = status, code
+
+
+class Lost(OSError):
+    """The connection ended before the answer came: nobody knows what happened."""
+
+
+@dataclass(slots=True)
+class Message:
+    id: int
+    channel_id: int
+    nonce: str
+    name: str  # of the delivery, as file names hold it
+    at: float
+    gone: bool = False
+    refused: bool = False  # a person took it down: it was an answer
+    stuck: bool = False  # somebody wanted to take it down, and could not
+
+
+@dataclass(slots=True)
+class Channel:
+    id: int
+    parent: int | None  # of a thread
+    state: State = "open"
+    messages: list[Message] = field(default_factory=list[Message])
+
+
+@dataclass(slots=True)
+class Weather:
+    """How often each goes wrong, 0..1."""
+
+    busy: float = 0.0  # 503, and nothing was done
+    reset: float = 0.0  # done, but the answer never comes
+
+
+class SimDiscord:
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._last = FIRST_ID
+        self.weather = Weather()
+        self.channels: dict[int, Channel] = {}
+        self.failed: dict[int, list[float]] = defaultdict(list)  # when requests of each life failed; people's are in 0
+        self._direct: dict[int, Channel] = {}
+
+    def open(self, parent: int | None = None) -> Channel:
+        channel = Channel(self._id(), parent)
+        self.channels[channel.id] = channel
+        return channel
+
+    def upset(self, state: State) -> None:
+        """Somebody changes a thread; what is gone does not come back."""
+        threads = [one for one in self.channels.values() if one.parent is not None and one.state != "gone"]
+        if threads:
+            self._rng.choice(threads).state = state
+
+    def direct(self, user_id: int) -> int:
+        """The channel of direct messages with a person."""
+        return self._direct.setdefault(user_id, self.open()).id
+
+    def posts(self) -> list[Message]:
+        """All that anybody can see."""
+        return [post for post in self.answers() if not post.gone and self.channels[post.channel_id].state != "gone"]
+
+    def answers(self) -> list[Message]:
+        """All that anybody could see at some time, and that the bot did not take back."""
+        posts = (post for channel in self.channels.values() for post in channel.messages)
+        return [post for post in posts if not post.gone or post.refused]
+
+    async def send(self, channel_id: int, nonce: str, name: str) -> Message:
+        """Raises Refused, Lost."""
+        return await self._request(lambda: self._post(channel_id, nonce, name))
+
+    async def history(self, channel_id: int) -> list[Message]:
+        """Newest first. Raises Refused, Lost."""
+        return await self._request(lambda: [one for one in self._known(channel_id).messages[::-1] if not one.gone])
+
+    async def delete(self, message: Message, *, refused: bool = False) -> None:
+        """Raises Refused, Lost."""
+
+        def delete() -> None:
+            message.gone, message.refused = True, refused
+
+        message.stuck = True
+        await self._request(delete, ours=not refused)
+        message.stuck = False
+
+    async def _request(self, do: Callable[[], T], *, ours: bool = True) -> T:
+        """The work happens on Discord's side, also when whoever asked is dead by then."""
+        loop, life = asyncio.get_running_loop(), LIFE.get()
+        mood, there, back = self._rng.random(), *(self._rng.expovariate(2 / LATENCY_S) for _ in range(2))
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def arrive() -> None:
+            try:
+                if mood < self.weather.busy:
+                    raise Refused(503, 0)
+                outcome = partial(answer.set_result, do())
+                if mood > 1 - self.weather.reset:
+                    raise Lost
+            except (Refused, Lost) as error:
+                self.failed[life if ours else 0].append(loop.time())
+                outcome = partial(answer.set_exception, error)
+            loop.call_later(back, lambda: answer.done() or outcome())
+
+        loop.call_later(there, arrive, context=Context())
+        return await answer
+
+    def _post(self, channel_id: int, nonce: str, name: str) -> Message:
+        channel = self._known(channel_id)
+        if channel.state != "open":
+            raise Refused(*REFUSALS[channel.state])
+        now = asyncio.get_running_loop().time()
+        for old in channel.messages:
+            if old.nonce == nonce and now - old.at < NONCE_S:
+                if old.gone:
+                    raise Refused(404, 10008)
+                return old
+        message = Message(self._id(), channel_id, nonce, name, now)
+        channel.messages.append(message)
+        return message
+
+    def _known(self, channel_id: int) -> Channel:
+        channel = self.channels[channel_id]
+        if channel.state == "gone":
+            raise Refused(*REFUSALS["gone"])
+        return channel
+
+    def _id(self) -> int:
+        self._last += 1
+        return self._last

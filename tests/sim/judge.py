@@ -1,0 +1,228 @@
+"""What has to be true of every history, at every step and at its end.
+
+Knows: what was promised to whom, the database as a reader sees it, and all that can be seen in Discord. Does not know:
+how the bot keeps its promises. Whatever it finds wrong is a Broken.
+"""
+
+import sqlite3
+from collections import Counter
+
+from cogs.budget import MOST_FAILING, PER_S
+from gpu.line import Claim
+from gpu.turns import HELD_S, SLICE_S
+from gpu.types import Done, Failed, Paused
+from storage.jobs import JobRow
+from storage.journal import MOST_ATTEMPTS
+from tests.sim.discord import SimDiscord
+from tests.sim.promise import Promise
+
+STALE = "AdapterMismatch"  # what a stale claim says in the simulation, and nobody else
+FAR = 10**6  # a checkpoint that only a stale claim speaks of
+OVER = ("done", "failed", "cancelled")
+HEARD_S = 150.0  # a running job that was cancelled is over by then, even if it hung and the bot died
+SOON_S = 30.0
+EPOCH = 1_700_000_000.0  # Unix seconds at the beginning
+MOST_TURNS = 2  # of one while another waits; one, and one that was about to be had
+LONGEST_STEP_S = 1.5
+WHOLE = 10  # looks
+JITTER_S = 5.0  # between Discord's count of failing requests and ours
+COLUMNS = "id, state, error, fence, checkpoint"
+CHILDREN = {
+    "photos": "pet_id NOT IN (SELECT id FROM pets)",
+    "portraits": "pet_id NOT IN (SELECT id FROM pets)",
+    "outbox": "job_id NOT IN (SELECT id FROM jobs)",
+}
+
+
+class Broken(AssertionError):
+    """A promise was not kept."""
+
+
+def hold(true: object, *what: object) -> None:
+    """Raises Broken."""
+    if not true:
+        raise Broken(" ".join(map(str, what)))
+
+
+class Judge:
+    def __init__(self, discord: SimDiscord) -> None:
+        self.promises: dict[str, Promise] = {}
+        self._open: dict[str, Promise] = {}
+        self._looks = 0
+        self.doomed: set[int] = set()  # pets that somebody wants to be forgotten
+        self.forgotten: dict[int, float] = {}  # pets of which somebody was told that they are
+        self._discord = discord
+        self._painted = 0.0  # seconds, in this life
+        self._births: list[float] = []
+
+    # ---- what is heard ------------------------------------------------------------------------------------------
+
+    def accepted(self, row: JobRow, now: float, *, poison: bool = False) -> Promise:
+        number = len(self.promises)
+        promise = Promise(row.id, number, row.kind, row.guild_id, row.user_id, row.pet_id, now, poison)
+        if row.id not in self.promises:
+            self.promises[row.id] = self._open[row.id] = promise
+        return self.promises[row.id]
+
+    def born(self, now: float) -> None:
+        """A new life, which remembers turns by the rows alone."""
+        self._painted = 0.0
+        self._births.append(now)
+        for promise in self._open.values():
+            promise.claimed = None
+            promise.refund()
+            promise.passed.clear()
+
+    def claimed(self, claim: Claim) -> None:
+        promise = self.promises.get(claim.job.job_id)
+        if promise is None:  # a crash came before anybody was told of it
+            return
+        hold(not promise.claims or claim.attempt > promise.claims[-1], "a fence went back:", promise, claim)
+        hold(promise.over is None, "claimed although it is over:", promise)
+        hold(promise.cancelled is None, "claimed although it was cancelled:", promise)
+        self._turn(promise, claim.at)
+        promise.claims.append(claim.attempt)
+        promise.claimed = claim.at
+        promise.attempts, promise.charged = promise.attempts + 1, 1
+
+    def reached(self, job_id: str, checkpoint: int) -> None:
+        """The child has told of a checkpoint; a newer one is worth an attempt."""
+        promise = self.promises.get(job_id)
+        if promise and checkpoint > promise.checkpoint:
+            promise.checkpoint = checkpoint
+            promise.refund()
+
+    def may_die(self, job_id: str) -> bool:
+        """Nobody's third attempt is lost by chance: such a job would be set aside, and rightly."""
+        promise = self.promises.get(job_id)
+        return promise is not None and (promise.poison or promise.attempts < MOST_ATTEMPTS)
+
+    def returned(self, job_id: str, outcome: Done | Failed | Paused, now: float) -> None:
+        promise = self.promises.get(job_id)
+        if promise is None or promise.claimed is None:
+            return
+        if isinstance(outcome, Failed):
+            promise.errors.add(outcome.error)
+        if isinstance(outcome, Paused):
+            promise.refund()
+        promise.charged = 0
+        if promise.kind == "paint":
+            self._painted += now - promise.claimed
+        promise.claimed = None
+
+    def trained(self, seconds: float) -> None:
+        """A training took a step: nobody may wait for a whole one."""
+        slices = SLICE_S * (1 + self._painted // HELD_S) if self._painted >= HELD_S else 0.0
+        for promise in self._waiting("paint"):
+            promise.trained += seconds
+            hold(promise.trained <= 2 * LONGEST_STEP_S + slices, "waits for a training:", promise, slices)
+
+    def _turn(self, mine: Promise, at: float) -> None:
+        """Whoever waits lets everybody else by once, until the own turn comes."""
+        for other in self._waiting(mine.kind):
+            if (other.guild_id, other.user_id) == (mine.guild_id, mine.user_id):
+                other.passed.clear()
+            elif not mine.claims and other.guild_id == mine.guild_id and other.at < at:
+                who = mine.guild_id, mine.user_id
+                other.passed[who] += 1
+                hold(other.passed[who] <= MOST_TURNS, "let somebody by too often:", other, "for", mine)
+
+    def _waiting(self, kind: str) -> list[Promise]:
+        """Who never had a turn."""
+        waiting = (one for one in self._open.values() if one.kind == kind and not one.claims)
+        return [one for one in waiting if one.over is None and not one.asked and one.pet_id not in self.doomed]
+
+    def placed(self, places: dict[str, int]) -> None:
+        first = min(places.values(), default=0)
+        hold(first in (0, 1), "nobody is next:", places)
+        hold(sorted(places.values()) == list(range(first, first + len(places))), "not a permutation:", places)
+
+    # ---- what is seen ---------------------------------------------------------------------------------------------
+
+    def look(self, db: sqlite3.Connection, now: float) -> None:
+        """At what is open each time; every so often at all there is, as what is over only grows."""
+        self._looks += 1
+        whole = self._looks % WHOLE == 0
+        jobs = {row["id"]: row for row in db.execute(f"SELECT {COLUMNS} FROM jobs")}
+        owed: Counter[str] = Counter(dict(db.execute("SELECT job_id, count(*) FROM outbox GROUP BY job_id").fetchall()))
+        for promise in list((self.promises if whole else self._open).values()):
+            row = jobs.get(promise.job_id)
+            if row is None:
+                hold(promise.pet_id in self.doomed, "an accepted job is gone:", promise)
+            else:
+                self._kept(promise, row, owed[promise.job_id], now)
+        if whole:
+            self.whole(db)
+
+    def whole(self, db: sqlite3.Connection) -> None:
+        """What does not mend by itself, so that it is seen a little later too."""
+        self._no_trace(db)
+        self._no_doubles()
+        for failed in (failed for life, failed in self._discord.failed.items() if life):
+            many = [late - early for early, late in zip(failed, failed[MOST_FAILING:], strict=False)]
+            hold(min(many, default=PER_S) >= PER_S - JITTER_S, "a storm of failing requests:", min(many, default=0))
+
+    def quiet(self, db: sqlite3.Connection) -> bool:
+        """Nothing is left to be done."""
+        jobs = db.execute("SELECT 1 FROM jobs WHERE state IN ('waiting', 'running')").fetchone()
+        return not (jobs or db.execute("SELECT 1 FROM outbox WHERE message_id IS NULL AND closed IS NULL").fetchone())
+
+    def end(self, db: sqlite3.Connection) -> None:
+        """Everybody had time enough: nothing may be open any more."""
+        hold(db.execute("PRAGMA integrity_check").fetchone()[0] == "ok", "the database is damaged")
+        rows = [dict(row) for row in db.execute("SELECT * FROM jobs WHERE state IN ('waiting', 'running')")]
+        hold(not rows, "never came to an end:", rows)
+        self.whole(db)
+        posts = {message.id: message.name for message in self._discord.answers()}
+        for row in db.execute("SELECT * FROM outbox"):
+            hold(row["message_id"] or row["closed"], "an answer is still owed:", dict(row))
+            hold(row["closed"] or posts.get(row["message_id"]) == row["id"], "no visible answer:", dict(row))
+        self._none_of_forgotten()
+
+    def _none_of_forgotten(self) -> None:
+        """What was on its way when its pet was forgotten is taken back, if the bot lived to see it arrive."""
+        for post in self._discord.posts():
+            promise = self.promises.get(post.name.partition("-")[0])
+            since = self.forgotten.get(promise.pet_id or 0) if promise else None
+            died = any(post.at <= birth - EPOCH <= post.at + SOON_S for birth in self._births)
+            hold(since is None or post.at < since - EPOCH or died or post.stuck, "of a forgotten pet:", post)
+
+    def _kept(self, promise: Promise, row: sqlite3.Row, owed: int, now: float) -> None:
+        state, error = row["state"], row["error"]
+        hold((state in OVER) == (owed > 0), "owed", owed, "answers:", promise, dict(row))
+        hold(row["checkpoint"] < FAR, "a stale claim moved the checkpoint:", promise, dict(row))
+        hold(not promise.claims or row["fence"] >= promise.claims[-1], "a claim is forgotten:", promise, dict(row))
+        if state in OVER:
+            hold(promise.over in (None, (state, error)), "ended twice:", promise, dict(row))
+            promise.over = (state, error)
+            self._open.pop(promise.job_id, None)
+        else:
+            hold(promise.over is None, "open again:", promise, dict(row))
+            hold(state == "running" or not self._busy(promise), "waits, but it runs:", promise, dict(row))
+            late = promise.cancelled is not None and now - promise.cancelled > HEARD_S
+            hold(not late, "cancelled, but it goes on:", promise, dict(row))
+        if state == "cancelled":
+            hold(promise.asked or promise.pet_id in self.doomed, "nobody cancelled:", promise)
+        if error == "WorkerDied":
+            hold(promise.poison, "set aside:", promise, dict(row))
+        elif state == "failed":
+            hold(error in promise.errors, "failed for no reason:", promise, dict(row))
+
+    def _busy(self, promise: Promise) -> bool:
+        """The child is at it, and nobody has taken it away."""
+        return promise.claimed is not None and not promise.asked and promise.pet_id not in self.doomed
+
+    def _no_trace(self, db: sqlite3.Connection) -> None:
+        for table, orphaned in CHILDREN.items():
+            rows = [dict(row) for row in db.execute(f"SELECT * FROM {table} WHERE {orphaned}")]
+            hold(not rows, "left over in", table, rows)
+        for table in ("jobs", "portraits", "photos"):
+            there = {row[0] for row in db.execute(f"SELECT DISTINCT pet_id FROM {table}")}
+            hold(not there & self.forgotten.keys(), "forgotten, but in", table, there & self.forgotten.keys())
+
+    def _no_doubles(self) -> None:
+        there = self._discord.channels
+        answers = (post for post in self._discord.answers() if there[post.channel_id].state != "gone")
+        seen = Counter(post.name for post in answers)
+        doubles = [name for name, count in seen.items() if count > 1]
+        hold(not doubles, "visible twice:", doubles)

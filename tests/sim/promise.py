@@ -1,0 +1,37 @@
+"""A job that somebody was told is in line, and what has become of it so far.
+
+Knows: what a judge has to remember. Does not know: what is right.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(slots=True)
+class Promise:
+    """A job that somebody was told is in line."""
+
+    job_id: str
+    number: int  # ids differ from run to run, numbers do not
+    kind: Literal["enroll", "paint"]
+    guild_id: int
+    user_id: int
+    pet_id: int | None
+    at: float
+    poison: bool
+    asked: bool = False  # to be cancelled
+    cancelled: float | None = None  # when the line said yes
+    claims: list[int] = field(default_factory=list[int])
+    claimed: float | None = None  # by a run that is not over
+    attempts: int = 0  # charged
+    charged: int = 0  # for the present run
+    checkpoint: int = 0
+    passed: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])  # turns of others meanwhile
+    trained: float = 0.0  # seconds of training that a portrait waited for
+    errors: set[str] = field(default_factory=set[str])  # that the child gave
+    over: tuple[str, str | None] | None = None  # state and error, once it is closed
+
+    def refund(self) -> None:
+        self.attempts -= self.charged
+        self.charged = 0

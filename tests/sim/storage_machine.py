@@ -1,0 +1,223 @@
+"""Hypothesis against storage: Jobs, Pets and Outbox have to do what a dictionary would.
+
+Knows: the rules of claims, attempts, fences and answers, once more and in plain Python. Does not know: SQL.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
+
+from gpu.errors import TooFewPhotos, WorkerDied
+from gpu.line import Claim
+from gpu.types import Paint, Progress
+from storage.journal import MOST_ATTEMPTS, MOST_KILLS
+from tests.house import House, enrolled, painted
+from tests.sim.clockwork import Clockwork
+from tests.sim.judge import OVER
+
+T = TypeVar("T")
+FEW = 3  # jobs at once, so that each is met again and again
+
+
+@dataclass
+class Known:
+    """A job's row as plain Python would keep it."""
+
+    kind: str
+    pet_id: int
+    state: str = "waiting"
+    attempts: int = 0
+    charged: int = 0
+    fence: int = 0
+    kills: int = 0
+    checkpoint: int = 0
+    doomed: bool = False
+
+    def refund(self) -> None:
+        self.attempts -= self.charged
+        self.charged = 0
+
+    def wait(self) -> None:
+        self.state, self.charged = "waiting", 0
+
+
+class StorageMachine(RuleBasedStateMachine):
+    """Jobs, Pets and Outbox against a dictionary."""
+
+    jobs = Bundle("jobs")
+    pets = Bundle("pets")
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner(loop_factory=Clockwork)
+        self.known: dict[str, Known] = {}
+        self.ready: dict[int, str] = {}  # pets, with their enrolments
+        self.names = 0
+        self.house = self.do(House.open(Path(self.folder.name)))
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        self.do(self.house.db.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    @precondition(lambda self: len(self.known) < FEW)
+    @rule(target=jobs)
+    def enrol(self) -> str:
+        self.names += 1
+        self.house.clock.now += 1
+        row = self.do(self.house.enroll(f"Dog {self.names}"))
+        assert row.pet_id is not None
+        self.known[row.id] = Known("enroll", row.pet_id)
+        return row.id
+
+    @precondition(lambda self: len(self.known) < FEW)
+    @rule(target=jobs, pet_id=pets)
+    def paint(self, pet_id: int) -> Any:
+        self.house.clock.now += 1
+        pet = self.do(self.house.pets.get(pet_id))
+        assert (pet is not None) == (pet_id in self.ready)
+        if pet is None:
+            return multiple()
+        row = self.do(self.house.paint(pet))
+        self.known[row.id] = Known("paint", pet_id)
+        return row.id
+
+    @rule(target=claims, job_id=jobs)
+    def claim(self, job_id: str) -> Any:
+        job, claim = self.known.get(job_id), self.do(self.house.jobs.claim(job_id))
+        assert (claim is not None) == (job is not None and job.state == "waiting")
+        if claim is None or job is None:
+            return multiple()
+        job.state, job.fence, job.attempts, job.charged = "running", job.fence + 1, job.attempts + 1, 1
+        assert claim.attempt == job.fence
+        return claim
+
+    def held(self, claim: Claim) -> Known | None:
+        job = self.known.get(claim.job.job_id)
+        return job if job and (job.state, job.fence) == ("running", claim.attempt) else None
+
+    def end(self, job_id: str, state: str) -> None:
+        job = self.known[job_id]
+        job.state, job.charged = state, 0
+        if job.kind == "enroll" and state == "done":
+            self.ready[job.pet_id] = job_id
+
+    @rule(claim=claims, what=st.sampled_from(["pause", "crash", "fail", "doom", "progress"]), n=st.integers(0, 50))
+    def use(self, claim: Claim, what: str, n: int) -> None:
+        """One rule for all: Hypothesis leaves whole rules out of a run."""
+        if what == "progress":
+            self.progress(claim, n)
+        else:
+            {"pause": self.pause, "crash": self.crash, "fail": self.fail, "doom": self.doom}[what](claim)
+
+    def progress(self, claim: Claim, checkpoint: int) -> None:
+        self.do(self.house.jobs.progressed(claim, Progress(phase="learning", checkpoint=checkpoint)))
+        if (job := self.held(claim)) and checkpoint > job.checkpoint:
+            job.checkpoint, job.kills = checkpoint, 0
+            job.refund()
+
+    def pause(self, claim: Claim) -> None:
+        self.do(self.house.jobs.paused(claim))
+        if job := self.held(claim):
+            job.refund()
+            job.wait()
+
+    def crash(self, claim: Claim) -> None:
+        again, job = self.do(self.house.jobs.crashed(claim, WorkerDied().as_failed())), self.held(claim)
+        assert again == (job is not None and job.attempts < MOST_ATTEMPTS)
+        if job and again:
+            job.wait()
+        elif job:
+            self.end(claim.job.job_id, "failed")
+
+    @rule(target=pets, claim=claims)
+    def finish(self, claim: Claim) -> Any:
+        outcome = painted(claim) if isinstance(claim.job, Paint) else enrolled(claim.job.folder)
+        job = self.held(claim)
+        assert self.do(self.house.jobs.settle(claim, outcome)) == (job is not None)
+        if job is None:
+            return multiple()
+        self.end(claim.job.job_id, "done")
+        return job.pet_id if job.kind == "enroll" else multiple()
+
+    def fail(self, claim: Claim) -> None:
+        job = self.held(claim)
+        assert self.do(self.house.jobs.settle(claim, TooFewPhotos().as_failed())) == (job is not None)
+        if job:
+            self.end(claim.job.job_id, "failed")
+
+    @rule(job_id=jobs)
+    def cancel(self, job_id: str) -> None:
+        job = self.known.get(job_id)
+        waits = job is not None and job.state == "waiting"
+        assert self.do(self.house.jobs.cancelled(job_id)) == waits
+        if waits:
+            self.end(job_id, "cancelled")
+
+    def doom(self, claim: Claim) -> None:
+        self.do(self.house.jobs.doomed(claim))
+        if job := self.held(claim):
+            job.doomed = True
+
+    @rule(pet_id=consumes(pets))
+    def forget(self, pet_id: int) -> None:
+        receipt = self.do(self.house.pets.forget(pet_id))
+        assert (receipt is not None) == (pet_id in self.ready)
+        self.ready.pop(pet_id, None)
+        self.known = {job_id: job for job_id, job in self.known.items() if job.pet_id != pet_id}
+
+    @rule(luck=st.integers(0, 5))
+    def restart(self, luck: int) -> None:
+        """The bot dies, and another one takes the folder up; not so often that no claim grows old."""
+        if luck:
+            return
+        now = self.house.clock.now
+        self.do(self.house.db.close())
+        self.house = self.do(House.open(Path(self.folder.name)))
+        self.house.clock.now = now
+        self.do(self.house.jobs.recover())
+        for job_id, job in [(job_id, job) for job_id, job in self.known.items() if job.state == "running"]:
+            job.refund()
+            job.wait()
+            job.kills += 1
+            if job.doomed or job.kills >= MOST_KILLS:
+                self.end(job_id, "cancelled" if job.doomed else "failed")
+
+    @rule(sends=st.booleans())
+    def deliver(self, sends: bool) -> None:
+        for owed in self.do(self.house.outbox.due(self.house.clock.now))[:1]:
+            self.do(self.house.outbox.tried(owed.id, self.house.clock.now))
+            if sends:
+                assert self.do(self.house.outbox.sent(owed.id, owed.channel_id, 7, owed.letter.portraits))
+            else:
+                self.do(self.house.outbox.closed(owed.id, "gone"))
+
+    @invariant()
+    def rows_are_as_known(self) -> None:
+        columns = "id, state, attempts, charged, fence, kills, checkpoint, doomed"
+        rows = {row["id"]: tuple(row)[1:] for row in self.do(self.house.db.all(f"SELECT {columns} FROM jobs"))}
+        assert rows == {
+            job_id: (job.state, job.attempts, job.charged, job.fence, job.kills, job.checkpoint, job.doomed)
+            for job_id, job in self.known.items()
+        }
+
+    @invariant()
+    def who_waits_is_known(self) -> None:
+        waiting = [ticket.job_id for ticket in self.do(self.house.jobs.waiting())]
+        assert waiting == [job_id for job_id, job in self.known.items() if job.state == "waiting"]
+
+    @invariant()
+    def each_end_has_one_answer(self) -> None:
+        owed = [row["job_id"] for row in self.do(self.house.db.all("SELECT job_id FROM outbox ORDER BY rowid"))]
+        assert sorted(owed) == sorted(job_id for job_id, job in self.known.items() if job.state in OVER)

@@ -1,0 +1,250 @@
+"""A seed becomes a history: people, moods of the child, weather, crashes, one after the other.
+
+Knows: when anything happens, and who is alive. Does not know: what is right (judge.py).
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from gpu.line import Claim
+from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
+from storage.database import Database
+from tests.light_studio import Plan
+from tests.sim.child import Mood, SimChild
+from tests.sim.clockwork import Clockwork
+from tests.sim.discord import STATES, SimDiscord, Weather
+from tests.sim.house import Disk, House
+from tests.sim.judge import EPOCH, Judge, hold
+from tests.sim.people import People
+from tests.sim.postman import SimPostman
+
+PACE_S = 1.5  # between two steps, on average
+CALM_S = 4000.0  # at the end, for everything to come right
+CLOSE_S = 25.0
+
+ACTIONS = {
+    "paint": 30, "enrol": 14, "react": 8, "cancel": 8, "queue": 8, "haunt": 6, "forget": 4, "weather": 5, "burst": 2,
+    "place": 2, "kill": 3, "power": 3, "stop": 2,
+}  # fmt: skip
+MOODS: dict[Mood, float] = {"die": 0.004, "hang": 0.0005, "late": 0.002, "nan": 0.0005, "memory": 0.0005}
+
+
+class Ear(logging.Handler):
+    """Hears of every error that somebody caught and only wrote down."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(self.format(record))
+
+
+class World:
+    def __init__(self, seed: int, root: Path, loop: Clockwork) -> None:
+        self._loop = loop
+        self._rng, self._moods, self._crashes = (Random(f"{seed} {name}") for name in ("steps", "moods", "crashes"))
+        self._disk = Disk(root)
+        self._discord = SimDiscord(Random(f"{seed} discord"))
+        self.judge = Judge(self._discord)
+        self._people = People(self._rng, self.judge, self._discord, self._now)
+        self._house: House | None = None
+        self._postman: SimPostman | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._opened: list[Database] = []
+        self._claims: list[Claim] = []
+        self._alive = False
+        self._fuse = 0  # rounds until a crash
+        self._power = False  # that crash is a power cut
+        self._bad_days = True
+        self.events: list[str] = []
+        self.counts: dict[str, int] = dict.fromkeys(ACTIONS, 0)
+        self.ear = Ear()
+        logging.getLogger("gpu").addHandler(self.ear)  # taken off again by bury()
+        loop.between = self._between
+
+    async def history(self, steps: int) -> None:
+        await self._begin()
+        for _ in range(steps):
+            self._act()
+            await asyncio.sleep(self._rng.expovariate(1 / PACE_S))
+            self._look()
+        await self._calm()
+
+    # ---- lives -----------------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        self._alive = True
+        child = SimChild(self._mood, self._told)
+        opening = self._loop.live(self._disk.life, self._open(child))
+        await asyncio.wait({opening}, timeout=60)
+
+    async def _open(self, child: SimChild) -> None:
+        db = await Database.open(self._disk.database)
+        self._opened.append(db)
+        house = await House.open(self._disk, db, child, self._now, self._claimed, self._progress, self._settled)
+        self._postman = SimPostman(house, self._discord, self._now)
+        self._reader = self._disk.reader()
+        self._house = house
+        self._log("life", house.number)
+        self.judge.born(self._now())
+        await house.line.start()
+        self._work = asyncio.create_task(self._postman.work())
+
+    def _between(self) -> None:
+        self._disk.look(answered=self._loop.answered)
+        if self._fuse:
+            self._fuse -= 1
+            if not self._fuse and self._alive:
+                self._crash()
+
+    def _crash(self) -> None:
+        self._log("power cut" if self._power else "kill")
+        self._loop.kill(self._disk.life)
+        self._leave()
+        self._disk.fail(self._crashes if self._power else None)
+        self._loop.call_soon(self._again)
+
+    def _again(self) -> None:
+        self._next = self._loop.create_task(self._reborn())
+
+    async def _reborn(self) -> None:
+        await asyncio.sleep(self._crashes.expovariate(0.5))
+        try:
+            await self._begin()
+        except Exception as error:
+            self.ear.heard.append(repr(error))
+
+    def _leave(self) -> None:
+        if self._reader:
+            self._reader.close()
+        self._house = self._reader = None
+        self._alive = False
+
+    async def _stop(self, house: House) -> None:
+        """SIGTERM."""
+        began = self._loop.time()
+        self._house = None
+        await house.line.close()
+        hold(self._loop.time() - began < CLOSE_S, "the line took", self._loop.time() - began, "s to close")
+        self._work.cancel()
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+        await house.db.close()
+        self._alive = False
+        self._disk.fail(None)
+        self._loop.call_soon(self._again)
+
+    # ---- what happens ------------------------------------------------------------------------------------------------
+
+    def _act(self) -> None:
+        [name] = self._rng.choices(list(ACTIONS), list(ACTIONS.values()))
+        self.counts[name] += 1
+        self._log(name)
+        house = self._house
+        if name in ("kill", "power"):
+            self._fuse, self._power = self._fuse or self._crashes.randint(1, 60), name == "power"
+        elif name == "weather":
+            self._discord.weather = Weather(busy=self._rng.choice((0, 0.3, 0.9)), reset=self._rng.choice((0, 0.3)))
+        elif name == "place":
+            self._discord.upset(self._rng.choice(STATES))
+        elif house is None:
+            return
+        elif name == "stop":
+            self._do(house, self._stop)
+        elif name != "haunt":
+            self._do(house, getattr(self._people, name))
+        elif stale := [claim for claim in self._claims if self._is_stale(claim)]:
+            self._do(house, partial(self._people.haunt, stale=self._rng.choice(stale)))
+
+    def _is_stale(self, claim: Claim) -> bool:
+        promise = self.judge.promises.get(claim.job.job_id)
+        return promise is not None and promise.claims[-1:] != [claim.attempt]
+
+    def _do(self, house: House, what: Callable[[House], Awaitable[None]]) -> None:
+        async def doing() -> None:
+            try:
+                await what(house)
+            except Exception as error:
+                if self._house is house:  # or it was told to stop meanwhile, and has closed its database
+                    self.ear.heard.append(repr(error))
+
+        self._loop.live(house.number, doing())
+
+    def _mood(self, job: Enroll | Paint, step: int) -> Mood:
+        if isinstance(job, Enroll):
+            self.judge.trained(Plan().changed(job.wish.text).ms / 1000)
+        dice = self._moods.random()
+        if not self._bad_days:
+            return ""
+        for mood, share in MOODS.items():
+            if dice < share:
+                return mood if mood not in ("die", "hang") or self.judge.may_die(job.job_id) else ""
+            dice -= share
+        return ""
+
+    # ---- what is heard ---------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return EPOCH + self._loop.time()
+
+    def _claimed(self, claim: Claim) -> None:
+        self._log("claimed", self._number(claim.job.job_id), claim.attempt)
+        self._claims.append(claim)
+        self.judge.claimed(claim)
+
+    def _progress(self, job_id: str, progress: Progress) -> None:
+        self._log("progress", self._number(job_id), progress.phase, progress.step)
+        self.judge.reached(job_id, progress.checkpoint)
+
+    def _told(self, job_id: str, outcome: Done | Paused | Failed) -> None:
+        self._log("child", self._number(job_id), outcome.kind)
+        self.judge.returned(job_id, outcome, self._now())
+
+    def _settled(self, job_id: str) -> None:
+        self._log("settled", self._number(job_id))
+        if self._postman:
+            self._postman.settled()
+
+    def _look(self) -> None:
+        hold(not self.ear.heard, *self.ear.heard)
+        hold(not self._loop.complaints, *self._loop.complaints)
+        if self._reader:
+            self.judge.look(self._reader, self._now())
+
+    def _number(self, job_id: str) -> int | None:
+        """Ids differ from run to run, numbers do not."""
+        promise = self.judge.promises.get(job_id)
+        return promise and promise.number
+
+    def _log(self, *what: object) -> None:
+        self.events.append(" ".join(map(str, (f"{self._loop.time():.6f}", self._loop.rounds, *what))))
+
+    async def _calm(self) -> None:
+        self._bad_days = False
+        self._discord.weather = Weather()
+        for _ in range(100):
+            await asyncio.sleep(CALM_S / 100)
+            self._look()
+            if self._reader and self.judge.quiet(self._reader):
+                break
+        hold(self._reader, "it never came back")
+        if self._reader:
+            self.judge.end(self._reader)
+
+    async def bury(self) -> None:
+        """Leave nothing behind: not a thread, not a task."""
+        if self._house:
+            self._loop.kill(self._house.number)
+            self._leave()
+        logging.getLogger("gpu").removeHandler(self.ear)
+        self._loop.between = lambda: None
+        await self._loop.bury()
+        for db in self._opened:
+            await db.close()
