@@ -90,6 +90,7 @@ def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, profile: Profile) 
 
 def dogs(yolo: YOLO, image: Image.Image, profile: Profile) -> list[Mask]:
     """A mask of the picture's size for every dog found, the largest first."""
+    threads = torch.get_num_threads()
     (result,) = yolo.predict(
         [image],
         imgsz=profile.segmenter_px,
@@ -99,6 +100,7 @@ def dogs(yolo: YOLO, image: Image.Image, profile: Profile) -> list[Mask]:
         agnostic_nms=True,
         verbose=False,
     )
+    torch.set_num_threads(threads)  # ultralytics takes one less than there are cores, for everybody after it too
     if result.masks is None:
         return []
     return sorted(result.masks.data.cpu().numpy().astype(bool), key=np.sum, reverse=True)

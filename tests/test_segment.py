@@ -1,5 +1,6 @@
 """Cutting out: which dog, why not, and how the crop lies; with the real segmenter where its weights are."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,19 @@ def test_a_segmenter_that_sees_nothing_rejects_every_photo(tmp_path: Path) -> No
     assert [rejected.reason for rejected in cut.rejected] == ["no_dog"]
     assert cut.cutouts == ()
     assert segment.CUT.validate_json(segment.CUT.dump_json(cut)) == cut
+
+
+def test_cutting_leaves_every_core_to_what_comes_after_it() -> None:
+    shelf, before = twigs.shelf(), torch.get_num_threads()
+    many = os.cpu_count() or 1
+    try:
+        torch.set_num_threads(many + 1)
+        with shelf.use("yolo") as yolo:
+            yolo.predictor = None  # as before its first picture
+            segment.dogs(yolo, Image.new("RGB", (90, 60), "green"), shelf.profile)
+        assert torch.get_num_threads() == many + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real segmenter and photos lie beside the project")
