@@ -8,6 +8,7 @@ Does not know: how the painter reads the prompt, where models lie. The instructi
 import copy
 import json
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,17 @@ class _Guide(LogitsProcessor):
 
     def __init__(self, matcher: LLMatcher, prompt_length: int, vocabulary: int) -> None:
         self.matcher, self.seen = matcher, prompt_length
-        self.mask = masks.allocate_token_bitmask(1, vocabulary)
+        self.mask = masks.allocate_token_bitmask(1, vocabulary)  # [1, vocabulary / 32] of int32
+        self.bits = torch.arange(32, dtype=torch.int32)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         for token in input_ids[0, self.seen :].tolist():
             self.matcher.consume_token(token)
         self.seen = input_ids.shape[1]
         masks.fill_next_token_bitmask(self.matcher, self.mask)
-        masks.apply_token_bitmask_inplace(scores, self.mask.to(scores.device))
-        return scores
+        # By hand: llguidance's own apply_token_bitmask_inplace is compiled, for which a machine needs a C++ compiler.
+        allowed = (self.mask[..., None] >> self.bits & 1).flatten(1)[:, : scores.shape[1]]  # [1, vocabulary]
+        return scores.masked_fill(allowed.to(scores.device) == 0, -math.inf)
 
 
 class Rewriter:

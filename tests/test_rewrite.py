@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
+import torch
+from torch._dynamo.utils import counters
 
 from gpu.profile import PROFILES
 from gpu.rewrite import SCHEMA, Plan, Rewriter, clean, instruction, join, request, template
@@ -31,6 +33,13 @@ def test_even_a_random_llama_answers_in_the_schema() -> None:
     answer = rewriter(1200).ask(request(Wish(style="oil", text="왕처럼")), 3)
     jsonschema.validate(json.loads(answer), SCHEMA)
     assert list(json.loads(answer)) == list(SCHEMA["properties"])
+
+
+def test_nothing_is_compiled_so_that_no_machine_needs_a_compiler() -> None:
+    torch.compiler.reset()
+    counters.clear()
+    rewriter(5).ask(request(Wish(style="oil")), 1)
+    assert not counters["frames"]
 
 
 def test_the_same_wish_and_seed_give_the_same_answer() -> None:
