@@ -12,6 +12,9 @@ Knows: commands, messages, threads, reactions, and the sentences. Does not know:
     client.py      how the bot comes to Discord: commands told, logins within the budget
     observe.py     what the operator sees: log lines, and numbers for Prometheus
     delivery.py    answers that are owed go out, once
+    rounds.py      in which order each is sought, sent and noted
+    strays.py      messages of forgotten pets come down
+    counter.py     what is asked of Discord for that
     letters.py     what such an answer looks like
     postage.py     when it is tried again, where else it goes, when it is let be
     budget.py      at most 20 failing requests a minute

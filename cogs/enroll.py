@@ -23,7 +23,7 @@ from cogs.text import Name, label, language, say
 from gpu.types import Photo, Wish
 from storage.intake import MOST_BYTES, PhotoRefused, Upload
 from storage.jobs import JobRow, new_job_id
-from storage.pets import NameTaken, clean_name
+from storage.pets import NameTaken, TooManyPets, clean_name
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class EnrollCog(commands.Cog):
         assert interaction.guild_id  # commands are for guilds only
         pets = await self._house.pets.of_owner(interaction.guild_id, interaction.user.id)
         if len(pets) >= self._house.pets_each:
-            raise Sorry("sorry.too_many_pets", count=len(pets))
+            raise TooManyPets(len(pets))
         await self._house.jobs.check_room(interaction.guild_id, interaction.user.id)
 
     async def _take_photos(
@@ -182,6 +182,7 @@ class EnrollCog(commands.Cog):
                 seed=secrets.randbits(32),
                 locale=language(interaction.locale),
                 ack=(answer.channel.id, answer.id),
+                pets_each=self._house.pets_each,
             )
         except NameTaken:
             raise Sorry("sorry.taken", name=Name(name)) from None

@@ -16,7 +16,7 @@ from discord.ext import commands
 
 from cogs.text import language, say
 from storage.jobs import LineFull, PetNotReady, TooManyJobs
-from storage.pets import BadName
+from storage.pets import BadName, TooManyPets
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
             return "sorry.name", {}
         case PetNotReady():
             return "forget.gone", {}
+        case TooManyPets():
+            return "sorry.too_many_pets", {"count": error.count}
         case TooManyJobs():
             return "sorry.too_many_jobs", {"count": error.count}
         case LineFull():

@@ -1,7 +1,7 @@
 """What an answer looks like: an outbox row becomes words and pictures.
 
 Knows: sentences, prompts, seeds, file names, and by which mark an answer is known again in a channel's history.
-Does not know: how it is sent, and when (delivery.py).
+Does not know: how it is sent, and when (counter.py, rounds.py).
 """
 
 import io
@@ -51,10 +51,11 @@ class Post:
             files.append(discord.File(small, f"{self.id}-{n}.jpg", description=one.prompt.text[:LONGEST_ALT]))
         return files
 
-    def is_in(self, message: discord.Message) -> bool:
-        """Is this what that message of ours says? With pictures or without: their files may have gone since."""
-        named = any(file.filename.startswith(f"{self.id}-") for file in message.attachments)
-        return named or message.content.endswith(_mark(self.id))
+
+def is_marked(message: discord.Message, delivery_id: str) -> bool:
+    """Is this message that delivery? With pictures or without: their files may have gone since."""
+    named = any(file.filename.startswith(f"{delivery_id}-") for file in message.attachments)
+    return named or message.content.endswith(_mark(delivery_id))
 
 
 def compose(delivery: Delivery) -> Post:

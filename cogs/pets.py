@@ -14,7 +14,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from cogs import House
-from cogs.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.errors import Interaction, Sorry, apologising
 from cogs.text import Name, label, language, say
 from storage.pets import Pet
 
@@ -135,14 +135,13 @@ class PetsCog(commands.Cog):
     async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
         """What was removed, in words. Raises Sorry if a job of the dog does not stop in time."""
         await self._stop_jobs(pet)
-        receipt = await self._house.pets.forget(pet.id)
+        receipt = await self._house.pets.forget(pet.id, with_posts=with_posts)
         if receipt is None:
             raise Sorry("forget.gone")
         counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
         text = say(tongue, "forget.done", name=Name(pet.name), **counts)
         if with_posts:
-            deleted = [await self._delete(*post) for post in receipt.posts]
-            text += "\n" + say(tongue, "forget.deleted", count=sum(deleted))
+            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # strays.py is at it
         return text
 
     async def _stop_jobs(self, pet: Pet) -> None:
@@ -154,13 +153,6 @@ class PetsCog(commands.Cog):
                     await asyncio.sleep(0.2)
         except TimeoutError:
             raise Sorry("forget.busy") from None
-
-    async def _delete(self, channel_id: int, message_id: int) -> bool:
-        try:
-            await self._bot.get_partial_messageable(channel_id).get_partial_message(message_id).delete()
-        except DROPPED:
-            return False
-        return True
 
 
 class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):

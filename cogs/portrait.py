@@ -1,6 +1,7 @@
 """/portrait, and what a reaction under a portrait does.
 
 Knows: the command, the two reactions, who may delete. Does not know: prompts, seeds' meaning, painting.
+A pet is painted in its own thread; if that is gone, where it was asked for.
 Reactions come as raw events, or later from upkeep.py if nobody was there to hear them; everything about a portrait is
 in its row, so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted
 upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one.
@@ -15,7 +16,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs import House
-from cogs.delivery import REACTIONS
+from cogs.counter import REACTIONS
 from cogs.errors import DROPPED, Interaction, Sorry, sentence
 from cogs.letters import style_name
 from cogs.pets import MOST_CHOICES, choices, find_pet, known_pets
@@ -24,6 +25,7 @@ from cogs.text import Name, duration, label, language, say, without_tokens
 from gpu.styles import STYLES, find
 from gpu.types import Wish
 from storage.jobs import JobRow
+from storage.pets import Pet
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
@@ -78,17 +80,40 @@ class PortraitCog(commands.Cog):
         known, typed = find(style), without_tokens(style)
         if not known and not typed:
             raise Sorry("sorry.style")
+        channel_id, thread_id = await self._place(found, interaction)
         job = await self._house.jobs.accept_paint(
             pet=found,
             user_id=interaction.user.id,
-            channel_id=found.channel_id,
-            thread_id=found.thread_id,
+            channel_id=channel_id,
+            thread_id=thread_id,
             wish=Wish(style=known.key if known else typed, text=without_tokens(wish or "")),
             seeds=new_seeds(count, seed),
             locale=language(interaction.locale),
         )
         self._house.line.submitted(job.id)
         await interaction.edit_original_response(content=await self._promise(job))
+
+    async def _place(self, pet: Pet, interaction: Interaction) -> tuple[int, int]:
+        """Where to answer: in the pet's thread, or here if that is gone; and first of all in which channel above it."""
+        assert interaction.guild and interaction.channel  # commands are for guilds only
+        if pet.thread_id and pet.thread_id != pet.channel_id and await self._exists(interaction.guild, pet.thread_id):
+            return pet.channel_id, pet.thread_id
+        here = interaction.channel
+        above = here.parent_id if isinstance(here, discord.Thread) else here.id
+        return (pet.channel_id if interaction.guild.get_channel(pet.channel_id) else above), here.id
+
+    async def _exists(self, guild: discord.Guild, thread_id: int) -> bool:
+        """Discord is asked about threads that we do not see: they may be archived."""
+        if guild.get_thread(thread_id):
+            return True
+        try:
+            await self._bot.fetch_channel(thread_id)
+        except discord.NotFound:
+            await self._house.pets.thread_gone(thread_id)
+            return False
+        except DROPPED as error:  # it may be there: the answer will find out
+            log.debug("Nobody knows about thread %s: %s", thread_id, error)
+        return True
 
     @portrait.autocomplete("style")
     async def styles(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:

@@ -1,17 +1,20 @@
 """When an answer is tried again, where else it is taken, and when it is let be: decisions, with no Discord in them.
 
 Knows: what Discord's statuses and error codes mean for an answer that is owed, and the places it may go to, one after
-the other. Does not know: how a request is made (delivery.py), who asked, or what time it is.
+the other. Does not know: how a request is made (counter.py), who asked, or what time it is.
 Source of the codes: docs topics/opcodes-and-status-codes.
 """
 
 from enum import Enum
 
+import aiohttp
+
+from cogs.budget import Resting
 from storage.outbox import Delivery, Home
 
 LONGEST_REST_S = 300.0
 TOO_LARGE = (40005, 50045)
-UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, MISSING_ACCESS = 10003, 10008, 50001
+UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, MISSING_ACCESS, ARCHIVED = 10003, 10008, 50001, 50083
 OUT_OF_SIGHT = (UNKNOWN_CHANNEL, MISSING_ACCESS)
 BUSY = (40003, 130000)  # direct messages opened too fast; a part of Discord is overloaded: both pass
 
@@ -23,6 +26,19 @@ class Verdict(Enum):
     SMALLER = "the files are too large"
     ELSEWHERE = "not at this place, ever"
     OVER = "it was there, and somebody deleted it since"
+
+
+class Refused(Exception):
+    """Discord's answer was no."""
+
+    def __init__(self, status: int, code: int, text: str = "") -> None:
+        super().__init__(f"{status} {code} {text}".rstrip())
+        self.status, self.code = status, code
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it means for an answer."""
+        return judge(self.status, self.code)
 
 
 def judge(status: int, code: int) -> Verdict:
@@ -37,6 +53,18 @@ def judge(status: int, code: int) -> Verdict:
 def rest(tries: int) -> float:
     """Seconds until the next try, after so many."""
     return min(2.0 ** min(tries, 10), LONGEST_REST_S)
+
+
+def passing(error: Exception) -> bool:
+    """True for what goes away by itself: the network, a busy or broken server."""
+    if isinstance(error, Refused):
+        return error.verdict is Verdict.AGAIN
+    return isinstance(error, aiohttp.ClientError | OSError)
+
+
+def patience(error: Exception, tries: int) -> float:
+    """Seconds to wait after this error and so many tries; longer, if the error says so."""
+    return max(rest(tries), error.retry_after if isinstance(error, Resting) else 0.0)
 
 
 def next_home(delivery: Delivery, parent_id: int) -> Home | None:

@@ -2,7 +2,8 @@
 
 Knows: which message shows which job, how often it may be edited, how long things usually take. Does not know: what a
 step is, or how the answer goes out (delivery.py). Nothing here is worth a retry: an edit that fails is dropped, and
-the next one says more. After a restart it goes on from the job rows.
+the next one says more. A channel that refuses us is left alone for an hour, and a message that somebody deleted for
+good. After a restart it goes on from the job rows.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from discord.ext import commands
 
 from cogs import House
 from cogs.errors import DROPPED
+from cogs.postage import Verdict, judge
 from cogs.text import Name, duration, say
 from gpu.line import forecast
 from gpu.types import Progress
@@ -25,6 +27,7 @@ from storage.jobs import JobRow
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # least time between two edits of one message
+SHUT_S = 3600.0  # a channel that refuses us for good may be opened again by a person, now and then
 ORPHANED_S = 15.0  # an enrolment without a thread for so long is not being welcomed any more
 BAR = 10  # signs
 WEEK_MIN = 10080
@@ -89,6 +92,7 @@ class Board(commands.Cog):
         self._house = house
         self._latest: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
+        self._shut: dict[int, float] = {}  # channels, and until when (monotonic)
         self._one_at_a_time = asyncio.Lock()  # so that no late edit overwrites an ending
         self._keeper: asyncio.Task[None] | None = None
         self._born = time.time()
@@ -115,12 +119,12 @@ class Board(commands.Cog):
     async def finish(self, job: JobRow, ending: str | None, picture: Path | None = None) -> None:
         """The last word on a job: an ending with a picture, or nothing at all."""
         async with self._one_at_a_time:
-            self._latest.pop(job.id, None)
-            self._shown.pop(job.id, None)
             if ending is not None and (picture or job.progress_message_id):
                 await self._put(job, job.thread_id or job.channel_id, ending, picture)
             elif ending is None and job.progress_message_id:
                 await self._take_down(job, job.progress_message_id)
+            self._latest.pop(job.id, None)
+            self._shown.pop(job.id, None)
 
     async def _keep(self) -> None:
         await self._bot.wait_until_ready()
@@ -166,18 +170,31 @@ class Board(commands.Cog):
         return pet.thread_id if pet else None
 
     async def _put(self, job: JobRow, home: int, text: str, picture: Path | None) -> None:
+        if time.monotonic() < self._shut.get(home, 0.0):
+            return
         channel = self._bot.get_partial_messageable(home, guild_id=job.guild_id)
         try:
             files = [discord.File(picture, filename=f"{job.id}-sheet.png")] if picture else []
             if job.progress_message_id is None:
                 message = await channel.send(text, files=files, nonce=f"p{job.id}", silent=True)
                 await self._house.jobs.set_progress_message(job.id, home, message.id)
+                if await self._house.jobs.get(job.id) is None:  # the pet was forgotten while this was on its way
+                    await message.delete()
             elif files:
                 await channel.get_partial_message(job.progress_message_id).edit(content=text, attachments=files)
             else:
                 await channel.get_partial_message(job.progress_message_id).edit(content=text)
         except DROPPED as error:
-            log.debug("Progress of job %s was dropped: %s", job.id, error)
+            self._dropped(job, home, error)
+
+    def _dropped(self, job: JobRow, home: int, error: Exception) -> None:
+        """Do not knock again where it is of no use."""
+        log.debug("Progress of job %s was dropped: %s", job.id, error)
+        verdict = judge(error.status, error.code) if isinstance(error, discord.HTTPException) else Verdict.AGAIN
+        if verdict is Verdict.ELSEWHERE:
+            self._shut[home] = time.monotonic() + SHUT_S
+        elif verdict is Verdict.OVER:
+            self._shown[job.id] = _Shown("", None, inf)
 
     async def _take_down(self, job: JobRow, message_id: int) -> None:
         channel = self._bot.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)

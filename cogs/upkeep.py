@@ -25,9 +25,9 @@ import discord
 from discord.ext import commands
 
 from cogs import House
-from cogs.delivery import REACTIONS, invite, passing, patience
+from cogs.counter import REACTIONS, invite, translated
 from cogs.portrait import DELETE, REROLL, PortraitCog, Reaction
-from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE
+from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +102,11 @@ class Upkeep(commands.Cog):
         tries = 0
         while True:
             try:
-                await self._look(channel_id, message_id)
+                with translated():
+                    await self._look(channel_id, message_id)
                 return True
-            except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError) as error:
-                if isinstance(error, discord.HTTPException) and not passing(error):
+            except (Refused, aiohttp.ClientError, OSError) as error:
+                if isinstance(error, Refused) and not passing(error):
                     return await self._missing(error.code, channel_id, message_id)
                 await asyncio.sleep(patience(error, tries))
                 tries += 1

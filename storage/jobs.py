@@ -104,10 +104,11 @@ class Jobs(JobJournal):
         seed: int,
         locale: str,
         ack: tuple[int, int] | None = None,
+        pets_each: int = sys.maxsize,
     ) -> JobRow:
         """Pet, photos and job at once; `names` are the photos' file names as given.
 
-        Raises BadName, NameTaken, LineFull, TooManyJobs, with no row kept.
+        Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
         name = pets.clean_name(name)
         folder = self._files.job_folder(job_id)
@@ -124,6 +125,7 @@ class Jobs(JobJournal):
                 channel_id=channel_id,
                 photos=photos,
                 names=names,
+                most=pets_each,
                 now=now,
             )
             row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)

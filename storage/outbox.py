@@ -1,7 +1,9 @@
 """The outbox: answers that are owed to people, each a row written together with the result it speaks of.
 
-Knows: which answers are due, how often each was tried, and where it ended up. Does not know: how one is sent or worded.
-An answer is sent under its nonce, so that trying again cannot make a second message.
+Knows: which answers are due, how often each was tried, and where it ended up; and which messages of forgotten pets have
+to come down again (the strays). Does not know: how one is sent, worded or taken down.
+An answer is sent under its nonce, so that trying again cannot make a second message. It is noted as tried before each
+try, so that forgetting a pet knows which of its answers may hang somewhere though nobody has heard of it.
 """
 
 import sqlite3
@@ -18,6 +20,7 @@ from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
 Kind = Literal["enrolled", "painted", "failed", "cancelled"]
+MOST_STRAYS = 50  # at once
 
 
 class Home(IntEnum):
@@ -68,8 +71,21 @@ class Delivery:
         return LETTER.validate_json(self.payload)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A message of a forgotten pet, which has to come down. Times are Unix seconds."""
+
+    id: int
+    channel_id: int
+    message_id: int | None  # None: it was tried, and may hang there
+    mark: str  # the delivery's id, by which it is found; empty where the message is known
+    since: float  # of the first try
+    forgotten: float
+    tries: int  # to take it down
+
+
 class Outbox:
-    """The outbox table."""
+    """The outbox table, and that of the strays."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time) -> None:
         self._db = db
@@ -80,10 +96,13 @@ class Outbox:
         sql = "SELECT * FROM outbox WHERE message_id IS NULL AND closed IS NULL AND due <= ? ORDER BY due, rowid"
         return [_delivery(row) for row in await self._db.all(sql, now)]
 
-    async def tried(self, delivery_id: str, now: float) -> None:
-        """Call before each try, so that a crash in the middle of it is known afterwards."""
+    async def tried(self, delivery_id: str, now: float) -> bool:
+        """Call before each try, so that a crash in the middle of it is known afterwards.
+
+        False: the pet was forgotten, and nothing may be sent.
+        """
         sql = "UPDATE outbox SET tries = tries + 1, first_tried = coalesce(first_tried, ?) WHERE id = ?"
-        await self._run(sql, now, delivery_id)
+        return await self._run(sql, now, delivery_id) == 1
 
     async def retry(self, delivery_id: str, due: float) -> None:
         """Try again at `due`."""
@@ -97,11 +116,14 @@ class Outbox:
     async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
         """It hangs in this message, these portraits with it.
 
-        False: the pet was forgotten while the message was on its way, so the message has to go too.
+        False: the pet was forgotten while the message was on its way, so it is a stray now.
         """
         sql = "UPDATE outbox SET channel_id = ?, message_id = ?, payload = '' WHERE id = ?"
         async with self._db.write() as tx:
             known = await tx.run(sql, channel_id, message_id, delivery_id)
+            if not known:
+                sql = "UPDATE strays SET message_id = ?, due = forgotten WHERE mark = ?"
+                await tx.run(sql, message_id, delivery_id)
             for portrait_id in portrait_ids:
                 await tx.run(POSTED, channel_id, message_id, self._clock(), portrait_id)
         return known == 1
@@ -110,9 +132,23 @@ class Outbox:
         """It cannot be delivered: never try again."""
         await self._run("UPDATE outbox SET closed = ?, payload = '' WHERE id = ?", reason, delivery_id)
 
-    async def _run(self, sql: str, *args: object) -> None:
+    async def strays(self, now: float) -> list[Stray]:
+        """Messages that are to be taken down by now, some of them."""
+        sql = "SELECT * FROM strays WHERE due <= ? ORDER BY due, id LIMIT ?"
+        return [_stray(row) for row in await self._db.all(sql, now, MOST_STRAYS)]
+
+    async def stray_later(self, stray: Stray, due: float) -> None:
+        """Try again at `due`, unless its message has become known meanwhile: then at once."""
+        sql = "UPDATE strays SET due = ?, tries = tries + 1 WHERE id = ? AND message_id IS ?"
+        await self._run(sql, due, stray.id, stray.message_id)
+
+    async def stray_gone(self, stray: Stray) -> None:
+        """It hangs nowhere any more, or can never be taken down."""
+        await self._run("DELETE FROM strays WHERE id = ? AND message_id IS ?", stray.id, stray.message_id)
+
+    async def _run(self, sql: str, *args: object) -> int:
         async with self._db.write() as tx:
-            await tx.run(sql, *args)
+            return await tx.run(sql, *args)
 
 
 async def owe(
@@ -122,6 +158,29 @@ async def owe(
     name = f"{job_id}-{part}"
     sql = "INSERT INTO outbox (id, job_id, part, nonce, channel_id, kind, payload, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     await tx.run(sql, name, job_id, part, name, channel_id, kind, LETTER.dump_json(letter).decode(), due)
+
+
+async def let_stray(tx: Transaction, pet_id: int, posts: Sequence[tuple[int, int]], now: float) -> None:
+    """The pet is being forgotten: take down these (channel_id, message_id), and what was tried and never heard of."""
+    for channel_id, message_id in posts:
+        sql = "INSERT INTO strays (channel_id, message_id, since, forgotten, due) VALUES (?1, ?2, ?3, ?3, ?3)"
+        await tx.run(sql, channel_id, message_id, now)
+    sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
+             SELECT o.channel_id, o.id, o.first_tried, ?2, ?2 FROM outbox o JOIN jobs j ON j.id = o.job_id
+             WHERE j.pet_id = ?1 AND o.first_tried IS NOT NULL AND o.message_id IS NULL AND o.closed IS NULL"""
+    await tx.run(sql, pet_id, now)
+
+
+def _stray(row: sqlite3.Row) -> Stray:
+    return Stray(
+        id=row["id"],
+        channel_id=row["channel_id"],
+        message_id=row["message_id"],
+        mark=row["mark"] or "",
+        since=row["since"],
+        forgotten=row["forgotten"],
+        tries=row["tries"],
+    )
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

@@ -1,18 +1,22 @@
 """The pets: who they are to whom, and how one is forgotten.
 
 Knows: the pets and photos tables, and everything that hangs on a pet when it goes.
-Does not know: how a pet is enrolled (jobs.py) or learnt, or Discord: it hands out the ids of posts, others delete them.
+Does not know: how a pet is enrolled (jobs.py) or learnt, or Discord: which posts have to come down it leaves to the
+outbox's strays, in the transaction that forgets the pet.
 """
 
 import asyncio
 import sqlite3
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Literal
 
 from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
 from storage.database import Database, Transaction, finish
 from storage.files import Files
+from storage.outbox import let_stray
 from storage.retention import scrub
 
 LONGEST_NAME = 32  # characters
@@ -25,6 +29,14 @@ class BadName(ValueError):
 
 class NameTaken(Exception):
     """This person has a pet of that name here already."""
+
+
+class TooManyPets(Exception):
+    """This person has `count` pets in this server, which is as many as one may have."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(self.__doc__)
+        self.count = count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +69,10 @@ class Receipt:
 class Pets:
     """The pets table."""
 
-    def __init__(self, db: Database, files: Files) -> None:
+    def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time) -> None:
         self._db = db
         self._files = files
+        self._clock = clock
 
     async def get(self, pet_id: int) -> Pet | None:
         """The pet, or None if it is unknown or forgotten."""
@@ -120,11 +133,13 @@ class Pets:
             await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
             await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
 
-    async def forget(self, pet_id: int) -> Receipt | None:
+    async def forget(self, pet_id: int, *, with_posts: bool = False) -> Receipt | None:
         """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
 
         Afterwards none of its bytes is in the folder, the database, its log or its copies. Cancel its running job
         first; if the worker is quicker than the cancel, its result is refused and what it wrote goes then.
+        With posts: the bot's messages of it, which still hang there, are strays from now on. Without: only those that
+        would have been changed or taken down by an answer which is not sent any more.
         """
         async with self._db.write() as tx:
             if not await tx.one("SELECT 1 FROM pets WHERE id = ?", pet_id):
@@ -133,6 +148,8 @@ class Pets:
             portraits = await _count(tx, "SELECT count(*) FROM portraits WHERE pet_id = ?", pet_id)
             posts = tuple((row[0], row[1]) for row in await tx.all(POSTS, pet_id))
             jobs = [row["id"] for row in await tx.all("SELECT id FROM jobs WHERE pet_id = ?", pet_id)]
+            going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(UNSAID, pet_id)]
+            await let_stray(tx, pet_id, going, self._clock())
             await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
             await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it
         files = await finish(self._erase(jobs))  # a cancelled caller must not keep the bytes alive
@@ -151,6 +168,12 @@ UNION SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
 UNION SELECT o.channel_id, o.message_id FROM outbox o JOIN jobs j ON j.id = o.job_id
       WHERE j.pet_id = ?1 AND o.message_id IS NOT NULL
 UNION SELECT channel_id, message_id FROM portraits WHERE pet_id = ?1 AND message_id IS NOT NULL AND deleted IS NULL
+"""
+
+UNSAID = """
+SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
+WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
+      (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL))
 """
 
 
@@ -173,9 +196,16 @@ async def add(
     channel_id: int,
     photos: tuple[Photo, ...],
     names: tuple[str, ...],
+    most: int,
     now: float,
 ) -> int:
-    """A new pet with its photos, inside the transaction that accepts its enrolment; its id. Raises NameTaken."""
+    """A new pet with its photos, inside the transaction that accepts its enrolment; its id.
+
+    Raises NameTaken, and TooManyPets where the owner has `most` in this server.
+    """
+    count = await _count(tx, "SELECT count(*) FROM pets WHERE guild_id = ? AND owner_id = ?", guild_id, owner_id)
+    if count >= most:
+        raise TooManyPets(count)
     sql = """INSERT INTO pets (guild_id, owner_id, name, name_key, class_word, channel_id, created)
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"""
     row = await tx.one(sql, guild_id, owner_id, name, _key(name), class_word, channel_id, now)
@@ -192,8 +222,8 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", name).split()).casefold())
 
 
-async def _count(tx: Transaction, sql: str, pet_id: int) -> int:
-    row = await tx.one(sql, pet_id)
+async def _count(tx: Transaction, sql: str, *values: int) -> int:
+    row = await tx.one(sql, *values)
     assert row is not None  # an aggregate always has a row
     return row[0]
 

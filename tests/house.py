@@ -48,9 +48,9 @@ class House:
     async def open(cls, root: Path) -> "House":
         db, files, clock = await Database.open(root / "bot.sqlite"), Files(root), Clock()
         jobs: Jobs = Jobs(db, files, clock)
-        return cls(root, db, files, clock, jobs, Pets(db, files), Portraits(db), Outbox(db))
+        return cls(root, db, files, clock, jobs, Pets(db, files, clock), Portraits(db), Outbox(db))
 
-    async def enroll(self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER) -> JobRow:
+    async def enroll(self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER, pets_each: int = 99) -> JobRow:
         job_id = new_job_id()
         folder = self.files.photo_folder(job_id)
         kept = [self.files.keep(f"{name} {n} {MARKER}".encode(), folder, ".jpg") for n in range(photos)]
@@ -66,6 +66,7 @@ class House:
             seed=7,
             locale="ko",
             ack=(CHANNEL, 77),
+            pets_each=pets_each,
         )
 
     async def ready(self, name: str = "Mochi") -> Pet:

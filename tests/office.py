@@ -61,7 +61,7 @@ class Office:
         files = Files(root)
         jobs = Jobs(db, files)
         self.house = House(
-            files=files, intake=Intake(files), pets=Pets(db, files), jobs=jobs, portraits=Portraits(db),
+            files=files, intake=Intake(files), pets=Pets(db, files, self.clock), jobs=jobs, portraits=Portraits(db),
             outbox=Outbox(db, self.clock), line=Line(InlineExecutor(LightStudio()), jobs, _heard, _heard),
             cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from cogs import delivery
+from cogs import rounds
 from cogs.postage import LONGEST_REST_S
 from tests.loopback.permissions import EVERYONE, Permission
 from tests.office import SEND, Office, office
@@ -52,7 +52,7 @@ async def test_a_rate_limit_is_waited_out(post: Office):
 
 
 async def test_an_answer_that_does_not_come_is_looked_for(post: Office, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(rounds, "PATIENCE_S", 0.3)
     job = await post.owe(await post.pet(post.thread()))
     post.net.fail("POST", SEND, status=200, slow=1.0, after=True)
     assert await post.rounds(LONG_S) == 2

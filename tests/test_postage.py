@@ -1,17 +1,21 @@
 """The decisions about answers that are owed: verdicts, rests, places; and the budget of failing requests."""
 
 import json
+from bisect import bisect_left
 from pathlib import Path
 
 import pytest
 
 from cogs.budget import MOST_FAILING, PER_S, Budget
+from cogs.client import patience
 from cogs.postage import LONGEST_REST_S, Verdict, judge, next_home, nonce, rest
 from storage.outbox import Delivery, Home
 from tests.loopback.permissions import EVERYONE
 from tests.office import SEND, office
 
 THREAD, CHANNEL, DOOR = 11, 12, 13
+DAY_S, LOGINS = 86400.0, 1000
+BAN = 10_000  # failing requests in ten minutes
 
 
 def owed(home: Home, channel_id: int) -> Delivery:
@@ -63,6 +67,24 @@ def test_the_budget_counts_what_is_under_way():
     assert budget.rest() == PER_S + 1 - now[0]
     now[0] = PER_S + 1
     assert not budget.rest() and not budget.full()
+
+
+@pytest.mark.parametrize("life_s", [1.0, 1.5, 3.0, 10.0, 30.0, 60.0])
+def test_a_crash_loop_stays_below_the_ban_though_nothing_is_written_down(life_s: float):
+    """Lives of one length for a day; each spends a new budget at once, and waits before its login as client.py does."""
+    now, failed, lives = [0.0], list[float](), 0
+    while now[0] < DAY_S:
+        now[0] += patience(LOGINS, LOGINS - lives, DAY_S - now[0])
+        budget = Budget(lambda: now[0])
+        while not budget.full():
+            budget.began()
+            budget.ended(failed=True)
+            failed.append(now[0])
+        now[0], lives = now[0] + life_s, lives + 1
+    worst = max(bisect_left(failed, since + 600.0) - number for number, since in enumerate(failed))
+    assert worst <= MOST_FAILING * min(LOGINS / 2, 600.0 / life_s + 1) <= BAN
+    assert life_s < 1.5 or worst <= 8020
+    assert lives <= 0.9 * LOGINS
 
 
 async def test_never_more_than_twenty_failing_requests_a_minute(tmp_path: Path):

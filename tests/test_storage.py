@@ -182,6 +182,28 @@ async def test_forgotten_is_gone(house: House) -> None:
     assert len(list(house.files.photo_folder(other.adapter.folder.parent.name).iterdir())) == 3
 
 
+@pytest.mark.parametrize("with_posts", [False, True])
+async def test_what_may_hang_somewhere_is_noted_without_a_word_of_the_pet(house: House, with_posts: bool) -> None:
+    pet = await house.ready(f"M{MARKER}")
+    for _ in range(3):
+        claim = await house.claim((await house.paint(pet)).id)
+        await house.jobs.settle(claim, painted(claim))
+    [first, untried, tried, sent] = await house.outbox.due(house.clock.now)
+    await house.outbox.closed(first.id, "gone")
+    for delivery in (tried, sent):
+        assert await house.outbox.tried(delivery.id, 900.0)
+        await house.jobs.set_progress_message(delivery.job_id, THREAD, 80 + delivery.part)
+    assert await house.outbox.sent(sent.id, THREAD, 99, sent.letter.portraits)
+    await house.pets.forget(pet.id, with_posts=with_posts)
+    strays = await house.outbox.strays(house.clock.now)
+    assert [(one.mark, one.since) for one in strays if one.message_id is None] == [(tried.id, 900.0)]
+    known = [one.message_id for one in strays if one.message_id]
+    assert sorted(known) == ([77, 80, 99] if with_posts else [80]), "tried will not take its progress down any more"
+    assert traces(house.root, MARKER) == []
+    assert not await house.outbox.tried(untried.id, 1000.0) and not await house.outbox.sent(tried.id, THREAD, 100, ())
+    assert 100 in [one.message_id for one in await house.outbox.strays(house.clock.now)]
+
+
 async def test_forgetting_many_of_many(house: House) -> None:
     """Pages that split and merge keep no copy: each forgotten pet's marks are gone, each other pet's are there."""
     chance = random.Random(1)

@@ -155,6 +155,7 @@ class Channels:
         message = self._message(request)
         if message.author is not self._world.me:
             self._demand(message.place, Permission.MANAGE_MESSAGES)
+        threads.awake(message.place)
         messages.delete(self._world, message)
         return done()
 

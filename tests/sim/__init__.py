@@ -1,12 +1,12 @@
 """A simulation of the whole line: one seed decides about time, people, Discord, crashes and the child's deaths.
 
-Real are Line, Jobs, Pets, Outbox, the postman's decisions and SQLite; simulated are the clock, the child, Discord and
-everybody's moods.
+Real are Line, Jobs, Pets, Outbox, Retention, the postman's rounds, the catching of strays and SQLite; simulated are the
+clock, the child, Discord, a full disk and everybody's moods.
 
     clockwork.py   an event loop whose time jumps, and in which a life can end at any await
     child.py       the executor: trains in steps, dies, hangs, answers late
     discord.py     the part of Discord that a postman meets
-    postman.py     the order in which cogs/delivery.py does things
+    counter.py     where he meets it
     people.py      the order in which the commands do
     house.py       one life of the bot on one disk, and how the disk looks after a power cut
     world.py       a seed becomes a history

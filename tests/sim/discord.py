@@ -1,7 +1,8 @@
 """The part of Discord that a postman meets: channels, messages, nonces, history, and bad weather.
 
 Knows: what Discord promises and when it does not keep it (the same refusals as tests/loopback, by status and code).
-Does not know: the bot, discord.py, HTTP. It belongs to no life: a message that arrived stays, whoever died meanwhile.
+Does not know: what the bot wants, discord.py, HTTP. It belongs to no life: a message that arrived stays, whoever died
+meanwhile.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from functools import partial
 from random import Random
 from typing import Literal, TypeVar
 
+from cogs.postage import Refused
 from tests.sim.clockwork import LIFE
 
 T = TypeVar("T")
@@ -23,15 +25,8 @@ FIRST_ID = 10**18
 
 State = Literal["open", "gone", "forbidden", "locked"]
 STATES: tuple[State, ...] = ("open", "gone", "forbidden", "locked")
+UNKNOWN_MESSAGE = 404, 10008
 REFUSALS = {"gone": (404, 10003), "forbidden": (403, 50013), "locked": (403, 160005)}
-
-
-class Refused(Exception):
-    """An HTTP answer that is no success."""
-
-    def __init__(self, status: int, code: int) -> None:
-        super().__init__(f"{status} {code}")
-        self.status, self.code = status, code
 
 
 class Lost(OSError):
@@ -47,7 +42,6 @@ class Message:
     at: float
     gone: bool = False
     refused: bool = False  # a person took it down: it was an answer
-    stuck: bool = False  # somebody wanted to take it down, and could not
 
 
 @dataclass(slots=True)
@@ -107,15 +101,16 @@ class SimDiscord:
         """Newest first. Raises Refused, Lost."""
         return await self._request(lambda: [one for one in self._known(channel_id).messages[::-1] if not one.gone])
 
-    async def delete(self, message: Message, *, refused: bool = False) -> None:
+    async def delete(self, channel_id: int, message_id: int, *, refused: bool = False) -> None:
         """Raises Refused, Lost."""
 
         def delete() -> None:
+            [message] = [one for one in self._known(channel_id).messages if one.id == message_id] or [None]
+            if message is None or message.gone:
+                raise Refused(*UNKNOWN_MESSAGE)
             message.gone, message.refused = True, refused
 
-        message.stuck = True
         await self._request(delete, ours=not refused)
-        message.stuck = False
 
     async def _request(self, do: Callable[[], T], *, ours: bool = True) -> T:
         """The work happens on Discord's side, also when whoever asked is dead by then."""
@@ -146,7 +141,7 @@ class SimDiscord:
         for old in channel.messages:
             if old.nonce == nonce and now - old.at < NONCE_S:
                 if old.gone:
-                    raise Refused(404, 10008)
+                    raise Refused(*UNKNOWN_MESSAGE)
                 return old
         message = Message(self._id(), channel_id, nonce, name, now)
         channel.messages.append(message)

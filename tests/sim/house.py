@@ -1,29 +1,43 @@
 """One life of the bot in the simulation, and the disk on which the next one finds what was safe.
 
-Knows: how bot.py puts the rooms together, and what SQLite has synced. Does not know: what happens in a life.
+Knows: how bot.py puts the rooms together and takes them down, what SQLite has synced, and how it fails. Does not know:
+what happens in a life.
 A commit under synchronous=FULL is on the disk when the bot hears of it. So a power cut may take back what was written
 since the bot last heard from its database, to any byte, and nothing else; a kill takes back nothing. Syncing for real
 would only cost time here: it is switched off, after a look that it was on.
 """
 
+import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
+import aiosqlite
+
+from cogs import House as Rooms
+from cogs.counter import Counter
+from cogs.rounds import Rounds
+from cogs.strays import Catcher
 from gpu.line import Claim, Line
 from gpu.types import Progress
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.files import Files
-from storage.jobs import Jobs, Room
+from storage.intake import Intake
+from storage.jobs import JobRow, Jobs, Room
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
+from storage.retention import ROWS_S, Retention
 from tests.sim.child import SimChild
 
 FULL = 2  # PRAGMA synchronous
+LAST_WORDS_S = 4.0
+SEEN_S = 60.0  # a job that ended so long ago was looked at
 ROOM = Room(each=12, total=40)
 
 
@@ -68,6 +82,47 @@ class Disk:
         return connection
 
 
+class SickDatabase(Database):
+    """The real one, on a disk that is full now and then: any statement may fail, or the commit."""
+
+    fails: Callable[[], bool]
+
+    async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
+        self.suffer()
+        return await super().all(sql, *args)
+
+    async def one(self, sql: str, *args: object) -> sqlite3.Row | None:
+        self.suffer()
+        return await super().one(sql, *args)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[Transaction]:
+        async with super().write():
+            yield SickTransaction(self._connection, self.suffer)
+            self.suffer()
+
+    def suffer(self) -> None:
+        """Raises OperationalError."""
+        if self.fails():
+            raise sqlite3.OperationalError("database or disk is full")
+
+
+class SickTransaction(Transaction):
+    """The real one, of such a database."""
+
+    def __init__(self, connection: aiosqlite.Connection, suffer: Callable[[], None]) -> None:
+        super().__init__(connection)
+        self._suffer = suffer
+
+    async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
+        self._suffer()
+        return await super().all(sql, *args)
+
+    async def run(self, sql: str, *args: object) -> int:
+        self._suffer()
+        return await super().run(sql, *args)
+
+
 class WatchedJobs(Jobs):
     """The real ones; `on_claim` hears of every claim that the line hears of."""
 
@@ -80,9 +135,21 @@ class WatchedJobs(Jobs):
         return claim
 
 
+class WatchedOutbox(Outbox):
+    """The real one; `noted` are the messages that it knows of, before anybody can do anything about it."""
+
+    noted: set[int]
+
+    async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
+        known = await super().sent(delivery_id, channel_id, message_id, portrait_ids)
+        if known:
+            self.noted.add(message_id)
+        return known
+
+
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """The rooms of one life."""
+    """The rooms of one life, and who works in them."""
 
     number: int
     db: Database
@@ -90,9 +157,12 @@ class House:
     jobs: WatchedJobs
     pets: Pets
     portraits: Portraits
-    outbox: Outbox
+    outbox: WatchedOutbox
     child: SimChild
     line: Line
+    rounds: Rounds
+    catcher: Catcher
+    works: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     @classmethod
     async def open(
@@ -101,6 +171,8 @@ class House:
         db: Database,
         child: SimChild,
         clock: Callable[[], float],
+        counter: Counter,
+        noted: set[int],
         on_claim: Callable[[Claim], None],
         on_progress: Callable[[str, Progress], None],
         on_settled: Callable[[str], None],
@@ -109,10 +181,38 @@ class House:
         assert row and row[0] == FULL
         await db.one("PRAGMA synchronous = OFF")
         files = Files(disk.root)
-        jobs = WatchedJobs(db, files, clock, ROOM)
-        jobs.on_claim = on_claim
-        line = Line(child, jobs, on_progress, on_settled)
-        return cls(
-            number=disk.life, db=db, files=files, jobs=jobs, pets=Pets(db, files), portraits=Portraits(db),
-            outbox=Outbox(db, clock), child=child, line=line,
+        jobs, outbox = WatchedJobs(db, files, clock, ROOM), WatchedOutbox(db, clock)
+        jobs.on_claim, outbox.noted = on_claim, noted
+        pets, portraits, line = Pets(db, files, clock), Portraits(db), Line(child, jobs, on_progress, on_settled)
+        rooms = Rooms(
+            files=files, intake=Intake(files), pets=pets, jobs=jobs, portraits=portraits, outbox=outbox, line=line,
+            cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
+        return cls(
+            number=disk.life, db=db, files=files, jobs=jobs, pets=pets, portraits=portraits, outbox=outbox,
+            child=child, line=line, rounds=Rounds(rooms, counter, _finish, clock),
+            catcher=Catcher(outbox, counter, clock),
+        )  # fmt: skip
+
+    async def begin(self) -> None:
+        await self.line.start()
+        self.works.extend(asyncio.create_task(work()) for work in (self.rounds.work, self.catcher.work))
+
+    async def stop(self) -> None:
+        """As bot.py does it, but for the database."""
+        await self.line.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self.rounds.deliver()
+        self.rounds.cancel()
+        for work in self.works:
+            work.cancel()
+
+    async def tidy(self, now: float) -> None:
+        """The nightly pass, of a night that is almost a month away: whatever ended a minute ago is old by then."""
+        clock = partial(float, now + ROWS_S - SEEN_S)
+        await Retention(self.db, self.files, photos_days=1, portraits_days=1, clock=clock).tidy()
+
+
+async def _finish(_job: JobRow, _ending: str | None, _picture: Path | None) -> None:
+    """There are no progress messages here."""

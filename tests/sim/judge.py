@@ -10,7 +10,7 @@ from collections import Counter
 from cogs.budget import MOST_FAILING, PER_S
 from gpu.line import Claim
 from gpu.turns import HELD_S, SLICE_S
-from gpu.types import Done, Failed, Paused
+from gpu.types import ADAPTER, Done, Failed, Paused
 from storage.jobs import JobRow
 from storage.journal import MOST_ATTEMPTS
 from tests.sim.discord import SimDiscord
@@ -20,7 +20,6 @@ STALE = "AdapterMismatch"  # what a stale claim says in the simulation, and nobo
 FAR = 10**6  # a checkpoint that only a stale claim speaks of
 OVER = ("done", "failed", "cancelled")
 HEARD_S = 150.0  # a running job that was cancelled is over by then, even if it hung and the bot died
-SOON_S = 30.0
 EPOCH = 1_700_000_000.0  # Unix seconds at the beginning
 MOST_TURNS = 2  # of one while another waits; one, and one that was about to be had
 LONGEST_STEP_S = 1.5
@@ -32,6 +31,13 @@ CHILDREN = {
     "portraits": "pet_id NOT IN (SELECT id FROM pets)",
     "outbox": "job_id NOT IN (SELECT id FROM jobs)",
 }
+
+
+LEFT = (
+    "SELECT 1 FROM jobs WHERE state IN ('waiting', 'running')",
+    "SELECT 1 FROM outbox WHERE message_id IS NULL AND closed IS NULL",
+    "SELECT 1 FROM strays",
+)
 
 
 class Broken(AssertionError):
@@ -50,10 +56,10 @@ class Judge:
         self._open: dict[str, Promise] = {}
         self._looks = 0
         self.doomed: set[int] = set()  # pets that somebody wants to be forgotten
-        self.forgotten: dict[int, float] = {}  # pets of which somebody was told that they are
+        self.forgotten: dict[int, bool] = {}  # pets of which somebody was told that they are; with their posts?
+        self.noted: set[int] = set()  # messages of which the bot knew that they are there
         self._discord = discord
         self._painted = 0.0  # seconds, in this life
-        self._births: list[float] = []
 
     # ---- what is heard ------------------------------------------------------------------------------------------
 
@@ -64,10 +70,10 @@ class Judge:
             self.promises[row.id] = self._open[row.id] = promise
         return self.promises[row.id]
 
-    def born(self, now: float) -> None:
-        """A new life, which remembers turns by the rows alone."""
+    def born(self, db: sqlite3.Connection) -> None:
+        """A new life, which remembers turns and messages by the rows alone."""
         self._painted = 0.0
-        self._births.append(now)
+        self.noted |= {row[0] for row in db.execute("SELECT message_id FROM outbox WHERE message_id IS NOT NULL")}
         for promise in self._open.values():
             promise.claimed = None
             promise.refund()
@@ -148,7 +154,7 @@ class Judge:
         for promise in list((self.promises if whole else self._open).values()):
             row = jobs.get(promise.job_id)
             if row is None:
-                hold(promise.pet_id in self.doomed, "an accepted job is gone:", promise)
+                hold(promise.over or promise.pet_id in self.doomed, "an accepted job is gone:", promise)
             else:
                 self._kept(promise, row, owed[promise.job_id], now)
         if whole:
@@ -164,8 +170,7 @@ class Judge:
 
     def quiet(self, db: sqlite3.Connection) -> bool:
         """Nothing is left to be done."""
-        jobs = db.execute("SELECT 1 FROM jobs WHERE state IN ('waiting', 'running')").fetchone()
-        return not (jobs or db.execute("SELECT 1 FROM outbox WHERE message_id IS NULL AND closed IS NULL").fetchone())
+        return not any(db.execute(sql).fetchone() for sql in LEFT)
 
     def end(self, db: sqlite3.Connection) -> None:
         """Everybody had time enough: nothing may be open any more."""
@@ -177,19 +182,24 @@ class Judge:
         for row in db.execute("SELECT * FROM outbox"):
             hold(row["message_id"] or row["closed"], "an answer is still owed:", dict(row))
             hold(row["closed"] or posts.get(row["message_id"]) == row["id"], "no visible answer:", dict(row))
-        self._none_of_forgotten()
+        strays = [tuple(row) for row in db.execute("SELECT * FROM strays")]
+        hold(not strays, "still to be taken down:", strays)
+        self._none_of_forgotten(db)
+        learnt = [ADAPTER.validate_json(row[0]) for row in db.execute("SELECT adapter FROM pets WHERE state = 'ready'")]
+        hold(all(adapter.folder.is_dir() for adapter in learnt), "an adapter is gone:", learnt)
 
-    def _none_of_forgotten(self) -> None:
-        """What was on its way when its pet was forgotten is taken back, if the bot lived to see it arrive."""
+    def _none_of_forgotten(self, db: sqlite3.Connection) -> None:
+        """Only what the bot knew of when it forgot may still hang there, unless that was to go too."""
+        jobs = {row[0] for row in db.execute("SELECT id FROM jobs")}
         for post in self._discord.posts():
-            promise = self.promises.get(post.name.partition("-")[0])
-            since = self.forgotten.get(promise.pet_id or 0) if promise else None
-            died = any(post.at <= birth - EPOCH <= post.at + SOON_S for birth in self._births)
-            hold(since is None or post.at < since - EPOCH or died or post.stuck, "of a forgotten pet:", post)
+            job_id = post.name.partition("-")[0]
+            promise = self.promises.get(job_id)
+            told_gone = promise is not None and self.forgotten.get(promise.pet_id or 0, False)
+            hold(job_id in jobs or (post.id in self.noted and not told_gone), "of a forgotten pet:", post)
 
     def _kept(self, promise: Promise, row: sqlite3.Row, owed: int, now: float) -> None:
         state, error = row["state"], row["error"]
-        hold((state in OVER) == (owed > 0), "owed", owed, "answers:", promise, dict(row))
+        hold(promise.over or (state in OVER) == (owed > 0), "owed", owed, "answers:", promise, dict(row))
         hold(row["checkpoint"] < FAR, "a stale claim moved the checkpoint:", promise, dict(row))
         hold(not promise.claims or row["fence"] >= promise.claims[-1], "a claim is forgotten:", promise, dict(row))
         if state in OVER:

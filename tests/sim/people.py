@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
+from cogs.postage import Refused
 from gpu.line import Claim
 from gpu.types import Failed, Photo, Progress, Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id
 from storage.pets import NameTaken, Pet
-from tests.sim.discord import Lost, Refused, SimDiscord
+from tests.sim.discord import Lost, SimDiscord
 from tests.sim.house import House
 from tests.sim.judge import FAR, STALE, Judge, hold
 
@@ -57,7 +58,7 @@ class People:
         thread = self._discord.open(channel_id)
         assert row.pet_id
         await house.pets.set_thread(row.pet_id, thread.id)
-        await house.jobs.set_progress_message(row.id, thread.id, thread.id + 1)
+        await house.jobs.set_progress_message(row.id, thread.id, 1)
 
     async def paint(self, house: House, user_id: int | None = None) -> None:
         rng = self._rng
@@ -83,7 +84,7 @@ class People:
         job = await house.jobs.get(rows[0].job_id) if rows else None
         if job and not again:
             with suppress(Refused, Lost):
-                await self._discord.delete(post, refused=True)
+                await self._discord.delete(post.channel_id, post.id, refused=True)
                 await house.portraits.delete([row.id for row in rows])
         elif job and (pet := await house.pets.get(rows[0].pet_id)):
             await self._order(house, pet, job.user_id, post.channel_id, rows[0].wish, (9,), reply_to=post.id)
@@ -96,7 +97,7 @@ class People:
             await self._cancel(house, jobs[int(which * len(jobs))])
 
     async def forget(self, house: House) -> None:
-        which = self._rng.random()
+        which, with_posts = self._rng.random(), self._rng.random() < 0.5
         pet = await self._a_pet(house, which)
         if not pet:
             return
@@ -109,8 +110,8 @@ class People:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             return
-        if await house.pets.forget(pet.id):
-            self._judge.forgotten[pet.id] = self._now()
+        if await house.pets.forget(pet.id, with_posts=with_posts):
+            self._judge.forgotten[pet.id] = with_posts
 
     async def queue(self, house: House) -> None:
         self._judge.placed(await house.line.places())

@@ -5,8 +5,12 @@ Knows: how to make a world and clear it away. Does not know: what happens in it,
 
 import asyncio
 import hashlib
+import logging
+import sqlite3
 import tempfile
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from tests.sim.clockwork import Clockwork
 from tests.sim.world import World
 
 LAST_WORDS = 30  # events, to be printed with what went wrong
+ROOMS = ("gpu", "cogs", "storage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +45,39 @@ class Story:
         return "\n".join([*self.events, f"{head}: {self.wrong}", f"Again: {again}"])
 
 
+class Ear(logging.Handler):
+    """Hears of every error that somebody caught and only wrote down, but for the database's."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not (record.exc_info and isinstance(record.exc_info[1], sqlite3.OperationalError)):
+            self.heard.append(self.format(record))
+
+
+@contextmanager
+def listening() -> Generator[list[str]]:
+    ear = Ear()
+    for room in ROOMS:
+        logging.getLogger(room).addHandler(ear)
+    yield ear.heard
+    for room in ROOMS:
+        logging.getLogger(room).removeHandler(ear)
+
+
 def play(seed: int, steps: int) -> Story:
     """Blocks."""
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=Clockwork) as runner:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        listening() as heard,
+        asyncio.Runner(loop_factory=Clockwork) as runner,
+    ):
         loop = runner.get_loop()
         assert isinstance(loop, Clockwork)
-        world = World(seed, Path(folder), loop)
+        world = World(seed, Path(folder), loop, heard)
         wrong = runner.run(_history(world, steps))
         return Story(
             seed=seed,

@@ -60,6 +60,8 @@ class StorageMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=Clockwork)
         self.known: dict[str, Known] = {}
         self.ready: dict[int, str] = {}  # pets, with their enrolments
+        self.tried: set[str] = set()  # deliveries that may hang somewhere
+        self.strays: set[str] = set()  # those of them whose pet was forgotten
         self.names = 0
         self.house = self.do(House.open(Path(self.folder.name)))
 
@@ -175,6 +177,8 @@ class StorageMachine(RuleBasedStateMachine):
         receipt = self.do(self.house.pets.forget(pet_id))
         assert (receipt is not None) == (pet_id in self.ready)
         self.ready.pop(pet_id, None)
+        stray = {name for name in self.tried if self.known[name.partition("-")[0]].pet_id == pet_id}
+        self.strays, self.tried = self.strays | stray, self.tried - stray
         self.known = {job_id: job for job_id, job in self.known.items() if job.pet_id != pet_id}
 
     @rule(luck=st.integers(0, 5))
@@ -194,14 +198,21 @@ class StorageMachine(RuleBasedStateMachine):
             if job.doomed or job.kills >= MOST_KILLS:
                 self.end(job_id, "cancelled" if job.doomed else "failed")
 
-    @rule(sends=st.booleans())
-    def deliver(self, sends: bool) -> None:
+    @rule(how=st.sampled_from(["sent", "closed", "unheard"]))
+    def deliver(self, how: str) -> None:
         for owed in self.do(self.house.outbox.due(self.house.clock.now))[:1]:
-            self.do(self.house.outbox.tried(owed.id, self.house.clock.now))
-            if sends:
+            assert self.do(self.house.outbox.tried(owed.id, self.house.clock.now))
+            self.tried.add(owed.id)
+            if how == "sent":
                 assert self.do(self.house.outbox.sent(owed.id, owed.channel_id, 7, owed.letter.portraits))
-            else:
+            elif how == "closed":
                 self.do(self.house.outbox.closed(owed.id, "gone"))
+            if how != "unheard":
+                self.tried.remove(owed.id)
+
+    @invariant()
+    def strays_are_known(self) -> None:
+        assert {stray.mark for stray in self.do(self.house.outbox.strays(self.house.clock.now))} == self.strays
 
     @invariant()
     def rows_are_as_known(self) -> None:

@@ -4,68 +4,58 @@ Knows: when anything happens, and who is alive. Does not know: what is right (ju
 """
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from random import Random
 
-from gpu.line import Claim
+from gpu.line import RETRY_S, STUMBLE_S, Claim
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
-from storage.database import Database
 from tests.light_studio import Plan
 from tests.sim.child import Mood, SimChild
 from tests.sim.clockwork import Clockwork
+from tests.sim.counter import SimCounter
 from tests.sim.discord import STATES, SimDiscord, Weather
-from tests.sim.house import Disk, House
+from tests.sim.house import Disk, House, SickDatabase
 from tests.sim.judge import EPOCH, Judge, hold
 from tests.sim.people import People
-from tests.sim.postman import SimPostman
 
 PACE_S = 1.5  # between two steps, on average
 CALM_S = 4000.0  # at the end, for everything to come right
 CLOSE_S = 25.0
+SICK_S = 8.0  # at the longest, a tenth of all statements fails
+DAZED_S = STUMBLE_S + sum(RETRY_S)  # after that, the line looks again
 
 ACTIONS = {
     "paint": 30, "enrol": 14, "react": 8, "cancel": 8, "queue": 8, "haunt": 6, "forget": 4, "weather": 5, "burst": 2,
-    "place": 2, "kill": 3, "power": 3, "stop": 2,
+    "place": 2, "kill": 3, "power": 3, "stop": 2, "tidy": 1, "sick": 2,
 }  # fmt: skip
 MOODS: dict[Mood, float] = {"die": 0.004, "hang": 0.0005, "late": 0.002, "nan": 0.0005, "memory": 0.0005}
 
 
-class Ear(logging.Handler):
-    """Hears of every error that somebody caught and only wrote down."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
-
-
 class World:
-    def __init__(self, seed: int, root: Path, loop: Clockwork) -> None:
-        self._loop = loop
-        self._rng, self._moods, self._crashes = (Random(f"{seed} {name}") for name in ("steps", "moods", "crashes"))
+    """`heard` are the errors that somebody caught and only wrote down."""
+
+    def __init__(self, seed: int, root: Path, loop: Clockwork, heard: list[str]) -> None:
+        self._loop, self._heard = loop, heard
+        dice = ("steps", "moods", "crashes", "faults")
+        self._rng, self._moods, self._crashes, self._faults = (Random(f"{seed} {name}") for name in dice)
         self._disk = Disk(root)
         self._discord = SimDiscord(Random(f"{seed} discord"))
         self.judge = Judge(self._discord)
         self._people = People(self._rng, self.judge, self._discord, self._now)
         self._house: House | None = None
-        self._postman: SimPostman | None = None
         self._reader: sqlite3.Connection | None = None
-        self._opened: list[Database] = []
+        self._opened: list[SickDatabase] = []
         self._claims: list[Claim] = []
         self._alive = False
         self._fuse = 0  # rounds until a crash
         self._power = False  # that crash is a power cut
+        self._sick_until = 0.0
         self._bad_days = True
         self.events: list[str] = []
         self.counts: dict[str, int] = dict.fromkeys(ACTIONS, 0)
-        self.ear = Ear()
-        logging.getLogger("gpu").addHandler(self.ear)  # taken off again by bury()
         loop.between = self._between
 
     async def history(self, steps: int) -> None:
@@ -85,16 +75,18 @@ class World:
         await asyncio.wait({opening}, timeout=60)
 
     async def _open(self, child: SimChild) -> None:
-        db = await Database.open(self._disk.database)
+        self._sick_until = 0.0
+        db = await SickDatabase.open(self._disk.database)
+        db.fails = self._fails
         self._opened.append(db)
-        house = await House.open(self._disk, db, child, self._now, self._claimed, self._progress, self._settled)
-        self._postman = SimPostman(house, self._discord, self._now)
+        hears = self._claimed, self._progress, self._settled
+        counter = SimCounter(self._discord)
+        house = await House.open(self._disk, db, child, self._now, counter, self.judge.noted, *hears)
         self._reader = self._disk.reader()
         self._house = house
         self._log("life", house.number)
-        self.judge.born(self._now())
-        await house.line.start()
-        self._work = asyncio.create_task(self._postman.work())
+        self.judge.born(self._reader)
+        await house.begin()
 
     def _between(self) -> None:
         self._disk.look(answered=self._loop.answered)
@@ -118,7 +110,7 @@ class World:
         try:
             await self._begin()
         except Exception as error:
-            self.ear.heard.append(repr(error))
+            self._heard.append(repr(error))
 
     def _leave(self) -> None:
         if self._reader:
@@ -130,9 +122,8 @@ class World:
         """SIGTERM."""
         began = self._loop.time()
         self._house = None
-        await house.line.close()
-        hold(self._loop.time() - began < CLOSE_S, "the line took", self._loop.time() - began, "s to close")
-        self._work.cancel()
+        await house.stop()
+        hold(self._loop.time() - began < CLOSE_S, "it took", self._loop.time() - began, "s to close")
         if self._reader:
             self._reader.close()
             self._reader = None
@@ -158,6 +149,10 @@ class World:
             return
         elif name == "stop":
             self._do(house, self._stop)
+        elif name == "tidy":
+            self._do(house, partial(House.tidy, now=self._now()))
+        elif name == "sick":
+            self._sick_until = self._loop.time() + self._faults.uniform(0, SICK_S) if house.works else 0.0
         elif name != "haunt":
             self._do(house, getattr(self._people, name))
         elif stale := [claim for claim in self._claims if self._is_stale(claim)]:
@@ -171,14 +166,19 @@ class World:
         async def doing() -> None:
             try:
                 await what(house)
+            except sqlite3.OperationalError:
+                pass  # whoever asked was told so
             except Exception as error:
                 if self._house is house:  # or it was told to stop meanwhile, and has closed its database
-                    self.ear.heard.append(repr(error))
+                    self._heard.append(repr(error))
 
         self._loop.live(house.number, doing())
 
+    def _fails(self) -> bool:
+        return self._loop.time() < self._sick_until and self._faults.random() < 0.1
+
     def _mood(self, job: Enroll | Paint, step: int) -> Mood:
-        if isinstance(job, Enroll):
+        if isinstance(job, Enroll) and self._loop.time() > self._sick_until + DAZED_S:
             self.judge.trained(Plan().changed(job.wish.text).ms / 1000)
         dice = self._moods.random()
         if not self._bad_days:
@@ -209,11 +209,11 @@ class World:
 
     def _settled(self, job_id: str) -> None:
         self._log("settled", self._number(job_id))
-        if self._postman:
-            self._postman.settled()
+        if self._house:
+            self._house.rounds.wake()
 
     def _look(self) -> None:
-        hold(not self.ear.heard, *self.ear.heard)
+        hold(not self._heard, *self._heard)
         hold(not self._loop.complaints, *self._loop.complaints)
         if self._reader:
             self.judge.look(self._reader, self._now())
@@ -228,6 +228,7 @@ class World:
 
     async def _calm(self) -> None:
         self._bad_days = False
+        self._sick_until = 0.0
         self._discord.weather = Weather()
         for _ in range(100):
             await asyncio.sleep(CALM_S / 100)
@@ -243,7 +244,6 @@ class World:
         if self._house:
             self._loop.kill(self._house.number)
             self._leave()
-        logging.getLogger("gpu").removeHandler(self.ear)
         self._loop.between = lambda: None
         await self._loop.bury()
         for db in self._opened:

@@ -1,0 +1,132 @@
+"""The counter where answers are handed in: the few things that are asked of Discord for them.
+
+A seam, so that the postman's rounds (rounds.py) and the catching of strays (strays.py) can be proved in simulated time:
+the simulation has a counter of its own, and one contract suite runs against both. Knows: discord.py. Does not know:
+what is owed to whom, or what follows from a refusal (postage.py decides).
+"""
+
+import asyncio
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+import discord
+from discord.ext import commands
+
+from cogs.budget import Resting
+from cogs.errors import DROPPED
+from cogs.letters import Post, is_marked
+from cogs.postage import ARCHIVED, Refused, Verdict, judge
+
+log = logging.getLogger(__name__)
+
+REACTIONS = ("🔁", "🗑️")
+SKEW = timedelta(days=1)  # our clock against Discord's; with a worse one nothing here would work
+LONGEST_SEARCH = 2000  # messages, the newest first; many times what is said in a dog's thread
+
+
+class Counter(Protocol):
+    """Each raises Refused, or aiohttp.ClientError or OSError: then nobody knows whether it was done."""
+
+    def serves(self, guild_id: int) -> bool:
+        """Are we in this guild?"""
+        ...
+
+    async def send(self, channel_id: int, post: Post, nonce: str) -> int:
+        """The id of the new message, or of the one that was sent under this nonce in the past few minutes."""
+        ...
+
+    async def find(self, channel_id: int, mark: str, since: float) -> int | None:
+        """The id of our message with this mark; not older than `since` (Unix seconds, by our clock)."""
+        ...
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        """Take a message of ours down, even in an archived thread."""
+        ...
+
+    async def door(self, user_id: int) -> int:
+        """The channel of direct messages with a person."""
+        ...
+
+    async def invite(self, channel_id: int, message_id: int) -> None:
+        """Put the reactions there that people may press. Raises nothing: nobody is owed them."""
+        ...
+
+
+class DiscordCounter:
+    """Discord itself, through discord.py."""
+
+    def __init__(self, bot: commands.Bot) -> None:
+        self._bot = bot
+
+    def serves(self, guild_id: int) -> bool:
+        return self._bot.get_guild(guild_id) is not None
+
+    async def send(self, channel_id: int, post: Post, nonce: str) -> int:
+        channel = self._bot.get_partial_messageable(channel_id)
+        send = partial(channel.send, post.text, nonce=nonce, suppress_embeds=True)
+        if post.reply_to is not None:
+            to = discord.MessageReference(message_id=post.reply_to, channel_id=channel.id, fail_if_not_exists=False)
+            send = partial(send, reference=to)
+        with translated():
+            try:
+                return (await send(files=post.files())).id
+            except discord.HTTPException as error:
+                if judge(error.status, error.code) is not Verdict.SMALLER or not post.pictures:
+                    raise
+            return (await send(files=await asyncio.to_thread(post.smaller_files))).id
+
+    async def find(self, channel_id: int, mark: str, since: float) -> int | None:
+        after = datetime.fromtimestamp(since, UTC) - SKEW
+        history = self._bot.get_partial_messageable(channel_id).history
+        with translated():
+            async for message in history(limit=LONGEST_SEARCH, after=after, oldest_first=False):
+                if message.author == self._bot.user and is_marked(message, mark):
+                    return message.id
+        return None
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        message = self._bot.get_partial_messageable(channel_id).get_partial_message(message_id)
+        with translated():
+            try:
+                await message.delete()
+            except discord.HTTPException as error:
+                if error.code != ARCHIVED:
+                    raise
+                await self._reopen(channel_id)
+                await message.delete()
+
+    async def _reopen(self, thread_id: int) -> None:
+        thread = await self._bot.fetch_channel(thread_id)
+        assert isinstance(thread, discord.Thread)  # nothing else can be archived
+        await thread.edit(archived=False)
+
+    async def door(self, user_id: int) -> int:
+        with translated():
+            return (await self._bot.create_dm(discord.Object(user_id))).id
+
+    async def invite(self, channel_id: int, message_id: int) -> None:
+        await invite(self._bot.get_partial_messageable(channel_id).get_partial_message(message_id))
+
+
+async def invite(message: discord.Message | discord.PartialMessage) -> None:
+    """Put the reactions there that people may press."""
+    try:
+        for emoji in REACTIONS:
+            await message.add_reaction(emoji)
+    except DROPPED as error:
+        log.debug("No reactions under message %s: %s", message.id, error)
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """discord.py's errors in the words of the seam."""
+    try:
+        yield
+    except discord.RateLimited as error:
+        raise Resting(error.retry_after) from error
+    except discord.HTTPException as error:
+        raise Refused(error.status, error.code, error.text) from error

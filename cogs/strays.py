@@ -1,0 +1,81 @@
+"""Messages of forgotten pets come down.
+
+Knows: the strays (storage/outbox.py): messages that somebody wanted to be gone together with their pet, and those that
+were on their way when it was forgotten, of which nobody can say whether they arrived. Those are looked for by their
+mark. Does not know: which pet it was; nothing of it is left.
+
+A message that is not found may still arrive: its sender waits for it (or died before) for PATIENCE_S at the most, so
+it is looked for once more when that is long over, and then let be. What passes is tried again for a week. What can
+never be done (we may not go there any more) is let be at once, and the log says so, for a person to do it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from cogs.counter import Counter
+from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.rounds import PATIENCE_S
+from storage.outbox import Outbox, Stray
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0  # seconds between two looks
+SETTLED_S = 5 * PATIENCE_S  # after the forgetting; whatever has not arrived by then never will
+WEEK_S = 7 * 86400.0
+GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
+
+
+class Catcher:
+    """Takes the strays down. The clock counts Unix seconds."""
+
+    def __init__(self, outbox: Outbox, counter: Counter, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._counter = counter
+        self._clock = clock
+
+    async def work(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                log.exception("The catcher stumbled")
+            await asyncio.sleep(LOOK_S)
+
+    async def round(self) -> None:
+        """Everything that is due, once."""
+        for stray in await self._outbox.strays(self._clock()):
+            due = await self._caught(stray)
+            if due is None:
+                await self._outbox.stray_gone(stray)
+            else:
+                await self._outbox.stray_later(stray, due)
+
+    async def _caught(self, stray: Stray) -> float | None:
+        """When to try again; None: it is gone, or never will be."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._catch(stray)
+        except Exception as error:
+            return self._again(stray, error)
+
+    async def _catch(self, stray: Stray) -> float | None:
+        """Raises Refused, and what the network does."""
+        message_id = stray.message_id or await self._counter.find(stray.channel_id, stray.mark, stray.since)
+        if message_id is not None:
+            await self._counter.delete(stray.channel_id, message_id)
+            return None
+        settled = stray.forgotten + SETTLED_S
+        return settled if self._clock() < settled else None
+
+    def _again(self, stray: Stray, error: Exception) -> float | None:
+        now, code = self._clock(), error.code if isinstance(error, Refused) else 0
+        if code in GONE:
+            return None
+        if (code and not passing(error)) or now > stray.forgotten + WEEK_S:
+            log.warning("Forgotten, but it stays: %s: %s", stray, error)
+            return None
+        if not passing(error):
+            log.error("%s could not be caught", stray, exc_info=error)
+        return now + patience(error, stray.tries)

@@ -1,0 +1,222 @@
+"""Messages of forgotten pets come down: the real counter and catcher, discord.py, a loopback Discord."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from cogs.counter import Counter, DiscordCounter
+from cogs.strays import SETTLED_S, WEEK_S
+from storage.pets import Pet
+from tests.counter_contract import CounterContract, Town
+from tests.counter_contract import post as letter
+from tests.loopback import Thread
+from tests.loopback.permissions import EVERYONE, Permission
+from tests.office import SEND, Office, office
+from tests.sim import discord as sim_discord
+from tests.sim.counter import SimCounter
+from tests.sim.discord import SimDiscord, Weather
+
+ONE = f"{SEND}/{{message_id}}"
+
+
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Office]:
+    async with office(tmp_path) as opened:
+        yield opened
+
+
+# ---- the counters ---------------------------------------------------------------------------------------------------
+
+
+class LoopbackTown:
+    def __init__(self, post: Office) -> None:
+        self.counter: Counter = DiscordCounter(post.bot)
+        self.channel = int(post.net.channel.id)
+        self.guild, self.mina = int(post.net.guild.id), int(post.mina.id)
+        self._post = post
+
+    def shut(self) -> None:
+        self._post.net.delete(self._post.net.channel)
+
+    def lose_an_answer(self) -> None:
+        self._post.net.fail("POST", SEND, after=True)
+
+    def clear_up(self) -> None:
+        """It was one answer."""
+
+
+class SimTown:
+    def __init__(self) -> None:
+        self._discord = SimDiscord(Random(1))
+        self._channel = self._discord.open()
+        self.counter: Counter = SimCounter(self._discord)
+        self.channel, self.guild, self.mina = self._channel.id, 1, 2
+
+    def shut(self) -> None:
+        self._channel.state = "gone"
+
+    def lose_an_answer(self) -> None:
+        self._discord.weather = Weather(reset=1.0)
+
+    def clear_up(self) -> None:
+        self._discord.weather = Weather()
+
+
+class TestDiscordCounter(CounterContract):
+    @pytest.fixture
+    async def town(self, post: Office) -> Town:
+        return LoopbackTown(post)
+
+
+class TestSimCounter(CounterContract):
+    @pytest.fixture
+    async def town(self, monkeypatch: pytest.MonkeyPatch) -> Town:
+        monkeypatch.setattr(sim_discord, "LATENCY_S", 0.001)
+        return SimTown()
+
+
+# ---- the catcher ----------------------------------------------------------------------------------------------------
+
+
+async def unheard(post: Office) -> tuple[Pet, Thread]:
+    """A dog with an answer that hangs in its thread, and of which the bot does not know."""
+    thread = post.thread()
+    pet = await post.pet(thread)
+    await post.owe(pet)
+    post.net.fail("POST", SEND, after=True)
+    await post.postman.deliver()
+    assert post.seen() and await post.open_rows()
+    return pet, thread
+
+
+async def strays(post: Office) -> int:
+    return len(await post.db.all("SELECT 1 FROM strays"))
+
+
+async def caught(post: Office, pass_s: float = 300.0) -> int:
+    """How many rounds it takes until no stray is left."""
+    for number in range(1, 60):
+        await post.postman.catch()
+        if not await strays(post):
+            return number
+        post.pass_time(pass_s)
+    raise AssertionError("a stray is left")
+
+
+@pytest.mark.parametrize("how", [{}, {"after": True}, {"status": 503}, {"status": 500, "after": True}], ids=str)
+@pytest.mark.parametrize("where", [("GET", SEND), ("DELETE", ONE)])
+async def test_what_came_through_unheard_comes_down(post: Office, where: tuple[str, str], how: dict[str, int]):
+    pet, _ = await unheard(post)
+    await post.house.pets.forget(pet.id)
+    post.net.fail(*where, times=2, **how)
+    post.hire()
+    assert await caught(post) <= 4
+    assert not post.seen()
+
+
+async def test_what_was_on_its_way_comes_down_even_if_the_bot_dies(post: Office):
+    pet = await post.pet(post.thread())
+    for dies in (False, True):
+        await post.owe(pet)
+        post.net.fail("POST", SEND, status=200, slow=0.3, after=True)
+        sending = asyncio.create_task(post.postman.deliver())
+        await post.net.until(post.seen)
+        await post.house.pets.forget(pet.id)
+        if dies:
+            sending.cancel()
+            post.hire()
+        await asyncio.wait([sending])
+        assert await caught(post) == 1 and not post.seen()
+        pet = await post.pet(post.thread())
+
+
+async def test_what_arrives_late_comes_down_too(post: Office):
+    thread = post.thread()
+    pet = await post.pet(thread)
+    job = await post.owe(pet)
+    await post.house.outbox.tried(f"{job.id}-0", post.clock())
+    await post.house.pets.forget(pet.id)
+    await post.postman.catch()
+    assert await strays(post) == 1
+    await DiscordCounter(post.bot).send(int(thread.id), letter(f"{job.id}-0"), "n")
+    post.pass_time(SETTLED_S)
+    await post.postman.catch()
+    assert not post.seen() and not await strays(post)
+
+
+async def test_nothing_is_sent_for_a_pet_forgotten_meanwhile(post: Office):
+    pet = await post.pet(post.thread())
+    job = await post.owe(pet, pictures=0)
+    assert await post.house.outbox.tried(f"{job.id}-0", post.clock())
+    looked = post.net.fail("GET", SEND, status=200, slow=0.3, after=True)
+    walking = asyncio.create_task(post.postman.deliver())
+    await post.heard(lambda: looked.hits)
+    await post.house.pets.forget(pet.id)
+    await walking
+    assert not post.seen()
+
+
+async def test_known_posts_go_only_if_asked(post: Office):
+    pets = [await post.pet(post.thread()) for _ in range(2)]
+    jobs = [await post.owe(pet) for pet in pets]
+    await post.rounds(5.0)
+    for pet, with_posts in zip(pets, (False, True), strict=True):
+        receipt = await post.house.pets.forget(pet.id, with_posts=with_posts)
+        assert receipt and len(receipt.posts) == 1
+    post.net.fail("DELETE", ONE, times=2, after=True)
+    await caught(post)
+    assert post.seen() == {f"{jobs[0].id}-0": 1}
+
+
+@pytest.mark.parametrize("how", ["archived", "locked", "no sending"])
+async def test_a_closed_thread_keeps_nothing(post: Office, how: str):
+    pet, thread = await unheard(post)
+    if how == "no sending":
+        post.net.deny(Permission.SEND_MESSAGES_IN_THREADS)
+    else:
+        post.net.archive(thread, locked=how == "locked")
+    await post.house.pets.forget(pet.id)
+    assert await caught(post) == 1 and not post.seen()
+
+
+@pytest.mark.parametrize("how", ["thread", "channel", "access", "taken down"])
+async def test_what_can_never_be_done_is_let_be_at_once(post: Office, how: str, caplog: pytest.LogCaptureFixture):
+    pet, thread = await unheard(post)
+    await post.house.pets.forget(pet.id)
+    if how == "access":
+        post.net.deny(EVERYONE)
+    elif how == "taken down":
+        post.net.world.messages.clear()
+        post.pass_time(SETTLED_S)
+    else:
+        post.net.delete(thread if how == "thread" else post.net.channel)
+    assert await caught(post) == 1
+    assert ("it stays" in caplog.text) == (how == "access")
+
+
+async def test_after_a_week_it_is_let_be(post: Office, caplog: pytest.LogCaptureFixture):
+    pet, _ = await unheard(post)
+    await post.house.pets.forget(pet.id)
+    post.net.fail("GET", SEND, times=10_000)
+    await post.postman.catch()
+    post.pass_time(WEEK_S - 60.0)
+    await post.postman.catch()
+    assert await strays(post) == 1
+    post.pass_time(400.0)
+    assert await caught(post) == 1
+    assert "it stays" in caplog.text
+
+
+@pytest.mark.parametrize("moments", range(4))
+async def test_told_to_go_both_go_though_they_are_woken(post: Office, moments: int):
+    await post.bot.add_cog(post.postman)
+    await asyncio.sleep(0.1)
+    await post.postman.on_job_settled("any")
+    for _ in range(moments):
+        await asyncio.sleep(0)
+    await post.bot.remove_cog(post.postman.__cog_name__)
+    _, alive = await asyncio.wait(post.postman._workers, timeout=0.5)
+    assert not alive
