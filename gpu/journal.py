@@ -27,10 +27,10 @@ class Journal(Protocol):
     same transaction.
 
     Each claim charges one attempt and refunds it at most once: on a pause, with a newer checkpoint, or if the bot died
-    instead of the job. Three charged attempts are deaths of the child under this job, so it is set aside. The bot dies
-    for reasons of its own, so that is counted apart, since the job's newest checkpoint, and the 25th sets it aside: a
-    job that takes the machine down with it comes to an end, and one that has an even chance to get done before the
-    next of 200 kills is lost once in 100,000 times.
+    instead of the job. Three charged attempts are deaths of the child under this job, or its want of memory, so it is
+    set aside. The bot dies for reasons of its own, so that is counted apart, since the job's newest checkpoint, and the
+    25th sets it aside: a job that takes the machine down with it comes to an end, and one that has an even chance to
+    get done before the next of 200 kills is lost once in 100,000 times.
     """
 
     async def waiting(self) -> list[Ticket]:
@@ -58,7 +58,7 @@ class Journal(Protocol):
         ...
 
     async def crashed(self, claim: Claim, failed: Failed) -> bool:
-        """The child died under this job. True: attempts are left (fewer than 3 charged), the job waits again.
+        """The child died under this job, or had to go after it. True: the job waits again, fewer than 3 are charged.
 
         False: set aside as failed with `failed` and its answer (or the claim was stale). No refund.
         """

@@ -16,8 +16,9 @@ from typing import TypeVar
 from gpu.errors import Cancelled, WorkerDied
 from gpu.executor import Executor
 from gpu.journal import Claim, Journal
-from gpu.turns import Balance, Ticket, Turn, Who, first, forecast, order, took
+from gpu.turns import Balance, Last, Ticket, Turn, first, forecast, order, took
 from gpu.types import Done, Failed, Paused, Progress
+from gpu.watchdog import SPOILT
 
 __all__ = ["Claim", "Journal", "Line", "Ticket", "Turn", "forecast"]  # what other rooms may have
 
@@ -72,7 +73,7 @@ class Line:
         self._wake: asyncio.Queue[str] = asyncio.Queue()
         self._books = asyncio.Lock()  # held while rows and self._running change together
         self._running: _Running | None = None
-        self._last: dict[Who, float] = {}  # turns
+        self._last: Last = {}
         self._balance = Balance()  # but for the running job
         self._in_doubt = False  # a write failed, so a row may say "running" though nothing runs
         self._work: asyncio.Task[None] | None = None
@@ -214,7 +215,7 @@ class Line:
         if isinstance(outcome, Paused):
             await _insist(lambda: self._journal.paused(running.claim))
             return
-        if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
+        if isinstance(outcome, Failed) and outcome.error in SPOILT:
             answered = not await _insist(lambda: self._journal.crashed(running.claim, outcome))
         else:
             answered = await _insist(lambda: self._journal.settle(running.claim, outcome))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import llguidance.hf
-import llguidance.torch as masks
+import llguidance.numpy as masks
 import torch
 from llguidance import LLMatcher
 from pydantic import BaseModel, ValidationError
@@ -122,6 +122,7 @@ class _Guide(LogitsProcessor):
     def __init__(self, matcher: LLMatcher, prompt_length: int, vocabulary: int) -> None:
         self.matcher, self.seen = matcher, prompt_length
         self.mask = masks.allocate_token_bitmask(1, vocabulary)  # [1, vocabulary / 32] of int32
+        self.words = torch.from_numpy(self.mask)  # the same memory
         self.bits = torch.arange(32, dtype=torch.int32)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -129,8 +130,8 @@ class _Guide(LogitsProcessor):
             self.matcher.consume_token(token)
         self.seen = input_ids.shape[1]
         masks.fill_next_token_bitmask(self.matcher, self.mask)
-        # By hand: llguidance's own apply_token_bitmask_inplace is compiled, for which a machine needs a C++ compiler.
-        allowed = (self.mask[..., None] >> self.bits & 1).flatten(1)[:, : scores.shape[1]]  # [1, vocabulary]
+        # By hand: llguidance.torch compiles this, which needs a C++ compiler, and takes seconds to import.
+        allowed = (self.words[..., None] >> self.bits & 1).flatten(1)[:, : scores.shape[1]]  # [1, vocabulary]
         return scores.masked_fill(allowed.to(scores.device) == 0, -math.inf)
 
 

@@ -15,12 +15,14 @@ A training that has begun goes on before another begins, unless it died under it
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Literal, NamedTuple, TypeVar
 
 Kind = Literal["enroll", "paint"]
-Who = tuple[Kind, int] | tuple[Kind, int, int]  # a server, or a person in it; for each kind of job
+People = dict[int, float]  # when each person last had a turn (Unix seconds), the latest turn last
+Last = dict[tuple[Kind, int], People]  # for each kind of job, in each server
 
 HELD_S = 120.0  # portraits may hold trainings back for so long
 SLICE_S = 30.0  # then one of them runs for so long
@@ -67,19 +69,21 @@ class Balance:
         return self.held * SLICE_S / HELD_S
 
 
-def took(last: dict[Who, float], turn: Turn) -> None:
+def took(last: Last, turn: Turn) -> None:
     """Remember a turn. Turns come in the order of time."""
-    last[turn.kind, turn.guild_id] = last[turn.kind, turn.guild_id, turn.user_id] = turn.at
+    people = last.setdefault((turn.kind, turn.guild_id), {})
+    people.pop(turn.user_id, None)
+    people[turn.user_id] = turn.at
 
 
-def first(tickets: list[Ticket], last: Mapping[Who, float], owed: bool = False) -> Ticket | None:
+def first(tickets: list[Ticket], last: Last, owed: bool = False) -> Ticket | None:
     """The head of order(), for less work. `tickets` come oldest first."""
     portrait = _longest_waiting([ticket for ticket in tickets if ticket.kind == "paint"], last)
     training = next(iter(_begun(tickets)), None) or _longest_waiting(_not_begun(tickets), last)
     return training or portrait if owed else portrait or training
 
 
-def order(tickets: list[Ticket], last: Mapping[Who, float], owed: bool = False) -> list[Ticket]:
+def order(tickets: list[Ticket], last: Last, owed: bool = False) -> list[Ticket]:
     """All tickets as their turns will come, if nothing else happens. `tickets` come oldest first.
 
     `owed`: a training's slice is due. Slices to come are not in it: they let one training by.
@@ -118,38 +122,50 @@ def _not_begun(tickets: list[Ticket]) -> list[Ticket]:
     return [ticket for ticket in tickets if ticket.kind == "enroll" and ticket.begun is None]
 
 
-def _longest_waiting(tickets: list[Ticket], last: Mapping[Who, float]) -> Ticket | None:
-    for rings in (_servers, _people):
-        tickets = rings(tickets, last)[0] if tickets else []
-    return tickets[0] if tickets else None
+def _longest_waiting(tickets: list[Ticket], last: Last) -> Ticket | None:
+    """The head of _in_turn(): whoever waits longest, with the oldest job since that is the first one found."""
+    if not tickets:
+        return None
+    _, mine, people = min(_servers(tickets, last), key=itemgetter(0))
+    return min(mine, key=_since(people))
 
 
-def _in_turn(tickets: list[Ticket], last: Mapping[Who, float]) -> list[Ticket]:
+def _in_turn(tickets: list[Ticket], last: Last) -> list[Ticket]:
     """Tickets of one kind."""
-    return _interleave([_interleave(_people(mine, last)) for mine in _servers(tickets, last)])
+    servers = sorted(_servers(tickets, last), key=itemgetter(0))
+    return _interleave([_in_server(mine, people) for _, mine, people in servers])
 
 
-def _servers(tickets: list[Ticket], last: Mapping[Who, float]) -> list[list[Ticket]]:
-    """The tickets of each server, oldest first; the server that waits longest comes first."""
+def _servers(tickets: list[Ticket], last: Last) -> list[tuple[float, list[Ticket], People]]:
+    """Since when each server waits, its tickets, oldest first, and its people's turns: none if none is later."""
     groups: defaultdict[int, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
         groups[ticket.guild_id].append(ticket)
-    return sorted(groups.values(), key=lambda mine: _since(mine[0], last.get((mine[0].kind, mine[0].guild_id))))
+    servers: list[tuple[float, list[Ticket], People]] = []
+    for mine in groups.values():
+        oldest = mine[0]
+        people = last.get((oldest.kind, oldest.guild_id), {})
+        turn = next(reversed(people.values()), 0.0)
+        servers.append((turn, mine, people) if turn > oldest.created else (oldest.created, mine, {}))
+    return servers
 
 
-def _people(tickets: list[Ticket], last: Mapping[Who, float]) -> list[list[Ticket]]:
-    """The same for the people of one server."""
-    groups: defaultdict[int, list[Ticket]] = defaultdict(list)
+def _in_server(tickets: list[Ticket], people: People) -> list[Ticket]:
+    """Tickets of one kind and server."""
+    since = _since(people)
+    if len({ticket.user_id for ticket in tickets}) == len(tickets):  # with 10,000 people in line, lists would be slow
+        return sorted(tickets, key=since)
+    queues: defaultdict[int, list[Ticket]] = defaultdict(list)
     for ticket in tickets:
-        groups[ticket.user_id].append(ticket)
-    if len(groups) == 1:
-        return list(groups.values())
-    who = (tickets[0].kind, tickets[0].guild_id)
-    return sorted(groups.values(), key=lambda mine: _since(mine[0], last.get((*who, mine[0].user_id))))
+        queues[ticket.user_id].append(ticket)
+    return _interleave(sorted(queues.values(), key=lambda mine: since(mine[0])))
 
 
-def _since(oldest: Ticket, turn: float | None) -> float:
-    return oldest.created if turn is None or turn < oldest.created else turn
+def _since(people: People) -> Callable[[Ticket], float]:
+    """Since when the person of a ticket waits, if it is their oldest."""
+    if not people:
+        return attrgetter("created")
+    return lambda ticket: max(ticket.created, people.get(ticket.user_id, 0.0))
 
 
 def _interleave(queues: list[list[T]]) -> list[T]:

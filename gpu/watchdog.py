@@ -11,7 +11,7 @@ from gpu.errors import OutOfMemory, WorkerDied
 from gpu.types import Done, Failed, Paused, Progress
 
 SPOILT = (OutOfMemory.__name__, WorkerDied.__name__)
-"""Failures after which only a new process is as good as new."""
+"""Failures of the process, not of the job: a new one is as good as new, and may well get the job done."""
 
 RESTS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Before the next birth, by deaths at birth in a row: one is bad luck, several are a broken machine."""

@@ -91,7 +91,7 @@ class JobJournal:
         await self._tidy(claim.job.job_id)
 
     async def crashed(self, claim: Claim, failed: Failed) -> bool:
-        """The child died under this job. True: attempts are left, the job waits again. False: set aside, or stale."""
+        """The child is no good after this job. True: attempts are left, it waits again. False: set aside, or stale."""
         async with self._db.write() as tx:
             row = await _held(tx, claim)
             again = row is not None and row["attempts"] < MOST_ATTEMPTS

@@ -1,15 +1,19 @@
 """A line with a journal in memory, as its tests see it: what is submitted, what people hear of it, what is settled.
 
-Knows: Line, MemoryJournal. Does not know: which executor runs.
+Knows: Line, MemoryJournal, fixtures. Does not know: which executor runs in the end.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from gpu.executor import Executor
+import pytest
+
+from gpu import line as line_module
+from gpu.executor import Executor, InlineExecutor
 from gpu.line import Line
 from gpu.types import Enroll, Paint, Progress
+from tests.light_studio import LightStudio
 from tests.memory_journal import MemoryJournal
 
 LONG = "steps=60 ms=5"
@@ -61,3 +65,15 @@ async def opened(executor: Executor, journal: MemoryJournal | None = None) -> As
         yield hall
     finally:
         await hall.line.close()
+
+
+@pytest.fixture
+async def hall() -> AsyncIterator[Hall]:
+    async with opened(InlineExecutor(LightStudio())) as hall:
+        yield hall
+
+
+@pytest.fixture
+def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "STUMBLE_S", 0.01)
+    monkeypatch.setattr(line_module, "RETRY_S", (0.01, 0.01, 0.01))

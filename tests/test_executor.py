@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gpu.child import Child
 from gpu.errors import WorkerDied
 from gpu.executor import InlineExecutor, Workshop
-from gpu.process import ProcessExecutor
+from gpu.process import ProcessExecutor, worker
 from gpu.types import Done, Enroll, Failed, Paint, Paused
 from tests.children import child_born, children, ended
 from tests.executor_contract import SLOW, Watcher, WorkshopContract
@@ -186,6 +187,22 @@ async def test_a_child_that_is_not_there_says_so() -> None:
     with pytest.raises(WorkerDied, match="cannot be started"):
         await executor.start()
     await executor.close()
+
+
+async def test_the_real_child_lets_the_bot_go_first() -> None:
+    child = await Child.born(worker("pocket"), None)
+    try:
+        [process] = [one for one in psutil.Process().children() if "gpu.worker" in one.cmdline()]
+        async with asyncio.timeout(20):
+            while _oom_score(process.pid) != 1000:  # noqa: ASYNC110 - nobody can tell us
+                await asyncio.sleep(0.05)
+        assert process.nice() == 10
+    finally:
+        await child.bury()
+
+
+def _oom_score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
 async def test_the_bots_side_never_imports_torch() -> None:

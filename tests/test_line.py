@@ -1,6 +1,5 @@
 """The line: order, turns, pauses and places, with real executors and a journal in memory."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
@@ -8,11 +7,13 @@ import pytest
 
 from gpu import turns
 from gpu.executor import InlineExecutor
-from tests.hall import LONG, Hall, opened
+from tests.hall import LONG, Hall, hall, opened
 from tests.journal_contract import JournalContract
 from tests.light_jobs import enroll_job, paint_job, steps_taken
 from tests.light_studio import LightStudio
 from tests.memory_journal import MemoryJournal
+
+__all__ = ["hall"]  # a fixture
 
 
 class TestMemoryJournal(JournalContract):
@@ -33,12 +34,6 @@ class TestMemoryJournal(JournalContract):
 
     async def answers(self, journal: MemoryJournal, job_id: str) -> int:
         return len(journal.rows[job_id].answers)
-
-
-@pytest.fixture
-async def hall() -> AsyncIterator[Hall]:
-    async with opened(InlineExecutor(LightStudio())) as hall:
-        yield hall
 
 
 async def test_a_job_is_run_and_settled_once(hall: Hall, tmp_path: Path) -> None:

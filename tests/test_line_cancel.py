@@ -1,27 +1,20 @@
 """The line: cancel, at any moment."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Literal
-
-import pytest
 
 from gpu.executor import InlineExecutor
 from gpu.line import Claim
 from gpu.process import ProcessExecutor
 from gpu.types import Done, Failed
-from tests.hall import LONG, Hall, opened
+from tests.hall import LONG, Hall, hall, opened
 from tests.light_jobs import enroll_job, paint_job
 from tests.light_studio import COMMAND, LightStudio
 from tests.memory_journal import MemoryJournal
 
-
-@pytest.fixture
-async def hall() -> AsyncIterator[Hall]:
-    async with opened(InlineExecutor(LightStudio())) as hall:
-        yield hall
+__all__ = ["hall"]  # a fixture
 
 
 async def test_cancel_while_waiting(hall: Hall, tmp_path: Path) -> None:

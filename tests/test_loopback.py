@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import discord
@@ -10,18 +10,12 @@ import pytest
 from aiohttp import ClientError
 
 from tests.loopback import Impossible, Loopback, Upload
-from tests.loopback.checks import violations
+from tests.loopback.checks import recorded
 from tests.loopback.client import logged_in
 from tests.loopback.kennel import Kennel, picture
 from tests.loopback.permissions import EVERYONE, Permission
 
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the traffic of all tests here is written; it is checked when they are through."""
-    folder = tmp_path_factory.mktemp("recorded")
-    yield folder
-    assert violations(folder) == []
+__all__ = ["recorded"]  # a fixture
 
 
 @pytest.fixture

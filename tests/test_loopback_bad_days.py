@@ -1,7 +1,7 @@
 """The loopback Discord misbehaves: the real discord.py sees what it would see on Discord's bad days, and survives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,19 +11,13 @@ import pytest
 from aiohttp import ClientError
 
 from tests.loopback import Loopback
-from tests.loopback.checks import violations
+from tests.loopback.checks import recorded
 from tests.loopback.client import logged_in
 from tests.loopback.kennel import Kennel
 
+__all__ = ["recorded"]  # a fixture
+
 SEND = "/channels/{channel_id}/messages"
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the traffic of all tests here is written; it is checked when they are through."""
-    folder = tmp_path_factory.mktemp("recorded")
-    yield folder
-    assert violations(folder) == []
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from itertools import count
 from math import inf
@@ -9,7 +10,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu.turns import HELD_S, SLICE_S, Balance, Kind, Ticket, Turn, Who, first, forecast, order, took
+from gpu.turns import HELD_S, SLICE_S, Balance, Kind, Last, Ticket, Turn, first, forecast, order, took
 
 NOW = 10**6
 
@@ -19,10 +20,10 @@ def ticket(job_id: object, kind: Kind = "paint", user: int = 1, guild: int = 1, 
 
 
 @st.composite
-def lines(draw: st.DrawFn, kinds: tuple[Kind, ...] = ("paint", "enroll")) -> tuple[list[Ticket], dict[Who, float]]:
+def lines(draw: st.DrawFn, kinds: tuple[Kind, ...] = ("paint", "enroll")) -> tuple[list[Ticket], Last]:
     """Who waits, oldest first, and who had turns before; a job may well be older than its owner's last turn."""
     people = st.tuples(st.sampled_from(kinds), st.integers(1, 4), st.integers(1, 3))
-    last: dict[Who, float] = {}
+    last: Last = {}
     for at, (kind, user, guild) in enumerate(draw(st.lists(people, max_size=10))):
         took(last, Turn(kind, guild, user, at=at + 0.5))
     tickets: list[Ticket] = []
@@ -33,9 +34,9 @@ def lines(draw: st.DrawFn, kinds: tuple[Kind, ...] = ("paint", "enroll")) -> tup
     return tickets, last
 
 
-def served(tickets: list[Ticket], last: dict[Who, float], owed: bool = False) -> Iterator[Ticket]:
+def served(tickets: list[Ticket], last: Last, owed: bool = False) -> Iterator[Ticket]:
     """Take one after the other, as the line does."""
-    tickets, last = list(tickets), dict(last)
+    tickets, last = list(tickets), deepcopy(last)
     for at in count(NOW):
         head = first(tickets, last, owed)
         if head is None:
@@ -48,14 +49,14 @@ def served(tickets: list[Ticket], last: dict[Who, float], owed: bool = False) ->
 
 
 @given(lines(), st.booleans())
-def test_places_are_what_will_happen(line: tuple[list[Ticket], dict[Who, float]], owed: bool) -> None:
+def test_places_are_what_will_happen(line: tuple[list[Ticket], Last], owed: bool) -> None:
     tickets, last = line
     assert order(tickets, last, owed) == list(served(tickets, last, owed))
     assert sorted(order(tickets, last, owed), key=tickets.index) == tickets, "each once"
 
 
 @given(lines())
-def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], dict[Who, float]]) -> None:
+def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], Last]) -> None:
     ranks = [0 if one.kind == "paint" else 1 if one.begun is not None else 2 for one in order(*line)]
     assert ranks == sorted(ranks)
     begun = [one.begun for one in order(*line) if one.begun is not None]
@@ -63,7 +64,7 @@ def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], dict[Who,
 
 
 @given(lines())
-def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], dict[Who, float]]) -> None:
+def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], Last]) -> None:
     tickets, last = line
     plain, owed = order(tickets, last), order(tickets, last, owed=True)
     trainings = [one for one in plain if one.kind == "enroll"]
@@ -72,7 +73,7 @@ def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], dict
 
 
 @given(lines(kinds=("paint",)))
-def test_nobody_gets_a_second_turn_before_everybodys_first(line: tuple[list[Ticket], dict[Who, float]]) -> None:
+def test_nobody_gets_a_second_turn_before_everybodys_first(line: tuple[list[Ticket], Last]) -> None:
     tickets, last = line
     for guild in {one.guild_id for one in tickets}:
         here = [one for one in order(tickets, last) if one.guild_id == guild]
@@ -95,14 +96,14 @@ def _fair(turns: list[int]) -> None:
 def test_the_nine_start_within_nineteen() -> None:
     greedy = [ticket(f"greedy{n}", user=0, created=n) for n in range(100)]
     nine = [ticket(user, user=user, created=1000 + user) for user in range(1, 10)]
-    last: dict[Who, float] = {("paint", 1): 500.0, ("paint", 1, 0): 500.0}
+    last: Last = {("paint", 1): {0: 500.0}}
     started = [one.user_id for one in served(greedy + nine, last)]
     assert set(range(1, 10)) <= set(started[:11]), "one turn of the greedy one may be before theirs"
     assert started[11:] == [0] * 98
 
 
 def test_newcomers_without_end_starve_nobody() -> None:
-    last: dict[Who, float] = {}
+    last: Last = {}
     took(last, Turn("paint", 1, 1, at=0.0))
     waiting = [ticket("patient", user=1, created=1.0), *(ticket(n, user=n, created=2.0) for n in range(2, 6))]
     for at in count(3):
@@ -126,7 +127,7 @@ def test_a_server_with_many_people_has_one_turn_in_two() -> None:
 def test_a_training_that_died_has_had_its_turn() -> None:
     died = ticket("died", "enroll", user=1, created=1.0)
     other = ticket("other", "enroll", user=2, created=50.0)
-    last: dict[Who, float] = {}
+    last: Last = {}
     took(last, Turn("enroll", 1, 1, at=60.0))
     assert first([died, other], last) == other
     assert first([replace(died, begun=60.0), other], last) == replace(died, begun=60.0), "paused in order"
