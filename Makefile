@@ -38,10 +38,10 @@ bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, a
 bench-pocket: .venv/ready  ## What the pocket models can do, against their bars; the folder is outside the work tree
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket --folder ../pawtrait-build/bench
 
-torture: .venv/ready  ## The line that loses nothing: 200 simulated histories and 50 blows to the real bot; 25 minutes
+torture: .venv/ready  ## Every promise about the line, measured: 200 simulated histories, 50 real blows...; 25 minutes
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture
 
-torture-long: .venv/ready  ## The same with 5,000 histories and 400 kills: hours; goes on where it was stopped
+torture-long: .venv/ready  ## 5,000 histories and 400 kills: hours; goes on where it was stopped
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long ../pawtrait-build
 
 fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps

@@ -11,6 +11,7 @@ import random
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.witness import Witness
 Blow = Literal["bot", "child", "term"]
 
 PATIENCE_S = 600.0  # for everything to come to its end
-LULL_S = 15.0  # the longest between two blows
+LULL_S = 12.0  # the longest between two blows
 EXIT_S = 25.0
 REDONE_S = 60.0
 BUSY = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
@@ -39,6 +40,7 @@ class Storm(Witness):
         super().__init__(discord, folder / "data")
         self.bot = BotProcess(discord, self.data, command=command)
         self.exits: list[tuple[int, float]] = []  # status and seconds of each SIGTERM
+        self.struck: Counter[Blow] = Counter()
         self.redone_s = 0.0  # of training, after one kill: the most
         self._rng = random.Random(seed)
         self._seed = seed
@@ -53,6 +55,7 @@ class Storm(Witness):
             await asyncio.sleep(self._rng.uniform(0.1, lull_s))
             print(f"{number} of {len(order)}: {blow}", flush=True)
             await {"bot": self.kill_bot, "child": self.kill_child, "term": self.terminate}[blow]()
+            self.struck[blow] += 1
 
     async def keep_busy(self) -> None:
         """The first enrolment; when all is done, three portraits of that dog, or the next dog."""
@@ -124,22 +127,34 @@ class Storm(Witness):
 async def measure(
     folder: Path, blows: Mapping[Blow, int], seed: int, command: Sequence[str] = REAL
 ) -> dict[str, float]:
-    """Figures; `kept` says whether all of them are as they have to be."""
+    """Figures; `kept` says whether all of them are as they have to be. The data folder stays, as it is in the end."""
     began = time.monotonic()
     async with await Loopback.start() as discord:
         storm = Storm(discord, folder, seed, command)
-        await storm.bot.start()
-        await storm.strike(blows)
-        await storm.calm()
-        figures: dict[str, float] = {f"blows_{name}": count for name, count in blows.items()}
-        figures |= storm.figures()
-        storm.exits.append(await storm.bot.stop())
-        figures["processes_left"] = len(storm.bot.family())
+        try:
+            await storm.bot.start()
+            await _weather(storm, blows)
+            figures: dict[str, float] = {**{name: storm.struck[name] for name in blows}, **storm.figures()}
+            storm.exits.append(await storm.bot.stop())
+        finally:
+            left = storm.bot.family()
+            for process in left:
+                process.kill()
+    figures["processes_left"] = len(left)
     figures["most_redone_s"] = round(storm.redone_s, 1)
     figures["slowest_exit_s"] = round(max(seconds for _, seconds in storm.exits), 1)
     figures["bad_exits"] = sum(status != 0 or seconds > EXIT_S for status, seconds in storm.exits)
     figures["seconds"] = round(time.monotonic() - began, 1)
     return figures
+
+
+async def _weather(storm: Storm, blows: Mapping[Blow, int]) -> None:
+    """What does not come to its end in time is lost, and the figures say so."""
+    try:
+        await storm.strike(blows)
+        await storm.calm()
+    except TimeoutError:
+        traceback.print_exc()
 
 
 def kept(figures: Mapping[str, float]) -> bool:

@@ -33,7 +33,19 @@ def machine() -> dict[str, Any]:
 
 def keep(name: str, figures: dict[str, Any]) -> None:
     """Print the figures and write them down."""
+    print(note(name, figures))
+
+
+def note(name: str, figures: dict[str, Any]) -> str:
+    """Write the figures down, whole or not at all; the text."""
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"machine": machine(), **figures}, indent=2)
-    print(text)
-    (RESULTS / f"{name}.json").write_text(text + "\n")
+    fresh = RESULTS / f"{name}.tmp"
+    fresh.write_text(text + "\n")
+    fresh.replace(RESULTS / f"{name}.json")
+    return text
+
+
+def kept(name: str) -> dict[str, Any]:
+    """The figures that were written down last. Raises FileNotFoundError."""
+    return json.loads((RESULTS / f"{name}.json").read_text())

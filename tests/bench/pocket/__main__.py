@@ -8,45 +8,18 @@ how anything is measured. A bar that is missed is shown as missed; the figures o
 
 import argparse
 import json
-import math
-import operator
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tests.bench import results
+from tests.bench.bars import Bar
 
 NAMES = ("vae", "segmenter", "drawn", "painter", "likeness", "rewriter", "enrolment", "leak")
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What a figure should be; ways to figures in pocket.json have dots."""
-
-    figure: str
-    sign: str
-    bound: float
-    over: str = ""  # the figure is divided by this one first
-
-    def value(self, figures: dict[str, Any]) -> float | None:
-        """None where it was not measured."""
-        found, base = look_up(figures, self.figure), look_up(figures, self.over) if self.over else 1.0
-        if found is None or base is None:
-            return None
-        return found / base if base else math.inf * found
-
-    def verdict(self, figures: dict[str, Any]) -> str:
-        """A figure that is no number misses any bar."""
-        value = self.value(figures)
-        if value is None:
-            return "not measured"
-        return "met" if {">=": operator.ge, "<=": operator.le}[self.sign](value, self.bound) else "missed"
-
 
 BARS = (
     Bar("vae.styles.photo.psnr_db", ">=", 27.0),
@@ -107,21 +80,7 @@ def kept() -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> list[str]:
     """One line for each bar."""
-    return [_line(bar, figures) for bar in BARS]
-
-
-def _line(bar: Bar, figures: dict[str, Any]) -> str:
-    name, value = " / ".join(filter(None, [bar.figure, bar.over])), bar.value(figures)
-    shown = "-" if value is None else f"{value:g}"
-    return f"{name:<42}{shown:>9}   {bar.sign} {bar.bound:<6g}{bar.verdict(figures)}"
-
-
-def look_up(figures: dict[str, Any], figure: str) -> float | None:
-    """None where it was not measured."""
-    found: Any = figures
-    for part in figure.split("."):
-        found = found.get(part) if found else None
-    return found
+    return [bar.line(figures) for bar in BARS]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""`make torture`: every line of the table of bars (promises.py), measured."""

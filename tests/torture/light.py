@@ -1,0 +1,57 @@
+"""Promises for which it does not matter what is computed: whose turn it is, and answers that Discord seems to lose.
+
+Knows: a line with real storage and light children; the real postman against a loopback Discord. Does not know: models.
+"""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.light_studio import COMMAND
+from tests.office import SEND, office
+from tests.torture.stage import OWNER, opened
+
+MANY = 100  # jobs of one person
+NINE = range(1, 10)  # others, with one job each
+SHARE = 0.3  # of the sends
+WAITS_S = (90.0, 4000.0)  # between two rounds: Discord still knows the nonces, or has forgotten them
+
+
+async def order(folder: Path) -> dict[str, Any]:
+    """Starts are counted from when the nine begin to ask; the first one's hundred are in line by then."""
+    async with opened(folder, (*COMMAND, "ms=20")) as stage:
+        job = await stage.enrol("Rex", await stage.photographed("order"))
+        await stage.over(job)
+        pet = await stage.pet(job)
+        for _ in range(MANY):
+            await stage.paint(pet)
+        before = len(stage.heard)
+        asked = [await stage.paint(pet, OWNER + person) for person in NINE]
+        await stage.until(lambda: stage.heard.keys() >= set(asked))
+        starts = list(stage.heard)[before:]
+    return {"people": 1 + len(asked), "last_of_the_nine": 1 + max(starts.index(job) for job in asked)}
+
+
+async def resets(folder: Path, answers: int = 200) -> dict[str, Any]:
+    """Answers of which many are taken and shown, and then the connection is cut."""
+    known, forgotten = [await _posted(folder / f"{wait_s:g}", answers // 2, wait_s) for wait_s in WAITS_S]
+    seen = [*known[0], *forgotten[0]]
+    return {
+        "answers": len(seen),
+        "share": SHARE,
+        "cut": known[1] + forgotten[1],
+        "fewest": min(seen),
+        "most": max(seen),
+    }
+
+
+async def _posted(folder: Path, answers: int, wait_s: float) -> tuple[list[int], int]:
+    """How often each answer is seen in the end, and how many sends were cut."""
+    chance = Random(1)
+    async with office(folder) as post:
+        pets = [await post.pet(post.thread(f"dog {number}")) for number in range(8)]
+        jobs = [await post.owe(chance.choice(pets), pictures=chance.choice([0, 1])) for _ in range(answers)]
+        fault = post.net.fail("POST", SEND, times=10_000, after=True, share=SHARE, seed=1)
+        await post.rounds(wait_s)
+        seen = post.seen()
+    return [seen[f"{job.id}-0"] for job in jobs], fault.hits

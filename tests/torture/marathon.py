@@ -1,0 +1,90 @@
+"""`make torture-long`: 5,000 seeds, 200 kills of the bot and 200 of the child, over many sittings.
+
+Knows: how far it has come, which is noted in a folder of the caller's and in tests/bench/results/torture-long.json.
+Does not know: what a seed or a blow does. A sitting may end at any moment: told to stop, it notes what is done; killed,
+it does again what came after the last note, which is a storm and the seeds beside it.
+"""
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench.kills import Blow, measure
+from tests.bench.results import note
+from tests.torture.pile import Pile, Sums
+from tests.torture.promises import table, unmet
+
+SEEDS, STORMS = 5000, 40
+BLOWS: dict[Blow, int] = {"bot": 5, "child": 5, "term": 1}  # of a storm
+OFTEN = 10  # seeds between two notes, once there are no storms any more
+MOST = ("most_redone_s", "slowest_exit_s")  # of figures that do not add up
+
+
+def run(folder: Path) -> int:
+    """The exit status: 0 if no bar is missed."""
+    marathon = Marathon(folder / "torture.json")
+    with Pile(range(marathon.seeds, SEEDS)) as pile:
+        try:
+            marathon.go_on(pile)
+        finally:
+            marathon.collect(pile)
+    print("\n".join(table(marathon.figures())))
+    return int(bool(unmet(marathon.figures(), ("missed",))))
+
+
+class Marathon:
+    """How far it has come."""
+
+    def __init__(self, notes: Path) -> None:
+        self._notes = notes
+        known: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {"simulated": None, "storms": []}
+        self._sums, self._storms = Sums(known["simulated"]), known["storms"]
+
+    @property
+    def seeds(self) -> int:
+        """The first that was not played."""
+        return self._sums.figures["seeds"]
+
+    def go_on(self, pile: Pile) -> None:
+        """To the end."""
+        while len(self._storms) < STORMS:
+            with tempfile.TemporaryDirectory() as place:
+                self._storms.append(asyncio.run(measure(Path(place), BLOWS, seed=1000 + len(self._storms))))
+            self.collect(pile)
+        for story in pile.stories():
+            self._sums.add(story)
+            if self.seeds % OFTEN == 0:
+                self._note()
+
+    def collect(self, pile: Pile) -> None:
+        """Note what is done."""
+        for story in pile.stories(wait_s=0):
+            self._sums.add(story)
+        self._note()
+
+    def figures(self) -> dict[str, Any]:
+        """Sums and maxima until now."""
+        blows: dict[str, float] = {}
+        for storm in self._storms:
+            for name, figure in storm.items():
+                known = blows.get(name, 0.0)
+                blows[name] = max(known, figure) if name in MOST else round(known + figure, 1)
+        done = {name: (count * len(self._storms), count * STORMS) for name, count in BLOWS.items()}
+        done = {"seeds": (self.seeds, SEEDS)} | {f"blows ({name})": count for name, count in done.items()}
+        return {
+            "done": ", ".join(f"{name} {count} of {whole}" for name, (count, whole) in done.items()),
+            "simulated": self._sums.figures,
+            "blows": blows,
+        }
+
+    def _note(self) -> None:
+        """Whole or not at all."""
+        self._notes.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._notes.with_suffix(".tmp")
+        fresh.write_text(json.dumps({"simulated": self._sums.figures, "storms": self._storms}))
+        fresh.replace(self._notes)
+        figures = self.figures()
+        note("torture-long", figures)
+        print(figures["done"], flush=True)
