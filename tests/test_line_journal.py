@@ -7,9 +7,9 @@ import pytest
 
 from gpu import line as line_module
 from gpu.executor import InlineExecutor
-from gpu.line import Claim, Ticket
+from gpu.line import Claim, Line, Ticket
 from gpu.types import Done, Failed, Progress
-from tests.hall import Hall, hall, opened, short_rests
+from tests.hall import LONG, Hall, hall, opened, short_rests
 from tests.light_jobs import enroll_job, paint_job
 from tests.light_studio import LightStudio
 from tests.memory_journal import MemoryJournal
@@ -143,3 +143,26 @@ async def test_the_lease_is_renewed_while_the_job_reports(
         leases.add(hall.journal.rows["a"].alive)
     assert len(leases) == 3
     await hall.all_settled("a")
+
+
+class Asked(MemoryJournal):
+    """Somebody asks for the places while a pause is being written down."""
+
+    line: Line
+    places: dict[str, int]
+
+    async def paused(self, claim: Claim) -> None:
+        await super().paused(claim)
+        self.places = await self.line.places()
+
+
+async def test_nobody_has_two_places_while_a_pause_is_written_down(tmp_path: Path) -> None:
+    journal = Asked()
+    async with opened(InlineExecutor(LightStudio()), journal) as hall:
+        journal.line = hall.line
+        hall.submit(enroll_job(tmp_path, "long", LONG))
+        await hall.at_step("long", 3)
+        hall.submit(enroll_job(tmp_path, "other"), paint_job(tmp_path, "p"))
+        await hall.all_settled("p")
+        assert journal.places == {"long": 0, "p": 1, "other": 2}
+        await hall.all_settled("long", "other")
