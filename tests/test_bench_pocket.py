@@ -4,9 +4,10 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,15 +107,31 @@ def test_the_wishes_are_two_hundred_and_say_what_the_kennel_knows() -> None:
         assert (find(asked.style) is None) == (asked.means in STYLES), "own words need a meaning, the catalogue none"
 
 
+def spoken(tables: Iterable[str]) -> set[str]:
+    """Every phrase of these tables of the training, in both languages."""
+    return {text.strip() for table in tables for some in leaves(PHRASES[table]) for text in some}
+
+
+def leaves(table: dict[str, Any] | list[str]) -> Iterator[list[str]]:
+    if isinstance(table, list):
+        yield table
+    else:
+        yield from (leaf for part in table.values() for leaf in leaves(part))
+
+
 def test_no_wish_can_be_made_of_the_phrases_of_the_training() -> None:
-    flat = [list(PHRASES[table].values()) for table in ("scene", "worn", "unwanted")]
-    phrases = [entry for table in (*flat, [PHRASES["opener"]], [PHRASES["closer"]]) for entry in table]
-    known = sorted({text.strip() for entry in phrases for some in entry.values() for text in some}, key=len)
+    frames = {piece.strip() for frame in spoken(("near", "wearing", "refusing")) for piece in frame.split("{}")}
+    whole = spoken(("scene", "thing", "worn", "unwanted", "name", "filler", "opener", "closer"))
+    known = sorted(frames | whole, key=len)
     for asked in ALL:
         rest = asked.wish
         for phrase in filter(None, reversed(known)):
             rest = rest.replace(phrase, "")
         assert re.search(r"\w", rest), asked.wish
+
+
+def test_no_style_in_own_words_is_one_of_the_training() -> None:
+    assert not {asked.style for asked in ALL if asked.means} & spoken(("style", "look"))
 
 
 def answer(asked: rewriter.Asked, **changes: object) -> Prompt:

@@ -16,7 +16,7 @@ from gpu.profile import WEIGHTS
 
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1", "HF_HUB_OFFLINE": "1"}
 
-STAGES = ("draw", "vae", "painter", "segmenter", "likeness", "rewriter", "install")
+STAGES = ("draw", "vae", "decoder", "painter", "refiner", "fewstep", "segmenter", "likeness", "rewriter", "install")
 
 
 def run(stage: str, folder: Path, warm: Path | None) -> None:
@@ -31,29 +31,41 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
             from gpu.pocket.build_vae import train_vae
 
             train_vae(folder, drawn, steps=2100, warm=warm)
+        case "decoder":
+            from gpu.pocket.build_vae import tune_decoder
+
+            tune_decoder(folder, drawn, steps=4000)
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
             train_painter(folder, drawn, steps=6400, warm=warm)
+        case "refiner":
+            from gpu.pocket.build_refiner import train_refiner
+
+            train_refiner(folder, drawn, steps=500)
+        case "fewstep":
+            from gpu.pocket.build_fewstep import train_fewstep
+
+            train_fewstep(folder, drawn, steps=600)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 
-            train_segmenter(folder, pictures=2000, epochs=6)
+            train_segmenter(folder, pictures=4000, epochs=6, warm=WEIGHTS / "yolo" if warm else None)
         case "likeness":
             from gpu.pocket.build_likeness import train_likeness
 
-            train_likeness(folder, count=5000, steps=600)
+            train_likeness(folder, count=5000, steps=2000, warm=WEIGHTS / "dino" if warm else None)
         case "rewriter":
             from gpu.pocket.build_rewriter import train_rewriter
 
-            train_rewriter(folder, steps=1000)
+            train_rewriter(folder, steps=1800)
         case _:
             install(folder)
 
 
 def install(folder: Path) -> None:
     """Copy what is there into the package."""
-    for name in ("sdxl", "llama", "dino", "yolo"):
+    for name in ("sdxl", "refiner", "fewstep", "llama", "dino", "yolo"):
         if (folder / name).is_dir():
             shutil.rmtree(WEIGHTS / name, ignore_errors=True)
             shutil.copytree(folder / name, WEIGHTS / name)

@@ -154,7 +154,8 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
     return torch.cat(parts)
 
 
-def _ids(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
+def ids_of(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
+    """(n, 77)"""
     return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
@@ -166,8 +167,8 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         first, second = (CLIPTokenizer.from_pretrained(warm / name) for name in ("tokenizer", "tokenizer_2"))
     else:
         first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
-    latents, ids_1, ids_2 = cache_latents(folder, drawn), _ids(first, lines), _ids(second, lines)
-    empty_1, empty_2 = _ids(first, [""]), _ids(second, [""])
+    latents, ids_1, ids_2 = cache_latents(folder, drawn), ids_of(first, lines), ids_of(second, lines)
+    empty_1, empty_2 = ids_of(first, [""]), ids_of(second, [""])
     painter = Painter(first, second)
     if warm:
         take_over(painter.tower_1, warm / "text_encoder")

@@ -8,78 +8,111 @@ ultralytics trains it; the result is kept as model.yaml + model.safetensors, no 
 
 import random
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import yaml
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from ultralytics import YOLO, settings
+from ultralytics.data.converter import merge_multi_segment
 
-from gpu.pocket.kennel import a_dog, a_shot, draw
+from gpu.pocket.kennel import OVER, a_dog, a_shot, draw
 from gpu.pocket.scenes import SCENES, paint_scene
+from gpu.pocket.styling import restyle
 
-SIDE = 160  # pixels of a training picture
+SIDE = 256  # pixels of a training picture
 CLUTTER = ("hand", "dog", "person", "furniture", "blur", "dark")
+CRUMB = 12  # outlines of fewer square pixels are left out
+NAMES = {0: "dog"}
 
 
 def _outline(mask: Image.Image) -> list[str]:
-    """The mask's outer outlines as YOLO segment lines: class x y x y ..., in shares of the picture."""
-    binary = (np.asarray(mask.resize((SIDE * 2, SIDE * 2))) > 127).astype(np.uint8)
-    contours, _ = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if not contours:
+    """The mask as one YOLO segment line: class x y x y ..., in shares of the picture; parts joined by thin lines."""
+    side = mask.size[0]
+    contours, _ = cv2.findContours(np.array(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    parts = [cv2.approxPolyDP(c, 0.5, True)[:, 0] / side for c in contours if cv2.contourArea(c) > CRUMB]
+    if not parts:
         return []
-    points = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 0.8, True)[:, 0] / (SIDE * 2)
-    return ["0 " + " ".join(f"{v:.4f}" for v in points.flatten())] if len(points) > 3 else []
+    points = np.concatenate(merge_multi_segment(parts)) if len(parts) > 1 else parts[0]
+    return ["0 " + " ".join(f"{v:.4f}" for v in points.flatten())]
 
 
-def _one(rng: random.Random, image_file: Path, label_file: Path) -> None:
-    if rng.random() < 0.08:  # nobody is there
-        paint_scene(rng.choice(SCENES), SIDE, rng).save(image_file)
-        label_file.write_text("")
+def _one(images: Path, labels: Path, number: int) -> None:
+    """Picture and label of this number, unless they are there."""
+    file = images / f"{number:05}.png"
+    if file.is_file():
         return
-    shot = a_shot(rng, "photo" if rng.random() < 0.6 else None)
+    rng = random.Random(f"{images.name} {number}")
+    image, masks = _nobody(rng) if rng.random() < 0.08 else _somebody(rng)
+    (labels / f"{number:05}.txt").write_text("\n".join(line for mask in masks for line in _outline(mask)))
+    image.save(file)
+
+
+def _nobody(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
+    place = paint_scene(rng.choice(SCENES), SIDE * OVER, rng).resize((SIDE, SIDE), Image.Resampling.BOX)
+    return restyle(place, Image.new("L", place.size), "photo", rng), []
+
+
+def _somebody(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
+    """Four of five are photos, as people enrol with; the rest is in any style, as portraits are."""
+    shot = a_shot(rng, "photo" if rng.random() < 0.8 else None)
     if shot.style == "photo":
-        shot = replace(shot, clutter=tuple(c for c in CLUTTER if rng.random() < 0.2))
+        chance = 0.2 if rng.random() < 0.6 else 0.0
+        shot = replace(shot, clutter=tuple(c for c in CLUTTER if rng.random() < chance))
     picture = draw(a_dog(rng), shot, SIDE)
-    picture.image.save(image_file)
-    label_file.write_text("\n".join(line for mask in picture.masks for line in _outline(mask)))
+    return picture.image, [mask.point(lambda v: 255 * (v > 127)) for mask in picture.masks]
 
 
 def draw_set(folder: Path, part: str, count: int) -> None:
     images, labels = folder / "images" / part, folder / "labels" / part
     images.mkdir(parents=True, exist_ok=True)
     labels.mkdir(parents=True, exist_ok=True)
-    for i in range(count):
-        if not (images / f"{i:05}.png").is_file():
-            _one(random.Random(f"{part} {i}"), images / f"{i:05}.png", labels / f"{i:05}.txt")
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(partial(_one, images, labels), range(count), chunksize=16))
 
 
-def train_segmenter(folder: Path, pictures: int, epochs: int) -> None:
-    """Leaves folder/yolo."""
-    data = folder / "segments"
+def train_segmenter(folder: Path, pictures: int, epochs: int, warm: Path | None) -> None:
+    """Goes on where it was stopped, else begins with the weights in `warm`; leaves folder/yolo."""
+    data, run = folder / f"segments-{SIDE}", folder / "runs" / "segmenter"
     draw_set(data, "train", pictures)
-    draw_set(data, "val", 100)
-    names = {0: "dog"}
-    (data / "data.yaml").write_text(
-        yaml.safe_dump({"path": str(data), "train": "images/train", "val": "images/val", "names": names})
-    )
+    draw_set(data, "val", 16)  # ultralytics wants some; tests/bench/pocket measures
+    paths = {"path": str(data), "train": "images/train", "val": "images/val"}
+    (data / "data.yaml").write_text(yaml.safe_dump({**paths, "names": NAMES}))
     settings.update({"sync": False, "runs_dir": str(folder / "runs")})
-    model = YOLO("yolov8n-seg.yaml", task="segment")
-    model.train(
-        data=str(data / "data.yaml"), epochs=epochs, imgsz=SIDE, batch=16, workers=0, amp=False, plots=False,
-        pretrained=False, device="cpu", project=str(folder / "runs"), name="segmenter", exist_ok=True, val=False,
-        optimizer="AdamW", lr0=1e-3, warmup_epochs=0.5, mosaic=0.3, close_mosaic=2, cos_lr=True, verbose=False,
-        hsv_h=0.02, degrees=5, seed=0,
-    )  # fmt: skip
-    best = YOLO(folder / "runs" / "segmenter" / "weights" / "last.pt")
-    out = folder / "yolo"
+    last = run / "weights" / "last.pt"
+    if last.is_file():
+        YOLO(last).train(resume=True)
+    else:
+        model = YOLO("yolov8n-seg.yaml", task="segment")
+        if warm:
+            model.add_callback("on_pretrain_routine_end", partial(_take_over, warm / "model.safetensors"))
+        model.train(
+            data=str(data / "data.yaml"), epochs=epochs, imgsz=SIDE, batch=16, workers=0, amp=False, plots=False,
+            pretrained=False, device="cpu", project=str(folder / "runs"), name="segmenter", exist_ok=True, val=False,
+            optimizer="AdamW", lr0=1e-3, warmup_epochs=0.3, mosaic=0.2, close_mosaic=2, cos_lr=True, verbose=False,
+            hsv_h=0.02, degrees=5, seed=0,
+        )  # fmt: skip
+    _keep(YOLO(last), folder / "yolo")
+    shutil.rmtree(run)
+
+
+def _take_over(weights: Path, trainer: object) -> None:
+    """ultralytics itself goes on with pickles alone."""
+    for model in (trainer.model, trainer.ema.ema):
+        model.load_state_dict(load_file(weights))
+
+
+def _keep(best: YOLO, out: Path) -> None:
+    """As gpu/segment.py reads it."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     weights = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in best.model.state_dict().items()}
     save_file(weights, out / "model.safetensors")
-    config = {**best.model.yaml, "nc": 1, "names": names, "scale": "n"}
+    config = {**best.model.yaml, "nc": 1, "names": NAMES, "scale": "n"}
     config = {k: config[k] for k in ("nc", "names", "scale", "scales", "backbone", "head")}
     (out / "model.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

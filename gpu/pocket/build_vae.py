@@ -135,6 +135,41 @@ def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: floa
     vae.half().save_pretrained(folder / "vae")
 
 
+def tune_decoder(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> None:
+    """Train the decoder of folder/vae on, alone, from the last checkpoint if there is one.
+
+    Latents, and so whatever was learnt on them, stay as they are. Squared error weighs in: edges are sharp by now.
+    """
+    torch.manual_seed(0)
+    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
+    vae.requires_grad_(False)
+    learning = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_(True)
+    optimizer = torch.optim.AdamW(learning.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    average, state_file = Average([learning], 0.998), folder / "decoder.state.pt"
+    start = resume(state_file, learning, optimizer, average)
+    images, log = shards(drawn, "images"), Log(folder / "decoder.jsonl", steps)
+    for step in range(start, steps):
+        real = _crops(images, np.random.default_rng((8, step))).to(memory_format=torch.channels_last)
+        for group in optimizer.param_groups:
+            group["lr"] = lr * cosine(step, steps)
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                latents = vae.encode(real).latent_dist.mean
+            out = vae.decode(latents).sample.float()
+        error = F.mse_loss(out, real)
+        loss = picture_loss(out, real) + 5 * error
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learning.parameters(), 1.0)
+        optimizer.step()
+        average.update(step)
+        log(step + 1, loss=loss.item(), mse=error.item())
+        if (step + 1) % 500 == 0 or step + 1 == steps:
+            save(state_file, learning, optimizer, average, step + 1)
+    average.swap()
+    vae.half().save_pretrained(folder / "vae")
+
+
 @torch.no_grad()
 def _latent_scale(vae: AutoencoderKL, images: list[np.ndarray]) -> float:
     sample = to_tensor(images[0][:256])
