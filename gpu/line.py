@@ -92,11 +92,13 @@ class Line:
 
     async def places(self) -> dict[str, int]:
         """Place in line of every job: 0 runs, 1 is next."""
-        waiting = await self._journal.waiting()
-        running = self._running.job_id if self._running else None  # its row may say by now that it waits again
-        tickets = order([ticket for ticket in waiting if ticket.job_id != running], self._last, self._owed())
+        tickets = order(await self._journal.waiting(), self._last, self._owed())
         places = {ticket.job_id: place for place, ticket in enumerate(tickets, start=1)}
-        return places | {running: 0} if running else places
+        if self._running:
+            if left := places.get(self._running.job_id):  # its row says by now that it waits again
+                places = {job_id: place - (place > left) for job_id, place in places.items()}
+            places[self._running.job_id] = 0
+        return places
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a waiting job now or the running one at its next step, unless it is done before that.

@@ -78,8 +78,9 @@ def took(last: Last, turn: Turn) -> None:
 
 def first(tickets: list[Ticket], last: Last, owed: bool = False) -> Ticket | None:
     """The head of order(), for less work. `tickets` come oldest first."""
-    portrait = _longest_waiting([ticket for ticket in tickets if ticket.kind == "paint"], last)
-    training = next(iter(_begun(tickets)), None) or _longest_waiting(_not_begun(tickets), last)
+    enrolments = _of("enroll", tickets)
+    portrait = _longest_waiting(_of("paint", tickets), last)
+    training = next(iter(_begun(enrolments)), None) or _longest_waiting(_not_begun(enrolments), last)
     return training or portrait if owed else portrait or training
 
 
@@ -88,8 +89,9 @@ def order(tickets: list[Ticket], last: Last, owed: bool = False) -> list[Ticket]
 
     `owed`: a training's slice is due. Slices to come are not in it: they let one training by.
     """
-    portraits = _in_turn([ticket for ticket in tickets if ticket.kind == "paint"], last)
-    trainings = _begun(tickets) + _in_turn(_not_begun(tickets), last)
+    enrolments = _of("enroll", tickets)
+    portraits = _in_turn(_of("paint", tickets), last)
+    trainings = _begun(enrolments) + _in_turn(_not_begun(enrolments), last)
     ahead = 1 if owed else 0
     return trainings[:ahead] + portraits + trainings[ahead:]
 
@@ -113,13 +115,17 @@ def forecast(work: Sequence[tuple[Kind, float]]) -> list[float]:
     return done
 
 
-def _begun(tickets: list[Ticket]) -> list[Ticket]:
-    begun = [(ticket.begun, ticket) for ticket in tickets if ticket.kind == "enroll" and ticket.begun is not None]
-    return [ticket for _, ticket in sorted(begun, key=lambda one: one[0])]
+def _of(kind: Kind, tickets: list[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in tickets if ticket.kind == kind]
 
 
-def _not_begun(tickets: list[Ticket]) -> list[Ticket]:
-    return [ticket for ticket in tickets if ticket.kind == "enroll" and ticket.begun is None]
+def _begun(enrolments: list[Ticket]) -> list[Ticket]:
+    begun = [(ticket.begun, ticket) for ticket in enrolments if ticket.begun is not None]
+    return [ticket for _, ticket in sorted(begun, key=itemgetter(0))]
+
+
+def _not_begun(enrolments: list[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in enrolments if ticket.begun is None]
 
 
 def _longest_waiting(tickets: list[Ticket], last: Last) -> Ticket | None:
