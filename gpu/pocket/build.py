@@ -38,7 +38,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
-            train_painter(folder, drawn, steps=6400, warm=warm)
+            train_painter(folder, drawn, steps=9000, warm=warm)
         case "refiner":
             from gpu.pocket.build_refiner import train_refiner
 

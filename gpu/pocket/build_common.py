@@ -1,15 +1,12 @@
 # pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
 # pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
-"""What every stage of the build shares: drawn pictures on disk, averaged weights, checkpoints, a log with time left.
+"""What the stages of the build share: drawn pictures, their captions, weights that are there already.
 
-Knows: folders and files of the build. Does not know: any model.
+Knows: folders and files of the build. Does not know: any model, or how one is trained.
 """
 
 import json
-import math
 import random
-import time
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -62,75 +59,7 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
-class Average:
-    """Exponential moving average of a model's weights."""
-
-    def __init__(self, models: Iterable[nn.Module], decay: float) -> None:
-        self._params = [p for m in models for p in m.parameters()]
-        self.decay, self.shadow = decay, [p.detach().clone() for p in self._params]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.shadow, [p.detach() for p in self._params], 1 - decay)
-
-    @torch.no_grad()
-    def swap(self) -> None:
-        """Exchange the average and the weights; call twice to return."""
-        for s, p in zip(self.shadow, self._params, strict=True):
-            kept = p.detach().clone()
-            p.copy_(s)
-            s.copy_(kept)
-
-
-class Log:
-    """Prints step, loss, speed and time left, at most every `every` seconds, and keeps the curve in a file."""
-
-    def __init__(self, path: Path, steps: int, every: float = 20) -> None:
-        self._file, self._steps, self._every = path, steps, every
-        self._start, self._last, self._first = time.monotonic(), 0.0, -1
-
-    def __call__(self, step: int, **values: float) -> None:
-        now = time.monotonic()
-        if self._first < 0:
-            self._first = step
-        if now - self._last < self._every and step < self._steps:
-            return
-        self._last, done = now, max(step - self._first, 1)
-        left = (now - self._start) / done * (self._steps - step) / 60
-        line = " ".join(f"{k} {v:.4f}" for k, v in values.items())
-        print(f"{self._file.stem}: step {step} of {self._steps}, {line}, {left:.1f} min left", flush=True)
-        with self._file.open("a") as f:
-            f.write(json.dumps({"step": step, **values}) + "\n")
-
-
-def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: Average, step: int) -> None:
-    """Write a training's state so that a crash leaves the old or the new one."""
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow, "step": step}
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").rename(path)
-
-
-def resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: Average) -> int:
-    """Take up a training's state, if there is one; the step to go on with."""
-    if not path.is_file():
-        return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.shadow = state["average"]
-    return state["step"]
-
-
 def take_over(model: nn.Module, folder: Path) -> None:
     """Begin with the weights of a model that lies in `folder` in its library's format."""
     [file] = folder.glob("*.safetensors")
     model.load_state_dict(load_file(file))
-
-
-def cosine(step: int, steps: int, warmup: int = 200, floor: float = 0.02) -> float:
-    """Learning-rate factor: linear warm-up, flat for the first half, cosine down to `floor`."""
-    if step < warmup:
-        return (step + 1) / warmup
-    at = max(0.0, (step / steps - 0.5) * 2)
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * at))

@@ -17,7 +17,8 @@ from diffusers.training_utils import cast_training_params
 from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor, nn
 
-from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save
+from gpu.pocket.build_common import captions
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.build_painter import cache_latents, ids_of
 from gpu.pocket.kennel import SIZE
 
@@ -92,14 +93,9 @@ def train_fewstep(folder: Path, drawn: Path, steps: int, lr: float = 5e-4) -> No
     torch.manual_seed(0)
     pipe = StableDiffusionXLPipeline.from_pretrained(folder / "sdxl", dtype=torch.float32)
     words, student, latents = Words(pipe, captions(drawn)), Student(pipe), cache_latents(folder, drawn)
-    optimizer = torch.optim.AdamW(student.lora.parameters(), lr, weight_decay=0.0, fused=True)
-    average, state_file = Average([student.lora], 0.99), folder / "fewstep.state.pt"
-    start = resume(state_file, student.lora, optimizer, average)
-    log = Log(folder / "fewstep.jsonl", steps)
-    for step in range(start, steps):
+    fit = Fit(student.lora, folder / "fewstep", steps, lr, betas=(0.9, 0.999), weight_decay=0.0, decay=0.99, warmup=20)
+    for step in fit:
         draws = torch.Generator().manual_seed(step)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps, warmup=20)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()
         t = torch.randint(1, STRIDES + 1, (BATCH,), generator=draws) * (1000 // STRIDES) - 1
@@ -110,16 +106,8 @@ def train_fewstep(folder: Path, drawn: Path, steps: int, lr: float = 5e-4) -> No
         says = student(noisy, t, caption)
         with torch.no_grad():
             goal = student(student.one_step_on(noisy, t, later, words, caption), later, caption)
-        loss = ((says - goal).square() + HUBER**2).sqrt().mean() - HUBER
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.lora.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, loss=loss.item())
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            save(state_file, student.lora, optimizer, average, step + 1)
-    average.swap()
+        fit.learn(step, ((says - goal).square() + HUBER**2).sqrt().mean() - HUBER)
+    fit.finish()
     shutil.rmtree(folder / "fewstep", ignore_errors=True)
     layers = {
         name: weight.half() for name, weight in get_peft_model_state_dict(student.unet, adapter_name="lcm").items()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
 from gpu.likeness import MEAN, STD
-from gpu.pocket.build_common import Average, Log, cosine, resume, save
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.litters import LITTER, draw_litter
 
 SIDE, PATCH = 112, 8
@@ -94,28 +94,17 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
     student = Student(facts.shape[-1])
     if warm:
         student.dino.load_state_dict(Dinov2Model.from_pretrained(warm, dtype=torch.float32).state_dict())
-    optimizer = torch.optim.AdamW(student.parameters(), lr, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
-    average, state_file = Average([student], 0.99), folder / "dino.state.pt"
-    start = resume(state_file, student, optimizer, average)
-    log = Log(folder / "dino.jsonl", steps)
-    for step in range(start, steps):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps)
+    fit = Fit(student, folder / "dino", steps, lr, betas=(0.9, 0.98), weight_decay=0.05, decay=0.99)
+    for step in fit:
         pick = torch.randint(len(images), (BATCH,), generator=torch.Generator().manual_seed(step))
         with torch.autocast("cpu", torch.bfloat16):
             embeddings, read = student(images[pick].flatten(0, 2), masks[pick].flatten(0, 2))
         scores = embeddings[0::2] @ embeddings[1::2].T
         contrast, order = losses(scores)
         reading = F.mse_loss(read, facts[pick].flatten(0, 1).repeat_interleave(2, 0))
-        optimizer.zero_grad()
-        (contrast + 2 * order + 5 * reading).backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, contrast=contrast.item(), order=order.item(), reading=reading.item())
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            save(state_file, student, optimizer, average, step + 1)
-    average.swap()
+        figures = {"contrast": contrast.item(), "order": order.item(), "reading": reading.item()}
+        fit.learn(step, contrast + 2 * order + 5 * reading, **figures)
+    fit.finish()
     student.dino.half().save_pretrained(folder / "dino")
     print("held out: AUC {:.3f} to others, {:.3f} to siblings".format(*held_out(student.float())), flush=True)
 

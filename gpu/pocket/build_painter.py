@@ -5,7 +5,8 @@
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
 Epsilon prediction; min-SNR 5 (Hang et al. 2023), and no less weight than at SNR 0.1, where colour and composition are
-decided; caption dropout 0.1; all three networks together; weights averaged.
+decided; caption dropout 0.1; all three networks together; weights averaged. From step DETAIL on the words are known:
+the towers rest, and little noise, where faces are decided, is drawn more often and weighs more.
 """
 
 import json
@@ -19,11 +20,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save, shards, take_over, to_tensor
+from gpu.pocket.build_common import captions, shards, take_over, to_tensor
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.kennel import SIZE
+from gpu.train import snr_weights
 
 BATCH, LATENT = 64, SIZE // 8
 TOWERS = (64, 128)  # hidden sizes of the two text encoders
+DETAIL = 6400
 
 
 def new_tokenizer(lines: list[str], pad: str) -> CLIPTokenizer:
@@ -130,6 +134,10 @@ class Painter(nn.Module):
             "sizes", torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE], dtype=torch.float32), persistent=False
         )
 
+    def rest_towers(self) -> None:
+        for tower in (self.tower_1, self.tower_2):
+            tower.requires_grad_(False)
+
     def forward(self, noisy: Tensor, t: Tensor, ids_1: Tensor, ids_2: Tensor) -> Tensor:
         one = self.tower_1(ids_1, output_hidden_states=True)
         two = self.tower_2(ids_2, output_hidden_states=True)
@@ -174,38 +182,29 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         take_over(painter.tower_1, warm / "text_encoder")
         take_over(painter.tower_2, warm / "text_encoder_2")
         take_over(painter.unet, warm / "unet")
-    optimizer = torch.optim.AdamW(painter.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    average, state_file = Average([painter], 0.998), folder / "painter.state.pt"
-    start = resume(state_file, painter, optimizer, average)
+    fit = Fit(painter, folder / "painter", steps, lr)
     painter.compile()  # 52 -> 62 samples/s for three minutes at the start
     alphas = scheduler().alphas_cumprod
-    log = Log(folder / "painter.jsonl", steps)
-    for step in range(start, steps):
+    for step in fit:
         draws = torch.Generator().manual_seed(step)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()  # (b, 8, 16, 16)
         noise = torch.randn(clean.shape, generator=draws)
-        t = torch.randint(1000, (BATCH,), generator=draws)
+        detail = step >= DETAIL
+        t = (1000 * torch.rand(BATCH, generator=draws) ** (1.5 if detail else 1.0)).long()
         a = alphas[t][:, None, None, None]
         drop = (torch.rand(BATCH, generator=draws) < 0.1)[:, None]
+        if detail:
+            painter.rest_towers()
         one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
         with torch.autocast("cpu", torch.bfloat16):
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
             out = painter(noisy, t, one, two).float()
         snr = a.flatten() / (1 - a.flatten())
         error = F.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
-        loss = (error * snr.clamp(0.1, 5) / snr).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, loss=loss.item(), eps=error.mean().item())
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            save(state_file, painter, optimizer, average, step + 1)
-    average.swap()
+        loss = (error * snr_weights(snr, 20 if detail else 5, 0.1)).mean()
+        fit.learn(step, loss, eps=error.mean().item())
+    fit.finish()
     _save(folder, painter, first, second)
 
 

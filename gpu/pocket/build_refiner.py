@@ -16,7 +16,8 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipelin
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
-from gpu.pocket.build_common import Average, Log, captions, cosine, resume, save
+from gpu.pocket.build_common import captions
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.build_painter import TOWERS, cache_latents, ids_of
 from gpu.pocket.kennel import SIZE
 
@@ -32,6 +33,7 @@ def new_refiner(painter: UNet2DConditionModel) -> UNet2DConditionModel:
             **painter.config,
             "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
             "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+            "block_out_channels": (64, 96),
             "cross_attention_dim": TOWERS[1],
             "projection_class_embeddings_input_dim": TOWERS[1] + ids,
         }
@@ -57,14 +59,9 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
     latents, ids, empty = cache_latents(folder, drawn), ids_of(tokenizer, captions(drawn)), ids_of(tokenizer, [""])
     refiner = new_refiner(pipe.unet).to(memory_format=torch.channels_last)
     refiner.set_attn_processor(AttnProcessor())  # as in build_painter.py
-    optimizer = torch.optim.AdamW(refiner.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    average, state_file = Average([refiner], 0.998), folder / "refiner.state.pt"
-    start = resume(state_file, refiner, optimizer, average)
-    log = Log(folder / "refiner.jsonl", steps)
-    for step in range(start, steps):
+    fit = Fit(refiner, folder / "refiner", steps, lr, warmup=20)
+    for step in fit:
         draws = torch.Generator().manual_seed(step)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps, warmup=20)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()  # (b, 8, 16, 16)
         noise = torch.randn(clean.shape, generator=draws)
@@ -77,16 +74,8 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
             extra = {"text_embeds": said.text_embeds, "time_ids": _sizes(drop)}
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
             out = refiner(noisy, t, said.hidden_states[-2], added_cond_kwargs=extra).sample.float()
-        error = F.mse_loss(out, noise)
-        optimizer.zero_grad()
-        error.backward()
-        torch.nn.utils.clip_grad_norm_(refiner.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, eps=error.item())
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            save(state_file, refiner, optimizer, average, step + 1)
-    average.swap()
+        fit.learn(step, F.mse_loss(out, noise))
+    fit.finish()
     _keep(pipe, refiner, folder / "refiner")
 
 
@@ -100,6 +89,8 @@ def _keep(pipe: StableDiffusionXLPipeline, refiner: UNet2DConditionModel, out: P
     """Without what it shares with the base: gpu/models.py hands that over, as it does for the real one."""
     shutil.rmtree(out, ignore_errors=True)
     StableDiffusionXLImg2ImgPipeline(
-        None, None, None, None, None, refiner.half(), pipe.scheduler,
+        pipe.vae, None, pipe.text_encoder_2, None, pipe.tokenizer_2, refiner.half(), pipe.scheduler,
         requires_aesthetics_score=True, force_zeros_for_empty_prompt=False, add_watermarker=False,
     ).save_pretrained(out)  # fmt: skip
+    for shared in ("vae", "text_encoder_2", "tokenizer_2"):
+        shutil.rmtree(out / shared)

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gpu.models import Shelf
-from gpu.pocket.build_common import Average, Log, cosine, resume, save
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.wishes import a_wish, an_unseen_wish
 from gpu.profile import PROFILES
 from gpu.rewrite import Rewriter, instruction, request
@@ -118,24 +118,12 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
     head_ids = torch.tensor([_ids(tokenizer, head)])
     model = new_llama(len(tokenizer))
     model.set_attn_implementation("eager")  # on a CPU its backward pass is the faster one
-    optimizer = torch.optim.AdamW(model.parameters(), lr, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
-    average, state_file = Average([model], 0.998), folder / "llama.state.pt"
-    start = resume(state_file, model, optimizer, average)
-    log = Log(folder / "llama.jsonl", steps)
-    for step, rows in enumerate(_batches(tokenizer, head, start, steps), start):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps)
+    fit = Fit(model, folder / "llama", steps, lr, betas=(0.9, 0.98), weight_decay=0.05)
+    for step, rows in zip(fit, _batches(tokenizer, head, fit.start, steps), strict=True):
         with torch.autocast("cpu", torch.bfloat16):
             loss = _loss(model, head_ids, rows, tokenizer.pad_token_id)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, loss=loss.item())
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            save(state_file, model, optimizer, average, step + 1)
-    average.swap()
+        fit.learn(step, loss)
+    fit.finish()
     model.half().save_pretrained(folder / "llama")
     tokenizer.save_pretrained(folder / "llama")
     _report(folder / "llama")

@@ -18,7 +18,8 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from gpu.pocket.build_common import Average, Log, cosine, resume, save, shards, take_over, to_tensor
+from gpu.pocket.build_common import shards, take_over, to_tensor
+from gpu.pocket.build_fit import Fit
 from gpu.pocket.kennel import SIZE
 
 CROP, BATCH = 64, 12
@@ -106,30 +107,17 @@ def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: floa
     straighten_colour(vae)
     if warm:
         take_over(vae, warm / "vae")
-    optimizer = torch.optim.AdamW(vae.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    average, state_file = Average([vae], 0.998), folder / "vae.state.pt"
-    start = resume(state_file, vae, optimizer, average)
-    images, log = shards(drawn, "images"), Log(folder / "vae.jsonl", steps)
-    for step in range(start, steps):
+    fit, images = Fit(vae, folder / "vae", steps, lr, weight_decay=1e-4), shards(drawn, "images")
+    for step in fit:
         real = _crops(images, np.random.default_rng((7, step))).to(memory_format=torch.channels_last)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps)
         with torch.autocast("cpu", torch.bfloat16):
             mean, logvar = vae.quant_conv(vae.encoder(real)).float().chunk(2, 1)
             logvar = logvar.clamp(-20, 10)
             latents = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
             out = vae.decoder(vae.post_quant_conv(latents)).float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        loss = picture_loss(out, real) + 2e-4 * kl
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, loss=loss.item(), l1=(out - real).abs().mean().item(), kl=kl.item())
-        if (step + 1) % 500 == 0 or step + 1 == steps:
-            save(state_file, vae, optimizer, average, step + 1)
-    average.swap()
+        fit.learn(step, picture_loss(out, real) + 2e-4 * kl, kl=kl.item())
+    fit.finish()
     scale = _latent_scale(vae, images)
     vae.register_to_config(scaling_factor=1 / scale)
     vae.half().save_pretrained(folder / "vae")
@@ -144,29 +132,16 @@ def tune_decoder(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> Non
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
     vae.requires_grad_(False)
     learning = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_(True)
-    optimizer = torch.optim.AdamW(learning.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    average, state_file = Average([learning], 0.998), folder / "decoder.state.pt"
-    start = resume(state_file, learning, optimizer, average)
-    images, log = shards(drawn, "images"), Log(folder / "decoder.jsonl", steps)
-    for step in range(start, steps):
+    fit, images = Fit(learning, folder / "decoder", steps, lr, weight_decay=1e-4), shards(drawn, "images")
+    for step in fit:
         real = _crops(images, np.random.default_rng((8, step))).to(memory_format=torch.channels_last)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 latents = vae.encode(real).latent_dist.mean
             out = vae.decode(latents).sample.float()
         error = F.mse_loss(out, real)
-        loss = picture_loss(out, real) + 5 * error
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learning.parameters(), 1.0)
-        optimizer.step()
-        average.update(step)
-        log(step + 1, loss=loss.item(), mse=error.item())
-        if (step + 1) % 500 == 0 or step + 1 == steps:
-            save(state_file, learning, optimizer, average, step + 1)
-    average.swap()
+        fit.learn(step, picture_loss(out, real) + 5 * error, mse=error.item())
+    fit.finish()
     vae.half().save_pretrained(folder / "vae")
 
 
