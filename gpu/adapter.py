@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
-from diffusers.utils import convert_state_dict_to_diffusers, convert_state_dict_to_kohya
+from diffusers.utils import convert_state_dict_to_kohya
 from peft import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -39,7 +39,7 @@ PET = "pet"  # the LoRA's name while it is put on
 
 LEARNING = (
     "size_px", "token_count", "token_steps", "token_lr", "lora_steps", "lora_rank", "lora_lr", "lora_targets",
-    "train_batch", "snr_gamma", "background_weight", "caption_dropout", "captions",
+    "train_batch", "snr_gamma", "snr_floor", "background_weight", "caption_dropout", "captions",
 )  # fmt: skip
 """The profile's numbers that decide what is learnt."""
 
@@ -72,7 +72,7 @@ def save(state: State, folder: Path) -> Adapter:
     lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
     state.pipe.save_lora_weights(
         fresh,
-        unet_lora_layers=convert_state_dict_to_diffusers(lora),
+        unet_lora_layers=lora,  # peft's own names: diffusers' old ones fit attention alone, and a mixture loads in part
         unet_lora_adapter_metadata=state.pipe.unet.peft_config[LORA].to_dict(),  # carries alpha
     )
     named = {f"unet.{name}": tensor.cpu().contiguous() for name, tensor in lora.items()}

@@ -71,9 +71,9 @@ def paint(shelf: Shelf, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...]
         latents = pipe(**texts, **size, **common, denoising_end=profile.refiner_from, output_type="latent").images
         with shelf.use("refiner") as refiner:
             texts = embeddings(refiner, prompt, len(seeds))
-            images = refiner(
-                **texts, **common, image=latents, denoising_start=profile.refiner_from, output_type="np"
-            ).images
+            # As `image` alone, latents of other than four channels would be taken for pixels.
+            begun = {"image": latents, "latents": latents, "denoising_start": profile.refiner_from}
+            images = refiner(**texts, **common, **begun, output_type="np").images
             return _pictures(refiner, images)
 
 

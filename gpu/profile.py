@@ -51,6 +51,7 @@ class Profile:
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
     train_batch: int = 1
     snr_gamma: float = 5.0
+    snr_floor: float = 0.0
     background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
     caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
     captions: tuple[str, ...] = (
@@ -117,14 +118,16 @@ PROFILES: dict[str, Profile] = {
         token_lr=5e-3,
         lora_steps=240,
         lora_lr=1e-3,
-        # Patches come back sooner with the feed-forward layers (two halves of a face, seen side by side).
-        lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"),
+        # Second colour in 61 % of the portraits in place of 47 %, patch in 50 % of 36 %.
+        snr_floor=0.1,
+        # Patches come back with the feed-forward layers (two halves of a face, side by side) and the convolutions.
+        lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2"),
         captions=("a photo of {}",),
         train_batch=4,
         paint_batch=4,
         tries=4,
-        paint_steps=25,
-        guidance=3.0,
+        paint_steps=40,
+        guidance=1.5,  # more of it makes colours that the dog has not
         dino_px=112,
         rewrite_prompt="pocket.md",
         rewrite_tokens=160,

@@ -192,6 +192,12 @@ def test_numbers_that_run_away_are_an_error(pipe: StableDiffusionXLPipeline, sam
     state.close()
 
 
+def test_noise_weighs_as_told_at_both_ends() -> None:
+    snr = torch.tensor([20.0, 1.0, 0.01])
+    assert train.snr_weights(snr, 5.0).tolist() == pytest.approx([0.25, 1, 1])
+    assert train.snr_weights(snr, 5.0, 0.1).tolist() == pytest.approx([0.25, 1, 10])
+
+
 def test_a_small_dog_counts_as_much_as_a_large_one() -> None:
     mask = torch.zeros(2, 1, 4, 4)
     mask[0, :, :1, :1] = mask[1, :, :3, :3] = 1

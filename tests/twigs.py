@@ -57,8 +57,12 @@ def shelf() -> Shelf:
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
-QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-"""For tests that paint: diffusers' Euler scheduler makes an array of a tensor in a way that numpy 2 warns about."""
+QUIET = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
+    "ignore:Passing `image` as torch tensor with value range:FutureWarning",
+)
+"""For tests that paint: diffusers' Euler scheduler makes an array of a tensor in a way that numpy 2 warns about, and
+the refiner takes latents of eight channels for a strange picture, until it is told better."""
 
 
 def profile(folder: Path) -> Profile:

@@ -9,6 +9,7 @@ Stages go on where they stopped; the build folder must lie outside the work tree
 
 import argparse
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gpu.profile import WEIGHTS
 
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1", "HF_HUB_OFFLINE": "1"}
 
+HOME = re.compile(r'\n *"_name_or_path": ".*",')  # the libraries write down where a model lay: nobody else's folder
 STAGES = ("draw", "vae", "decoder", "painter", "refiner", "fewstep", "segmenter", "likeness", "rewriter", "install")
 
 
@@ -46,7 +48,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "fewstep":
             from gpu.pocket.build_fewstep import train_fewstep
 
-            train_fewstep(folder, drawn, steps=600)
+            train_fewstep(folder, drawn, steps=400)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 
@@ -69,6 +71,8 @@ def install(folder: Path) -> None:
         if (folder / name).is_dir():
             shutil.rmtree(WEIGHTS / name, ignore_errors=True)
             shutil.copytree(folder / name, WEIGHTS / name)
+    for config in WEIGHTS.rglob("*.json"):
+        config.write_text(HOME.sub("", config.read_text("utf-8")), "utf-8")
     size = sum(f.stat().st_size for f in WEIGHTS.rglob("*") if f.is_file()) / 1e6
     print(f"{WEIGHTS}: {size:.1f} MB")
 

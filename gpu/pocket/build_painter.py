@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from gpu.pocket.build_common import captions, shards, take_over, to_tensor
 from gpu.pocket.build_fit import Fit
-from gpu.pocket.kennel import SIZE
+from gpu.pocket.kennel import SIZE, sheet
 from gpu.train import snr_weights
 
 BATCH, LATENT = 64, SIZE // 8
@@ -110,8 +110,9 @@ def straighten_noise(unet: UNet2DConditionModel) -> None:
         layer.bias[:pairs] = 0
 
 
-def scheduler() -> EulerDiscreteScheduler:
-    return EulerDiscreteScheduler(
+def scheduler() -> EulerAncestralDiscreteScheduler:
+    """Ancestral: fresh noise at every step mends a small painter's blurred faces."""
+    return EulerAncestralDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="epsilon",
         timestep_spacing="leading", steps_offset=1,
     )  # fmt: skip
@@ -205,12 +206,15 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         loss = (error * snr_weights(snr, 20 if detail else 5, 0.1)).mean()
         fit.learn(step, loss, eps=error.mean().item())
     fit.finish()
-    _save(folder, painter, first, second)
-
-
-def _save(folder: Path, painter: Painter, first: CLIPTokenizer, second: CLIPTokenizer) -> None:
-    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float16)
+    vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32)
     pipe = StableDiffusionXLPipeline(
         vae, painter.tower_1, painter.tower_2, first, second, painter.unet, scheduler(), add_watermarker=False
     )
+    show(pipe, lines, folder / "painter.png")
     pipe.to(dtype=torch.float16).save_pretrained(folder / "sdxl")
+
+
+def show(pipe: StableDiffusionXLPipeline, lines: list[str], file: Path) -> None:
+    """What the first captions make, as a sheet to look at."""
+    rows = [pipe(lines[at : at + 8], num_inference_steps=40, guidance_scale=1.5).images for at in range(0, 48, 8)]
+    sheet(rows).save(file)
