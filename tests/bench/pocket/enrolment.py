@@ -3,16 +3,21 @@
 Knows: dogs that no model has seen, their photos, the studio, three ways to paint a dog. Does not know: how a studio
 learns. The three ways: as the profile learns; plain LoRA, as many steps, no token learnt (its one token stays the class
 word's row); and the untrained model that is asked for "a dog". Beside them what the reader makes of drawings of the
-same dogs in the same styles and places: no painter can do better.
+same dogs in the same styles and places: no painter can do better. One dog a core: small models share a core best.
 """
 
 import asyncio
 import io
+import multiprocessing
+import os
 import random
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from multiprocessing.queues import Queue
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +27,7 @@ from gpu.adapter import put_on
 from gpu.errors import TooFewPhotos
 from gpu.pocket.kennel import Dog, a_dog, a_shot, draw, photo_shots, sheet
 from gpu.pocket.scenes import SCENES
-from gpu.profile import PROFILES
+from gpu.profile import PROFILES, Profile
 from gpu.rewrite import template
 from gpu.studio import Studio, build
 from gpu.types import Enroll, Progress, Wish
@@ -37,6 +42,7 @@ POCKET = PROFILES["pocket"]
 PLAIN = replace(POCKET, token_count=1, token_steps=0, lora_steps=POCKET.token_steps + POCKET.lora_steps)
 IN_THE_WAY = ((), ("hand",), ("furniture",), ("person",), ("blur",))  # of five photos
 PHOTO_PX = 512
+WAYS = ("trained", "plain_lora", "untrained", "drawn")
 SHOWING = ("photo", "watercolour", "oil", "pixel", "glass", "comic")
 """Styles whose drawings show the dog's own colours; pencil has none, and pop, neon and ukiyo-e have their own."""
 
@@ -55,20 +61,43 @@ def measure(folder: Path, count: int = 8, prompts: int = 25) -> dict[str, object
     A dog whose photos are refused has no pictures: `pictures` says how many there were. Leaves two photos and six
     portraits of each dog in folder/enrolment.png.
     """
-    eyes = reader(folder)
-    studios = {"trained": build(POCKET), "plain_lora": build(PLAIN)}
-    seen, rows = {way: Shown([], []) for way in ("trained", "plain_lora", "untrained", "drawn")}, []
-    for number in range(count):
-        dog, photos = unseen(number)
-        asked = wishes(number, prompts)
-        painted = {way: portraits(studio, photos, asked) for way, studio in studios.items()}
-        painted["untrained"] = pictures(studios["trained"], asked, ("a",), nullcontext())
-        painted["drawn"] = drawings(dog, asked)
-        for way, some in painted.items():
-            look(eyes, dog, some, seen[way])
-        rows.append([*(photo.resize((128, 128)) for photo in photos[:2]), *painted["trained"][:6]])
+    eyes, cores = reader(folder), sorted(os.sched_getaffinity(0))
+    seen, rows = {way: Shown([], []) for way in WAYS}, []
+    fresh = multiprocessing.get_context("spawn")
+    free: Queue[int] = fresh.Queue()
+    for core in cores:
+        free.put(core)
+    with ProcessPoolExecutor(len(cores), fresh, stay_on_one, (free,)) as pool:
+        for number, painted in enumerate(pool.map(partial(in_every_way, prompts=prompts), range(count))):
+            dog, photos = unseen(number)
+            for way in WAYS:
+                look(eyes, dog, painted[way], seen[way])
+            print(f"dog {number + 1} of {count}: {summary(seen['trained'])}", flush=True)
+            rows.append([*(photo.resize((128, 128)) for photo in photos[:2]), *painted["trained"][:6]])
     sheet(rows).save(folder / "enrolment.png")
     return {"dogs": count, "prompts": prompts, **{way: summary(shown) for way, shown in seen.items()}}
+
+
+def stay_on_one(free: "Queue[int]") -> None:
+    """A studio takes as many threads as its process has cores."""
+    os.sched_setaffinity(0, {free.get()})
+
+
+def in_every_way(number: int, prompts: int) -> dict[str, list[Image.Image]]:
+    """The dog's pictures, by way."""
+    dog, photos = unseen(number)
+    asked = wishes(number, prompts)
+    return {
+        "trained": portraits(studio_of(POCKET), photos, asked),
+        "plain_lora": portraits(studio_of(PLAIN), photos, asked),
+        "untrained": pictures(studio_of(POCKET), asked, ("a",), nullcontext()),
+        "drawn": drawings(dog, asked),
+    }
+
+
+@cache
+def studio_of(profile: Profile) -> Studio:
+    return build(profile)
 
 
 def unseen(number: int) -> tuple[Dog, list[Image.Image]]:
