@@ -20,6 +20,7 @@ from gpu.pocket.wishes import PHRASES
 from gpu.rewrite import Plan, join, template
 from gpu.styles import STYLES, find
 from gpu.types import Prompt, Wish
+from tests import twigs
 from tests.bench import results
 from tests.bench.pocket import __main__ as bench
 from tests.bench.pocket import likeness, rewriter, segmenter, vae
@@ -237,6 +238,7 @@ def test_only_known_names_are_measured(file: Path) -> None:
 # ------------------------------------------------------------------------------------------------------ the plumbing
 
 
+@twigs.QUIET
 @pytest.mark.parametrize(
     ("measure", "count"),
     [(vae.measure, 10), (segmenter.measure, 5), (likeness.measure, 4)],

@@ -61,7 +61,7 @@ QUIET = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
     "ignore:Passing `image` as torch tensor with value range:FutureWarning",
 )
-"""For tests that paint: diffusers' Euler scheduler makes an array of a tensor in a way that numpy 2 warns about, and
+"""For tests that paint: diffusers' Euler schedulers make an array of a tensor in a way that numpy 2 warns about;
 the refiner takes latents of eight channels for a strange picture, until it is told better."""
 
 
