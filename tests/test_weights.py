@@ -38,11 +38,6 @@ def refiner(pipe: StableDiffusionXLPipeline) -> StableDiffusionXLImg2ImgPipeline
     return StableDiffusionXLImg2ImgPipeline.from_pretrained(WEIGHTS / "refiner", dtype=torch.float32, **shared)
 
 
-@pytest.fixture
-def few_step(pipe: StableDiffusionXLPipeline) -> StableDiffusionXLPipeline:
-    return lcm(pipe)
-
-
 def lcm(pipe: StableDiffusionXLPipeline) -> StableDiffusionXLPipeline:
     pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
     pipe.load_lora_weights(WEIGHTS / "fewstep")
@@ -97,8 +92,8 @@ def distance(one: Tensor, other: Tensor) -> float:
     return (one - other).abs().mean().item()
 
 
-def test_the_few_step_lora_paints_dogs_in_four_steps(few_step: StableDiffusionXLPipeline) -> None:
-    assert with_a_dog(paint(few_step, steps=4)) >= SIX - 1
+def test_the_few_step_lora_paints_dogs_in_four_steps(pipe: StableDiffusionXLPipeline) -> None:
+    assert with_a_dog(paint(lcm(pipe), steps=4)) >= SIX - 1
 
 
 def test_its_pictures_are_not_faded(pipe: StableDiffusionXLPipeline) -> None:
