@@ -10,6 +10,7 @@ profile.paint_batch, since another batch size gives other bits, and each has a g
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gpu import tokens
 from gpu.adapter import PET, put_on
 from gpu.errors import NotFinite
 from gpu.models import Shelf
+from gpu.profile import Profile
 from gpu.types import Adapter, Progress, Prompt, Report
 
 
@@ -44,39 +46,53 @@ def generate(
     out.mkdir(parents=True, exist_ok=True)
     rounds = [seeds[at : at + profile.paint_batch] for at in range(0, len(seeds), profile.paint_batch)]
     clock = _Clock(report, steps=len(rounds) * profile.paint_steps)
-    for some in rounds:
-        start = time.monotonic()
-        pictures = paint(shelf, adapter, prompt, _full(some, profile.paint_batch), clock)
-        seconds = (time.monotonic() - start) / len(some)
-        for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
-            yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
+    with _easel(shelf, adapter, prompt, clock) as easel:
+        for some in rounds:
+            start = time.monotonic()
+            pictures = easel.paint(_full(some, profile.paint_batch))
+            seconds = (time.monotonic() - start) / len(some)
+            for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
+                yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
 
 
-def paint(shelf: Shelf, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...], clock: "_Clock") -> list[Image.Image]:
-    """One batch."""
+@contextmanager
+def _easel(shelf: Shelf, adapter: Adapter, prompt: Prompt, clock: "_Clock") -> Iterator["_Easel"]:
+    """The pet is put on and the prompt read once for all batches."""
     profile = shelf.profile
-    size = {"width": profile.size_px, "height": profile.size_px}
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    common: dict[str, Any] = {
-        "generator": generators,
-        "num_inference_steps": profile.paint_steps,
-        "guidance_scale": profile.guidance,
-        "callback_on_step_end": clock.tick,
-    }
-    with shelf.use("sdxl") as pipe, put_on(pipe, adapter, shelf.base), torch.no_grad():
-        assert pipe.unet.active_adapters() == [PET], "another pet's adapter is on"
-        texts = embeddings(pipe, prompt, len(seeds))
-        if profile.refiner is None:
-            return _pictures(pipe, pipe(**texts, **size, **common, output_type="np").images)
-        latents = pipe(**texts, **size, **common, denoising_end=profile.refiner_from, output_type="latent").images
-        with shelf.use("refiner") as refiner:
-            texts = embeddings(refiner, prompt, len(seeds))
-            # As `image` alone, latents of other than four channels would be taken for pixels.
-            begun = {"image": latents, "latents": latents, "denoising_start": profile.refiner_from}
-            images = refiner(**texts, **common, **begun, output_type="np").images
-            return _pictures(refiner, images)
+    with shelf.use("sdxl") as base, put_on(base, adapter, shelf.base):
+        assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
+        with shelf.use("refiner") if profile.refiner else nullcontext() as refiner:
+            yield _Easel(profile, clock, base, refiner, prompt)
 
 
+class _Easel:
+    """The pipelines, each with the prompt as it reads it."""
+
+    def __init__(self, profile: Profile, clock: "_Clock", base: Any, refiner: Any | None, prompt: Prompt) -> None:
+        self._profile, self._clock, self._base, self._refiner = profile, clock, base, refiner
+        self._texts = embeddings(base, prompt, profile.paint_batch)
+        self._refiner_texts = embeddings(refiner, prompt, profile.paint_batch) if refiner else {}
+
+    def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
+        """One full batch."""
+        profile = self._profile
+        common: dict[str, Any] = {
+            "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
+            "num_inference_steps": profile.paint_steps,
+            "guidance_scale": profile.guidance,
+            "callback_on_step_end": self._clock.tick,
+        }
+        base = {**self._texts, **common, "width": profile.size_px, "height": profile.size_px}
+        if self._refiner is None:
+            return _pictures(self._base, self._base(**base, output_type="np").images)
+        latents = self._base(**base, denoising_end=profile.refiner_from, output_type="latent").images
+        # As `image` alone, latents of other than four channels would be taken for pixels.
+        begun = {"image": latents, "latents": latents, "denoising_start": profile.refiner_from}
+        images = self._refiner(**self._refiner_texts, **common, **begun, output_type="np").images
+        return _pictures(self._refiner, images)
+
+
+@torch.no_grad()
 def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
     """The prompt for the pipeline's call, the same for all pictures of a batch."""
     text = tokens.encode(pipe, [prompt.text, prompt.negative])

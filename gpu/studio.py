@@ -161,7 +161,11 @@ class Studio:
             if (checkpoint.parent / "halved").exists():
                 recipe[train.PARTS] = 2
             state = train.State(pipe, self.profile, recipe)
-            state.resume(checkpoint)
+            try:
+                state.resume(checkpoint)
+            except BaseException:
+                state.close()
+                raise
         steps = train.train(state, samples, self.shelf.device, checkpoint)
         self.warm = Training(job.job_id, state, checkpoint, steps)
         return self.warm

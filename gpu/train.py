@@ -22,6 +22,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
@@ -36,6 +37,7 @@ from gpu.types import Progress
 LORA = "learning"  # the LoRA's name while it is learnt
 PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
 MOST_NORM = 1.0  # gradients are clipped to this norm
+HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly
 
 
 class State:
@@ -44,6 +46,7 @@ class State:
     def __init__(self, pipe: StableDiffusionXLPipeline, profile: Profile, recipe: dict[str, Any]) -> None:
         """Begin; resume() may follow. `recipe` (gpu/adapter.py) says what is learnt: equal recipes, equal bits."""
         self.pipe, self.profile, self.recipe = pipe, profile, recipe
+        self.layers: list[BaseTunerLayer] = []  # of the LoRA, once it has begun
         self.step = 0
         self.saved = 0  # the newest step that is safe on disk
         self.rows = tokens.rows_of(pipe)
@@ -65,6 +68,7 @@ class State:
         with torch.random.fork_rng():  # peft draws from the global state
             torch.manual_seed(self.recipe["seed"])
             self.pipe.unet.add_adapter(config, adapter_name=LORA)
+        self.layers = [module for module in self.pipe.unet.modules() if isinstance(module, BaseTunerLayer)]
         cast_training_params(self.pipe.unet, torch.float32)
         named = self.pipe.unet.named_parameters()
         self._optimise({name: param for name, param in named if param.requires_grad}, self.profile.lora_lr)
@@ -74,6 +78,11 @@ class State:
         for param in params.values():
             param.requires_grad_(True)
         self.optimiser = torch.optim.AdamW(params.values(), lr=lr, weight_decay=0.0)
+
+    def wear(self, on: bool) -> None:
+        """Put the LoRA on or off, once it has begun. The UNet's own method looks at all of its modules each time."""
+        for layer in self.layers:
+            layer.enable_adapters(on)
 
     def save(self, path: Path) -> None:
         """One file, replaced in one move: a kill at any moment leaves the old checkpoint or the new one."""
@@ -132,7 +141,8 @@ def train(
     Writes `checkpoint` every profile.checkpoint_every_s seconds. Raises NotFinite when the numbers run away.
     """
     pipe, profile, recipe = state.pipe, state.profile, state.recipe
-    unet, dtype = pipe.unet, pipe.unet.dtype
+    dtype = pipe.unet.dtype
+    scale = HALF_SCALE if dtype == torch.float16 else 1.0
     steps = profile.token_steps + profile.lora_steps
     parts = recipe.get(PARTS, 1)
     schedule = DDPMScheduler.from_config(pipe.scheduler.config)
@@ -172,12 +182,10 @@ def train(
         loss = 0.0
         for part in zip(*(tensor.chunk(parts) for tensor in whole), strict=True):  # their gradients add up
             noisy, noise, mask, sizes, t, weight = part
-            if state.pivoted:
-                unet.disable_adapters()
+            state.wear(False)
             with torch.no_grad():
-                base = _predict(pipe, noisy, t, base_texts[caption], sizes)
-            if state.pivoted:
-                unet.enable_adapters()
+                base = _predict(pipe, noisy, t, empty if dropped else base_texts[caption], sizes)
+            state.wear(True)
 
             if dropped:
                 text = empty
@@ -190,8 +198,12 @@ def train(
             on_dog = _mean_over(mask, (predicted - noise) ** 2)
             elsewhere = _mean_over(1 - mask, (predicted - base) ** 2)
             share = (weight * (on_dog + profile.background_weight * elsewhere)).sum() / len(batch)
-            share.backward()
+            (share * scale).backward()
             loss += share.item()
+        if scale != 1.0:
+            for param in state.params.values():
+                assert param.grad is not None  # every row and every layer has its part in the loss
+                param.grad /= scale
         norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
         if not math.isfinite(norm.item() + loss):
             raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")

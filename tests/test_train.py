@@ -13,6 +13,7 @@ from gpu import adapter, dataset, tokens, train
 from gpu.dataset import Sample
 from gpu.errors import NotFinite
 from gpu.generate import generate
+from gpu.models import Shelf
 from gpu.train import State
 from gpu.types import Adapter, Prompt
 from tests import twigs
@@ -211,3 +212,29 @@ def test_buckets_hold_the_area_and_take_the_nearest_aspect() -> None:
     assert all(abs(width * height / 1024**2 - 1) <= 0.1 for width, height in dataset.buckets(1024))
     assert dataset.nearest(1600, 1200, 1024) == (1152, 896)
     assert dataset.nearest(500, 2000, 1024)[0] < dataset.nearest(500, 2000, 1024)[1]
+
+
+def test_a_dropped_caption_pulls_to_what_the_base_model_says_without_one(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    """Where nothing is dog, a LoRA that changes nothing yet is right as it is."""
+    state = State(
+        pipe, replace(twigs.shelf().profile, caption_dropout=1.0), adapter.recipe(twigs.shelf(), (), "dog", 7)
+    )
+    empty = [replace(sample, mask=torch.zeros_like(sample.mask)) for sample in samples]
+    steps = train.train(state, empty, torch.device("cpu"))
+    while next(steps).step < STEPS:
+        if state.pivoted:
+            assert all(not param.any() for name, param in state.params.items() if "lora_B" in name)
+    assert state.pivoted
+    state.close()
+
+
+def test_float16_learns_what_float32_learns(straight: dict[str, Tensor], samples: list[Sample]) -> None:
+    shelf = Shelf(replace(twigs.shelf().profile, dtype="float16"))
+    torch.set_num_threads(1)
+    with shelf.use("sdxl") as pipe:
+        learnt = run(begin(pipe), samples)
+    for name, value in straight.items():
+        off = (learnt[name].float() - value).abs().mean()
+        assert off < 0.05 * value.abs().mean(), name
