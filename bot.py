@@ -228,6 +228,7 @@ def configure_logging(settings: Settings) -> None:
 
 def main() -> int:
     """The exit status: 0 after an orderly end, 2 if the operator has to change something."""
+    os.chdir(Path(__file__).parent)  # .env, a relative DATA and the process that computes: all are found from here
     try:
         settings = Settings()  # pyright: ignore[reportCallIssue] (the token comes from the environment)
     except ValidationError as error:
@@ -240,7 +241,9 @@ def main() -> int:
     environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
     try:
         patience = PROFILES[settings.profile].patience
-        executor = ProcessExecutor(worker(settings.profile), environment=environment, patience=patience)
+        executor = ProcessExecutor(
+            worker(settings.profile, settings.log_level), environment=environment, patience=patience
+        )
         return asyncio.run(serve(settings, executor))
     except (AlreadyRunning, TooNew, MigrationFailed) as error:
         return refuse(str(error))

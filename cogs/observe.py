@@ -2,18 +2,17 @@
 
 A room added to the design. It lies beside the cogs because it is one: the numbers come from the bot's two events and
 from what a cog may use, and by the import arrows only bot.py could know both as well, which does nothing itself.
-Knows: how a line is written and what must not be in it; the names of the numbers. Does not know: what is done about
-either. Nothing is counted anywhere else in the code: a number is a row's, looked up when somebody asks, or an event's.
+Knows: what must not be in a line of the log (gpu/log.py writes it); the names of the numbers. Does not know: what is
+done about either. Nothing is counted anywhere else in the code: a number is a row's, looked up when somebody asks, or
+an event's.
 """
 
 import asyncio
-import json
 import logging
 import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -23,6 +22,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, Pro
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gpu.log import KeyValue
 from gpu.types import Progress
 from storage.figures import Figures
 from storage.jobs import Jobs
@@ -34,15 +34,9 @@ LOOK_S = 5.0  # for the bot's loop to give the numbers to the thread that Promet
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 ATTEMPTS = (1, 2, 3, 5, 10, 20, 50)
 
-PLAIN = re.compile(r'[^\s"=\\]+')
-UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029]")  # json leaves them; some break lines, some move a cursor
 
-
-class Discreet(logging.Formatter):
-    """One line for each event, key=value, tracebacks too; without the bot's token and without interaction tokens.
-
-    `extra={"fields": {...}}` adds keys to a line.
-    """
+class Discreet(KeyValue):
+    """Without the bot's token and without interaction tokens."""
 
     def __init__(self, token: str) -> None:
         super().__init__()
@@ -55,25 +49,8 @@ class Discreet(logging.Formatter):
         ]
         self._secrets = re.compile("|".join(places))
 
-    def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        fields |= record.__dict__.get("fields", {})
-        if record.exc_info:
-            fields["error"] = self.formatException(record.exc_info)
-        if record.stack_info:
-            fields["stack"] = record.stack_info
-        return " ".join(f"{key}={_value(self._secrets.sub('[redacted]', str(value)))}" for key, value in fields.items())
-
-
-def _value(text: str) -> str:
-    if PLAIN.fullmatch(text):
-        return text
-    return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(text, ensure_ascii=False))
+    def said(self, text: str) -> str:
+        return self._secrets.sub("[redacted]", text)
 
 
 class Metrics(commands.Cog):

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 CLOSE_S = 15.0  # for a closing child to reach its next step and write its checkpoint
 
 
-def worker(profile: str) -> tuple[str, ...]:
+def worker(profile: str, log_level: str = "INFO") -> tuple[str, ...]:
     """The command of the real child."""
-    return (sys.executable, "-m", "gpu.worker", "--profile", profile)
+    return (sys.executable, "-m", "gpu.worker", "--profile", profile, "--log-level", log_level)
 
 
 class ProcessExecutor:

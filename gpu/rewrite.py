@@ -156,7 +156,7 @@ class Rewriter:
         try:
             return join(Plan.model_validate_json(answer), wish, tokens, class_word)
         except ValidationError:
-            log.warning("unusable answer of %d characters: %r", len(answer), answer[-80:])
+            log.warning("unusable answer of %d characters", len(answer))  # it may hold what somebody wrote
             return template(wish, tokens, class_word)
 
     @torch.no_grad()

@@ -23,6 +23,7 @@ from typing import BinaryIO
 
 from gpu.errors import WorkerDied
 from gpu.executor import Reins, Workshop, carry_out
+from gpu.log import KeyValue
 from gpu.profile import PROFILES, Profile
 from gpu.types import Failed
 from gpu.watchdog import Stint, Wear
@@ -30,6 +31,7 @@ from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, 
 
 log = logging.getLogger(__name__)
 
+LIBRARIES = ("transformers", "diffusers", "ultralytics")
 NICENESS = 10  # the bot's first answers go before
 OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc_pid_oom_score_adj(5))
 
@@ -107,12 +109,19 @@ def _receive(inbox: BinaryIO) -> Run | Ask | Close:
 
 
 def _studio(profile: Profile) -> Workshop:
-    """Its imports last seconds, of which looking for garbage would be a fourth; they leave hardly any."""
+    """Its imports last seconds, of which looking for garbage would be a fourth; they leave hardly any.
+
+    Some libraries write their log themselves, in their own way: from now on they do as we do.
+    """
     gc.disable()
     from gpu.studio import build  # here, so that nothing else of this file waits for it
 
     gc.freeze()
     gc.enable()
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
     return build(profile)
 
 
@@ -126,10 +135,14 @@ def _give_way() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="The process that computes; bot.py starts it.")
     parser.add_argument("--profile", choices=PROFILES, required=True)
+    parser.add_argument("--log-level", default="INFO")
     parser.add_argument("fd_in", type=int)
     parser.add_argument("fd_out", type=int)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(KeyValue())
+    logging.basicConfig(level=options.log_level, handlers=[handler])
+    logging.captureWarnings(True)
     faulthandler.enable()
     _give_way()
     profile = PROFILES[options.profile]

@@ -25,6 +25,8 @@ from tests.loopback.rest import Application, answer
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ["torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics", "numpy", "PIL"]
+# Not where the bot lies, and perhaps your own .env.
+ELSEWHERE = "import os, sys, bot; os.chdir = lambda _: None; sys.exit(bot.main())"
 PRINT_HEAVY = f"import sys, json, bot; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
 
 
@@ -87,7 +89,7 @@ def test_secrets_are_not_logged():
 
 
 async def test_without_a_token_it_says_so_in_one_sentence(tmp_path: Path):
-    status, out, err = await run(str(ROOT / "bot.py"), cwd=str(tmp_path))
+    status, out, err = await run("-c", ELSEWHERE, cwd=str(tmp_path))
     assert (status, out) == (2, "")
     assert err.count("\n") == 1 and "DISCORD_TOKEN" in err
 
@@ -102,9 +104,11 @@ async def test_a_second_bot_on_the_folder_says_so_and_ends(tmp_path: Path):
     async with await Loopback.start() as discord:
         first = BotProcess(discord, tmp_path / "data", command=light("steps=4"))
         await first.start()
-        environment = {**discord.environment, "DATA": str(first.data), "PROFILE": "pocket"}
-        status, out, err = await run(str(ROOT / "bot.py"), **environment)
-        assert (status, out, err) == (2, "", f"Another bot has this data folder open. ({first.data})\n")
+        from_here = "../" * (len(ROOT.parts) - 1) + str(first.data).lstrip("/")
+        for data in (str(first.data), from_here):  # a relative path is meant from the bot's folder
+            environment = {**discord.environment, "DATA": data, "PROFILE": "pocket"}
+            status, out, err = await run(str(ROOT / "bot.py"), cwd=str(tmp_path), **environment)
+            assert (status, out, err) == (2, "", f"Another bot has this data folder open. ({data})\n")
         assert discord.online and discord.gateway.identified == 1
         assert (await first.stop())[0] == 0
 

@@ -18,7 +18,7 @@ SHARED = {"gpu.types", "gpu.errors", "gpu.line"}  # storage: values, and the lin
 ARROWS = {
     "gpu": {"gpu"},
     "storage": {"storage", *SHARED},
-    "cogs": {"cogs", "storage", *SHARED, "gpu.styles"},
+    "cogs": {"cogs", "storage", *SHARED, "gpu.styles", "gpu.log"},
     "bot": {"cogs", "storage", "gpu"},
 }
 
