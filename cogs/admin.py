@@ -10,6 +10,7 @@ from cogs import House
 from cogs.errors import Interaction, Sorry
 from cogs.progress import Standing, standings
 from cogs.text import Name, duration, label, language, say
+from storage.names import name_key
 
 MOST_LINES = 12  # so many of the longest names fit into a message
 MOST_CHOICES = 25  # Discord's limit
@@ -43,7 +44,7 @@ class AdminCog(commands.Cog):
         own = await self._house.jobs.active(interaction.guild_id, interaction.user.id)
         if not own:
             raise Sorry("cancel.none")
-        chosen = [one for one in own if job in (None, one.id)]
+        chosen = [one for one in own if job in (None, one.id) or name_key(job) == name_key(one.pet_name)]
         if not chosen or not await self._house.line.cancel(chosen[-1].id):
             raise Sorry("cancel.over")
         await interaction.edit_original_response(content=say(language(interaction.locale), "cancel.done"))
@@ -52,7 +53,8 @@ class AdminCog(commands.Cog):
     async def own_jobs(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """This person's jobs that are not over."""
         tongue = language(interaction.locale)
-        own = [one for one in await standings(self._house) if one.job.user_id == interaction.user.id]
+        mine = interaction.guild_id, interaction.user.id
+        own = [one for one in await standings(self._house) if (one.job.guild_id, one.job.user_id) == mine]
         named = {one.job.id: describe(tongue, one, one.job.pet_name) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
         return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]

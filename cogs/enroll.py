@@ -23,13 +23,15 @@ from cogs.text import Name, label, language, say
 from gpu.types import Photo, Wish
 from storage.intake import MOST_BYTES, PhotoRefused, Upload
 from storage.jobs import JobRow, new_job_id
-from storage.pets import NameTaken, TooManyPets, clean_name
+from storage.names import clean_name
+from storage.pets import NameTaken, TooManyPets
 
 log = logging.getLogger(__name__)
 
 FEWEST, MOST = 3, 10  # photos
 AT_ONCE = 2  # downloads; each holds up to 10 MiB
 DOWNLOAD_S = 30.0
+FORM_S = 24 * 3600.0  # nobody answers a form that is sent after this
 FIRST_WISH = Wish(style="watercolour")
 BOOT = secrets.token_hex(4)  # forms opened by an earlier process cannot be read by this one
 
@@ -136,10 +138,13 @@ class EnrollCog(commands.Cog):
         self, attachments: Sequence[Attachment], job_id: str, language: str
     ) -> tuple[dict[Photo, str], list[Refused]]:
         """Good photos with their names, and the others with their reasons. Raises Sorry if too few are good."""
-        answers = await asyncio.gather(*(self._take_photo(one, job_id) for one in attachments))
+        takes = (self._take_photo(one, job_id) for one in attachments)
+        answers = await asyncio.gather(*takes, return_exceptions=True)  # nothing may be kept after we gave up
         taken: dict[Photo, str] = {}
         refused: list[Refused] = []
         for attachment, answer in zip(attachments, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
             if isinstance(answer, str):
                 refused.append((attachment.filename, answer))
             elif answer in taken:
@@ -190,10 +195,12 @@ class EnrollCog(commands.Cog):
     async def _welcome(self, interaction: Interaction, job: JobRow, count: int, refused: list[Refused]) -> None:
         """The job is safe: open its thread, let it run, and only then say so."""
         assert job.pet_id
-        home = await open_thread(self._bot, job)
-        await self._house.pets.set_thread(job.pet_id, home)
-        await self._board.open(job, home)
-        self._house.line.submitted(job.id)
+        try:
+            home = await open_thread(self._bot, job)
+            await self._house.pets.set_thread(job.pet_id, home)
+            await self._board.open(job, home)
+        finally:
+            self._house.line.submitted(job.id)
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]
         if home == job.channel_id:
             lines.append(say(job.locale, "enroll.no_thread"))
@@ -211,7 +218,7 @@ class PhotoForm(ui.Modal):
 
     def __init__(self, cog: EnrollCog, name: str, language: str) -> None:
         custom_id = f"enroll:{BOOT}{secrets.token_hex(4)}"
-        super().__init__(title=say(language, "enroll.title"), timeout=15 * 60, custom_id=custom_id)
+        super().__init__(title=say(language, "enroll.title"), timeout=FORM_S, custom_id=custom_id)
         self._cog = cog
         self._name = name
         self._photos = ui.FileUpload[ui.Modal](custom_id="photos", min_values=FEWEST, max_values=MOST)

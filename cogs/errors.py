@@ -16,7 +16,8 @@ from discord.ext import commands
 
 from cogs.text import language, say
 from storage.jobs import LineFull, PetNotReady, TooManyJobs
-from storage.pets import BadName, TooManyPets
+from storage.names import BadName
+from storage.pets import TooManyPets
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ Knows: who may forget a dog, how a dog is named in an option. Does not know: wha
 The buttons carry all they need in their custom_id, so they work after a restart.
 """
 
-import asyncio
 import re
 from collections.abc import Iterable
 from typing import Any, Literal, Self
@@ -20,7 +19,6 @@ from storage.pets import Pet
 
 MOST_LINES = 12  # of /pets; so many of the longest names, every character escaped, fit into a message
 MOST_CHOICES = 25  # Discord's limit
-STOP_S = 20.0  # for a running job to reach its next step
 
 How = Literal["keep", "forget", "posts"]
 
@@ -133,9 +131,8 @@ class PetsCog(commands.Cog):
         await interaction.edit_original_response(content=text, view=None)
 
     async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
-        """What was removed, in words. Raises Sorry if a job of the dog does not stop in time."""
-        await self._stop_jobs(pet)
-        receipt = await self._house.pets.forget(pet.id, with_posts=with_posts)
+        """What was removed, in words. Raises Sorry if somebody was quicker."""
+        receipt = await self._house.pets.forget(pet.id, with_posts=with_posts, stop=self._house.line.stop)
         if receipt is None:
             raise Sorry("forget.gone")
         counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
@@ -143,16 +140,6 @@ class PetsCog(commands.Cog):
         if with_posts:
             text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # strays.py is at it
         return text
-
-    async def _stop_jobs(self, pet: Pet) -> None:
-        try:
-            async with asyncio.timeout(STOP_S):
-                while jobs := [job for job in await self._house.jobs.active(pet.guild_id) if job.pet_id == pet.id]:
-                    for job in jobs:
-                        await self._house.line.cancel(job.id)
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            raise Sorry("forget.busy") from None
 
 
 class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):

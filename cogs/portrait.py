@@ -91,7 +91,10 @@ class PortraitCog(commands.Cog):
             locale=language(interaction.locale),
         )
         self._house.line.submitted(job.id)
-        await interaction.edit_original_response(content=await self._promise(job))
+        try:
+            await interaction.edit_original_response(content=await self._promise(job))
+        except DROPPED as error:  # it is in line all the same
+            log.warning("The answer to job %s was dropped: %s", job.id, error)
 
     async def _place(self, pet: Pet, interaction: Interaction) -> tuple[int, int]:
         """Where to answer: in the pet's thread, or here if that is gone; and first of all in which channel above it."""
@@ -144,6 +147,22 @@ class PortraitCog(commands.Cog):
         sign = (payload.emoji.name or "").removesuffix("\ufe0f")
         if sign in (REROLL, DELETE) and (rows := await self._house.portraits.by_message(payload.message_id)):
             await self._house.portraits.took_back(rows[0].id, payload.user_id, sign)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
+        """A moderator took all of them away."""
+        await self._cleared(payload.message_id, (REROLL, DELETE))
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
+        """A moderator took all of one kind away."""
+        await self._cleared(payload.message_id, ((payload.emoji.name or "").removesuffix("\ufe0f"),))
+
+    async def _cleared(self, message_id: int, signs: tuple[str, ...]) -> None:
+        if rows := await self._house.portraits.by_message(message_id):
+            for sign in signs:
+                for user_id in await self._house.portraits.reactors(rows[0].id, sign):
+                    await self._house.portraits.took_back(rows[0].id, user_id, sign)
 
     async def answer(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
         """Do what a person's reaction under these portraits asks for, unless that was done already."""

@@ -9,6 +9,7 @@ good. After a restart it goes on from the job rows.
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
@@ -27,6 +28,7 @@ from storage.jobs import JobRow
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # least time between two edits of one message
+EDIT_S = 30.0  # a job's answer waits for its last edit
 SHUT_S = 3600.0  # a channel that refuses us for good may be opened again by a person, now and then
 ORPHANED_S = 15.0  # an enrolment without a thread for so long is not being welcomed any more
 BAR = 10  # signs
@@ -70,7 +72,7 @@ async def open_thread(bot: commands.Bot, job: JobRow) -> int:
     message = bot.get_partial_messageable(channel_id, guild_id=job.guild_id).get_partial_message(message_id)
     try:
         return (await message.create_thread(name=job.pet_name, auto_archive_duration=WEEK_MIN)).id
-    except DROPPED as error:
+    except (*DROPPED, ValueError) as error:  # ValueError: we were sent away from this guild meanwhile
         if isinstance(error, discord.HTTPException) and error.code == 160004:  # a thread is there: its id is known
             return message_id
         log.info("No thread under message %s: %s", message_id, error)
@@ -93,7 +95,7 @@ class Board(commands.Cog):
         self._latest: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
         self._shut: dict[int, float] = {}  # channels, and until when (monotonic)
-        self._one_at_a_time = asyncio.Lock()  # so that no late edit overwrites an ending
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # no late edit overwrites an ending
         self._keeper: asyncio.Task[None] | None = None
         self._born = time.time()
 
@@ -113,18 +115,18 @@ class Board(commands.Cog):
         """The first words on an enrolment, in its new thread."""
         [mine] = [one for one in await standings(self._house) if one.job.id == job.id] or [None]
         if mine:
-            async with self._one_at_a_time:
+            async with self._locks[job.id]:
                 await self._put(job, home, describe(mine, None), None)
 
     async def finish(self, job: JobRow, ending: str | None, picture: Path | None = None) -> None:
         """The last word on a job: an ending with a picture, or nothing at all."""
-        async with self._one_at_a_time:
+        async with self._locks[job.id]:
             if ending is not None and (picture or job.progress_message_id):
                 await self._put(job, job.thread_id or job.channel_id, ending, picture)
             elif ending is None and job.progress_message_id:
                 await self._take_down(job, job.progress_message_id)
-            self._latest.pop(job.id, None)
-            self._shown.pop(job.id, None)
+        for known in (self._latest, self._shown, self._locks):
+            known.pop(job.id, None)
 
     async def _keep(self) -> None:
         await self._bot.wait_until_ready()
@@ -148,7 +150,7 @@ class Board(commands.Cog):
         picture = (progress.picture if progress else None) or (shown.picture if shown else None)
         if shown and (shown.text, shown.picture) == (text, picture):
             return
-        async with self._one_at_a_time:
+        async with self._locks[job.id]:
             fresh = await self._house.jobs.get(job.id)
             if fresh and fresh.state in ("waiting", "running"):
                 new_picture = picture if not shown or picture != shown.picture else None
@@ -174,18 +176,22 @@ class Board(commands.Cog):
             return
         channel = self._bot.get_partial_messageable(home, guild_id=job.guild_id)
         try:
-            files = [discord.File(picture, filename=f"{job.id}-sheet.png")] if picture else []
-            if job.progress_message_id is None:
-                message = await channel.send(text, files=files, nonce=f"p{job.id}", silent=True)
-                await self._house.jobs.set_progress_message(job.id, home, message.id)
-                if await self._house.jobs.get(job.id) is None:  # the pet was forgotten while this was on its way
-                    await message.delete()
-            elif files:
-                await channel.get_partial_message(job.progress_message_id).edit(content=text, attachments=files)
-            else:
-                await channel.get_partial_message(job.progress_message_id).edit(content=text)
+            async with asyncio.timeout(EDIT_S):
+                await self._write(job, channel, text, picture)
         except DROPPED as error:
             self._dropped(job, home, error)
+
+    async def _write(self, job: JobRow, channel: discord.PartialMessageable, text: str, picture: Path | None) -> None:
+        files = [discord.File(picture, filename=f"{job.id}-sheet.png")] if picture else []
+        if job.progress_message_id is None:
+            message = await channel.send(text, files=files, nonce=f"p{job.id}", silent=True)
+            await self._house.jobs.set_progress_message(job.id, channel.id, message.id)
+            if await self._house.jobs.get(job.id) is None:  # the pet was forgotten while this was on its way
+                await message.delete()
+        elif files:
+            await channel.get_partial_message(job.progress_message_id).edit(content=text, attachments=files)
+        else:
+            await channel.get_partial_message(job.progress_message_id).edit(content=text)
 
     def _dropped(self, job: JobRow, home: int, error: Exception) -> None:
         """Do not knock again where it is of no use."""
@@ -199,7 +205,8 @@ class Board(commands.Cog):
     async def _take_down(self, job: JobRow, message_id: int) -> None:
         channel = self._bot.get_partial_messageable(job.thread_id or job.channel_id, guild_id=job.guild_id)
         try:
-            await channel.get_partial_message(message_id).delete()
+            async with asyncio.timeout(EDIT_S):
+                await channel.get_partial_message(message_id).delete()
         except DROPPED as error:
             log.debug("Progress of job %s could not be taken down: %s", job.id, error)
 

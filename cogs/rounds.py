@@ -22,6 +22,7 @@ from cogs.counter import Counter
 from cogs.letters import Post, compose, ending
 from cogs.postage import (
     LONGEST_REST_S,
+    MISSING_ACCESS,
     OUT_OF_SIGHT,
     UNKNOWN_CHANNEL,
     Refused,
@@ -170,7 +171,8 @@ class Rounds:
         home = None if error.verdict is Verdict.OVER else next_home(delivery, job.channel_id)
         channel_id = await self._address(home, job) if home else None
         if home and channel_id:
-            await self._house.outbox.moved(delivery.id, home, channel_id, self._clock())
+            unseen = error.code == MISSING_ACCESS  # a try may hang where we may not look any more
+            await self._house.outbox.moved(delivery.id, home, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
             await self._house.outbox.closed(delivery.id, str(error))

@@ -1,12 +1,12 @@
-"""Messages of forgotten pets come down.
+"""Messages of forgotten pets come down, and answers that may hang at a second place.
 
 Knows: the strays (storage/outbox.py): messages that somebody wanted to be gone together with their pet, and those that
-were on their way when it was forgotten, of which nobody can say whether they arrived. Those are looked for by their
-mark. Does not know: which pet it was; nothing of it is left.
+were on their way when it was forgotten, or when their place was shut to us, of which nobody can say whether they
+arrived. Those are looked for by their mark. Does not know: which pet it was; nothing of it is left.
 
 A message that is not found may still arrive: its sender waits for it (or died before) for PATIENCE_S at the most, so
 it is looked for once more when that is long over, and then let be. What passes is tried again for a week. What can
-never be done (we may not go there any more) is let be at once, and the log says so, for a person to do it.
+never be done (we may not delete there any more) is let be at once, and the log says so, for a person to do it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 
 from cogs.counter import Counter
-from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.postage import MISSING_ACCESS, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
 from cogs.rounds import PATIENCE_S
 from storage.outbox import Outbox, Stray
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # seconds between two looks
 SETTLED_S = 5 * PATIENCE_S  # after the forgetting; whatever has not arrived by then never will
+SHUT_S = 3600.0  # a place that we may not see may be opened again by a person
 WEEK_S = 7 * 86400.0
 GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
 
@@ -73,9 +74,12 @@ class Catcher:
         now, code = self._clock(), error.code if isinstance(error, Refused) else 0
         if code in GONE:
             return None
-        if (code and not passing(error)) or now > stray.forgotten + WEEK_S:
+        shut = code == MISSING_ACCESS and not stray.message_id  # nobody knows whether it hangs there: look now and then
+        if (code and not passing(error) and not shut) or now > stray.forgotten + WEEK_S:
             log.warning("Forgotten, but it stays: %s: %s", stray, error)
             return None
+        if shut:
+            return now + SHUT_S
         if not passing(error):
             log.error("%s could not be caught", stray, exc_info=error)
         return now + patience(error, stray.tries)

@@ -1,13 +1,23 @@
-"""What the line needs written down: claims, and what becomes of them.
+"""What the line needs written down: claims, and what becomes of them; and writing again where a disk was busy.
 
 Knows: which promises hold about a job's row. Does not know: how a row is stored (storage/journal.py), whose turn it is.
 """
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from gpu.turns import Ticket, Turn
 from gpu.types import Done, Enroll, Failed, Paint, Progress
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.2, 1.0, 5.0)  # rests between tries to write an outcome
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +89,20 @@ class Journal(Protocol):
     async def recover(self) -> None:
         """Nothing runs: running -> waiting, cancelled if doomed, or at the 25th time set aside as "WorkerDied"."""
         ...
+
+
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Write to the journal, trying again after an error; raises the last one."""
+    for rest in RETRY_S:
+        try:
+            return await write()
+        except Exception:
+            log.exception("The journal refused; trying again in %s s", rest)
+            await asyncio.sleep(rest)
+    return await write()
+
+
+async def note(write: Callable[[], Awaitable[None]]) -> None:
+    """Write what the job can do without."""
+    with suppress(Exception):
+        await insist(write)

@@ -8,14 +8,12 @@ look at the rows, so a lost or a doubled one does no harm. Time is the event loo
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.executor import Executor
-from gpu.journal import Claim, Journal
+from gpu.journal import Claim, Journal, insist, note
 from gpu.turns import Balance, Last, Ticket, Turn, first, forecast, order, took
 from gpu.types import Done, Failed, Paused, Progress
 from gpu.watchdog import SPOILT
@@ -25,10 +23,8 @@ __all__ = ["Claim", "Journal", "Line", "Ticket", "Turn", "forecast"]  # what oth
 log = logging.getLogger(__name__)
 
 STUMBLE_S = 5.0  # rest after an error, so that a broken machine does not fill the log
-RETRY_S = (0.2, 1.0, 5.0)  # rests between tries to write an outcome
+STOP_S = 25.0  # for a running job to reach its next step
 RENEW_S = 10.0  # least time between two renewals of a lease
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -111,11 +107,18 @@ class Line:
                 await self._executor.cancel(job_id)
                 await self._journal.doomed(self._running.claim)
                 return True
-            if not await self._journal.cancelled(job_id):
-                return False
-            self._settled(job_id)
-            await self._executor.cancel(job_id)  # forget the training that is kept warm for it
-        return True
+            known = await self._journal.cancelled(job_id)
+            if known:
+                self._settled(job_id)
+            await self._executor.cancel(job_id)  # forget the training that is kept warm for it, be its row gone or not
+        return known
+
+    async def stop(self, job_ids: Collection[str]) -> None:
+        """Cancel these jobs, and wait until none of them is worked on; for STOP_S at the most, as it may hang."""
+        for job_id in job_ids:
+            await self.cancel(job_id)
+        if self._work and self._running and self._running.job_id in job_ids:
+            await asyncio.wait({self._work}, timeout=STOP_S)
 
     async def close(self) -> None:
         """Drain: take no more jobs, leave the running one at its checkpoint and in line."""
@@ -201,10 +204,10 @@ class Line:
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
                 if progress.checkpoint > running.checkpoint:
                     running.checkpoint, running.renewed = progress.checkpoint, _now()
-                    writes.create_task(_note(lambda: self._journal.progressed(claim, progress)))
+                    writes.create_task(note(lambda: self._journal.progressed(claim, progress)))
                 elif _now() - running.renewed >= RENEW_S:
                     running.renewed = _now()
-                    writes.create_task(_note(lambda: self._journal.renewed(claim)))
+                    writes.create_task(note(lambda: self._journal.renewed(claim)))
 
             try:
                 return await self._executor.run(claim.job, report)
@@ -217,12 +220,12 @@ class Line:
             outcome = Cancelled().as_failed(outcome.checkpoint)
             await self._executor.cancel(running.job_id)  # it may have paused before it heard
         if isinstance(outcome, Paused):
-            await _insist(lambda: self._journal.paused(running.claim))
+            await insist(lambda: self._journal.paused(running.claim))
             return
         if isinstance(outcome, Failed) and outcome.error in SPOILT:
-            answered = not await _insist(lambda: self._journal.crashed(running.claim, outcome))
+            answered = not await insist(lambda: self._journal.crashed(running.claim, outcome))
         else:
-            answered = await _insist(lambda: self._journal.settle(running.claim, outcome))
+            answered = await insist(lambda: self._journal.settle(running.claim, outcome))
         if answered:
             self._settled(running.job_id)
 
@@ -232,20 +235,3 @@ class Line:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _insist(write: Callable[[], Awaitable[T]]) -> T:
-    """Write to the journal, trying again after an error; raises the last one."""
-    for rest in RETRY_S:
-        try:
-            return await write()
-        except Exception:
-            log.exception("The journal refused; trying again in %s s", rest)
-            await asyncio.sleep(rest)
-    return await write()
-
-
-async def _note(write: Callable[[], Awaitable[None]]) -> None:
-    """Write what the job can do without."""
-    with suppress(Exception):
-        await _insist(write)

@@ -17,6 +17,7 @@ from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.journal import JobJournal
+from storage.names import clean_name
 from storage.pets import Pet
 
 Kind = Literal["enroll", "paint"]
@@ -110,7 +111,7 @@ class Jobs(JobJournal):
 
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
-        name = pets.clean_name(name)
+        name = clean_name(name)
         folder = self._files.job_folder(job_id)
         job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
         now = self._clock()

@@ -108,10 +108,19 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
-    async def moved(self, delivery_id: str, home: Home, channel_id: int, now: float) -> None:
-        """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more."""
-        sql = "UPDATE outbox SET home = ?1, channel_id = ?2, first_tried = ?3, due = ?3, tries = 0 WHERE id = ?4"
-        await self._run(sql, home, channel_id, now, delivery_id)
+    async def moved(self, delivery_id: str, home: Home, channel_id: int, now: float, *, unseen: bool) -> None:
+        """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more.
+
+        Unseen: a try may hang at the old place, and nobody could look; if it does, it is a stray.
+        """
+        async with self._db.write() as tx:
+            if unseen:
+                sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
+                         SELECT channel_id, id, first_tried, ?1, ?1 FROM outbox
+                         WHERE id = ?2 AND first_tried IS NOT NULL"""
+                await tx.run(sql, now, delivery_id)
+            sql = "UPDATE outbox SET home = ?1, channel_id = ?2, first_tried = ?3, due = ?3, tries = 0 WHERE id = ?4"
+            await tx.run(sql, home, channel_id, now, delivery_id)
 
     async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
         """It hangs in this message, these portraits with it.
@@ -122,8 +131,8 @@ class Outbox:
         async with self._db.write() as tx:
             known = await tx.run(sql, channel_id, message_id, delivery_id)
             if not known:
-                sql = "UPDATE strays SET message_id = ?, due = forgotten WHERE mark = ?"
-                await tx.run(sql, message_id, delivery_id)
+                sql = "UPDATE strays SET message_id = ?, due = forgotten WHERE mark = ? AND channel_id = ?"
+                await tx.run(sql, message_id, delivery_id, channel_id)
             for portrait_id in portrait_ids:
                 await tx.run(POSTED, channel_id, message_id, self._clock(), portrait_id)
         return known == 1

@@ -7,8 +7,7 @@ outbox's strays, in the transaction that forgets the pet.
 
 import asyncio
 import sqlite3
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from time import time
 from typing import Literal
@@ -16,15 +15,13 @@ from typing import Literal
 from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
 from storage.database import Database, Transaction, finish
 from storage.files import Files
+from storage.names import name_key
 from storage.outbox import let_stray
 from storage.retention import scrub
 
-LONGEST_NAME = 32  # characters
-JOINERS = "\u200c\u200d"  # invisible, but part of emoji and of Persian words
+Stop = Callable[[Collection[str]], Awaitable[None]]  # gpu.line.Line.stop
 
-
-class BadName(ValueError):
-    """A pet's name has 1 to 32 visible characters."""
+ACTIVE = ("waiting", "running")
 
 
 class NameTaken(Exception):
@@ -51,9 +48,19 @@ class Pet:
     channel_id: int
     thread_id: int | None
     state: Literal["learning", "ready"]
-    adapter: Adapter | None  # with "ready"
-    cutouts: tuple[Cutout, ...]
+    learnt: str | None  # with "ready": the adapter as JSON, parsed for those who need it; lists of pets do not
+    cut: str  # the cut-outs as JSON
     created: float  # Unix seconds
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """With "ready"."""
+        return ADAPTER.validate_json(self.learnt) if self.learnt else None
+
+    @property
+    def cutouts(self) -> tuple[Cutout, ...]:
+        """What was learnt from."""
+        return CUTOUTS.validate_json(self.cut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,7 @@ class Pets:
         """The pet of that name, in whatever case; with owner None anybody's, the one enrolled first."""
         sql = """SELECT * FROM pets WHERE guild_id = ? AND name_key = ? AND (?3 IS NULL OR owner_id = ?3)
                  ORDER BY id"""
-        row = await self._db.one(sql, guild_id, _key(name), owner_id)
+        row = await self._db.one(sql, guild_id, name_key(name), owner_id)
         return _pet(row) if row else None
 
     async def of_guild(self, guild_id: int) -> list[Pet]:
@@ -133,11 +140,12 @@ class Pets:
             await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
             await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
 
-    async def forget(self, pet_id: int, *, with_posts: bool = False) -> Receipt | None:
+    async def forget(self, pet_id: int, *, with_posts: bool = False, stop: Stop | None = None) -> Receipt | None:
         """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
 
-        Afterwards none of its bytes is in the folder, the database, its log or its copies. Cancel its running job
-        first; if the worker is quicker than the cancel, its result is refused and what it wrote goes then.
+        Afterwards none of its bytes is in the folder, the database, its log or its copies. `stop` ends the jobs with
+        these ids, whose rows are gone by then: a job that ends before its rows do would take along which posts are its.
+        What a worker that does not stop still makes is refused, and what it wrote goes then.
         With posts: the bot's messages of it, which still hang there, are strays from now on. Without: only those that
         would have been changed or taken down by an answer which is not sent any more.
         """
@@ -147,12 +155,17 @@ class Pets:
             photos = await _count(tx, "SELECT count(*) FROM photos WHERE pet_id = ?", pet_id)
             portraits = await _count(tx, "SELECT count(*) FROM portraits WHERE pet_id = ?", pet_id)
             posts = tuple((row[0], row[1]) for row in await tx.all(POSTS, pet_id))
-            jobs = [row["id"] for row in await tx.all("SELECT id FROM jobs WHERE pet_id = ?", pet_id)]
+            rows = await tx.all("SELECT id, state FROM jobs WHERE pet_id = ?", pet_id)
+            jobs, active = [row["id"] for row in rows], [row["id"] for row in rows if row["state"] in ACTIVE]
             going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(UNSAID, pet_id)]
             await let_stray(tx, pet_id, going, self._clock())
             await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
             await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it
-        files = await finish(self._erase(jobs))  # a cancelled caller must not keep the bytes alive
+        try:
+            if stop and active:
+                await stop(active)
+        finally:
+            files = await finish(self._erase(jobs))  # a cancelled caller must not keep the bytes alive
         return Receipt(photos=photos, portraits=portraits, files=files, posts=posts)
 
     async def _erase(self, jobs: list[str]) -> int:
@@ -177,15 +190,6 @@ WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
 """
 
 
-def clean_name(raw: str) -> str:
-    """A name as it is kept: NFKC, single spaces, 1 to 32 visible characters. Raises BadName."""
-    name = " ".join(unicodedata.normalize("NFKC", raw).split())
-    kinds = {unicodedata.category(sign) for sign in name if sign not in JOINERS}
-    if len(name) > LONGEST_NAME or not kinds or any(kind[0] == "C" for kind in kinds):
-        raise BadName(BadName.__doc__)
-    return name
-
-
 async def add(
     tx: Transaction,
     *,
@@ -208,18 +212,13 @@ async def add(
         raise TooManyPets(count)
     sql = """INSERT INTO pets (guild_id, owner_id, name, name_key, class_word, channel_id, created)
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"""
-    row = await tx.one(sql, guild_id, owner_id, name, _key(name), class_word, channel_id, now)
+    row = await tx.one(sql, guild_id, owner_id, name, name_key(name), class_word, channel_id, now)
     if row is None:
         raise NameTaken(NameTaken.__doc__)
     for photo, given in zip(photos, names, strict=True):
         sql = "INSERT INTO photos (pet_id, sha256, name, path, width, height) VALUES (?, ?, ?, ?, ?, ?)"
         await tx.run(sql, row["id"], photo.sha256, given, str(photo.path), photo.width, photo.height)
     return row["id"]
-
-
-def _key(name: str) -> str:
-    """What two spellings of one name have in common."""
-    return unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", name).split()).casefold())
 
 
 async def _count(tx: Transaction, sql: str, *values: int) -> int:
@@ -238,7 +237,7 @@ def _pet(row: sqlite3.Row) -> Pet:
         channel_id=row["channel_id"],
         thread_id=row["thread_id"],
         state=row["state"],
-        adapter=ADAPTER.validate_json(row["adapter"]) if row["adapter"] else None,
-        cutouts=CUTOUTS.validate_json(row["cutouts"]),
+        learnt=row["adapter"],
+        cut=row["cutouts"],
         created=row["created"],
     )

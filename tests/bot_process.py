@@ -7,6 +7,7 @@ import asyncio
 import io
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from tests.loopback import Loopback, Upload
 
 ROOT = Path(__file__).parent.parent
 REAL = (sys.executable, "bot.py")
+LEASH = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()  # kill -9 of us is the end of the bot too
 
 
 def light(plan: str) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class BotProcess:
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                *LEASH, *self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         await self.discord.until(lambda: self.discord.online, timeout=30)
         online = time.monotonic() - began

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gpu import journal as journal_module
 from gpu import line as line_module
 from gpu.executor import Executor, InlineExecutor
 from gpu.line import Line
@@ -76,4 +77,4 @@ async def hall() -> AsyncIterator[Hall]:
 @pytest.fixture
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_module, "STUMBLE_S", 0.01)
-    monkeypatch.setattr(line_module, "RETRY_S", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(journal_module, "RETRY_S", (0.01, 0.01, 0.01))

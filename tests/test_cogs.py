@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ from yarl import URL
 from cogs import enroll
 from gpu.errors import OutOfMemory
 from tests.living import Living, living, named, photos
-from tests.loopback import Person, Thread, Upload
+from tests.loopback import Person, Thread, Upload, reactions
 from tests.loopback.permissions import Permission
 
 Json = dict[str, Any]
+
+ORIGINAL = "/webhooks/{application_id}/{token}/messages/{message_id}"
 
 
 @pytest.fixture
@@ -219,6 +223,63 @@ async def test_queue_and_cancel(alive: Living):
     alive.studio.open.set()
     await asyncio.sleep(0.5)
     assert "Nobody is in line" in await private(await mina.slash("/queue", place))
+
+
+async def test_cancel_knows_the_dogs_name_and_offers_only_what_is_here(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    alive.studio.open.clear()
+    await (await mina.slash("/portrait", alive.discord.channel, style="oil")).message(25)
+    assert "over already" in await private(await mina.slash("/cancel", thread, job="Bello"))
+    assert await private(await mina.slash("/cancel", thread, job="rex")) == "Cancelled."
+    await alive.message(thread, "Cancelled, as you wished")
+
+
+async def test_a_dropped_answer_is_no_reason_to_order_again(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    lost = alive.discord.fail("PATCH", ORIGINAL, after=True)
+    asked = await mina.slash("/portrait", thread, style="oil")
+    await whole(alive, thread, 2)
+    assert lost.hits == 1
+    assert "went wrong" not in (await private(asked)), "the order stands"
+
+
+async def test_reactions_that_a_moderator_cleared_can_be_made_again(alive: Living):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    [first] = await whole(alive, thread, 1)
+    await mina.react(first, "🔁")
+    await whole(alive, thread, 2)
+    world = alive.discord.world
+    reactions.clear(world, world.messages[first["id"]])
+    await mina.react(first, "🔁")
+    await alive.discord.until(lambda: len(alive.studio.painted) == 2, 25)
+
+
+async def test_forgetting_a_dog_that_is_still_learnt_takes_its_posts_along(alive: Living):
+    mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
+    alive.studio.open.clear()
+    for who, name in ((mina, "Rex"), (theo, "Bello")):  # one is being learnt, one waits
+        await (await who.slash("/enroll", alive.discord.channel, name=name, **named(photos(3)))).message(25)
+    await alive.discord.until(lambda: len(alive.discord.threads) == 2)
+    for who, thread in zip((theo, mina), reversed(alive.discord.threads), strict=True):
+        await alive.discord.until(lambda thread=thread: alive.discord.messages(thread), 25)
+        question = await (await who.slash("/pet forget", thread, pet=thread.name)).message(25)
+        [_, posts, _] = [button["custom_id"] for button in question["components"][0]["components"]]
+        await who.click(question, posts)
+        await alive.discord.until(lambda question=question: "I forgot" in now(alive, question), 25)
+        await alive.discord.until(lambda thread=thread: not alive.discord.messages(thread), 25)
+    alive.studio.open.set()
+    await alive.discord.until(lambda: not [file for file in (alive.data / "jobs").rglob("*") if file.is_file()], 25)
+    assert "Nobody is in line" in await private(await mina.slash("/queue", alive.discord.channel))
+    assert not names_kept(alive, "Rex", "Bello")
+
+
+def names_kept(alive: Living, *names: str) -> list[str]:
+    """Those that are still in a row of the database."""
+    with closing(sqlite3.connect(alive.data / "pawtrait.db")) as db:
+        return [name for name in names for line in db.iterdump() if name in line]
 
 
 async def test_an_answer_is_sent_once_though_the_connection_breaks(alive: Living):

@@ -10,6 +10,7 @@ import pytest
 
 from cogs import rounds
 from cogs.postage import LONGEST_REST_S
+from cogs.strays import SHUT_S
 from tests.loopback.permissions import EVERYONE, Permission
 from tests.office import SEND, Office, office
 
@@ -195,6 +196,24 @@ async def test_no_answer_hangs_at_two_places(post: Office, pass_s: float):
     await post.rounds(pass_s)
     assert post.seen() == {f"{job.id}-0": 1 for job in jobs}
     assert len(post.net.messages(first)) == 1
+
+
+async def test_what_came_through_where_we_may_not_look_comes_down_when_we_may(post: Office):
+    """Unheard in the thread's channel, of which we are then shut out; said to the person; and let in again."""
+    thread = post.thread()
+    job = await post.owe(await post.pet(thread))
+    unheard = post.net.fail("POST", SEND, after=True)
+    await post.postman.deliver()
+    assert unheard.hits == 1
+    post.net.deny(EVERYONE)
+    post.pass_time(LONG_S)
+    await post.rounds(LONG_S)
+    assert post.seen() == {f"{job.id}-0": 2}
+    post.net.deny(0)
+    post.pass_time(SHUT_S)
+    await post.postman.catch()
+    assert post.seen() == {f"{job.id}-0": 1} and not post.net.messages(thread)
+    assert not await post.db.all("SELECT 1 FROM strays")
 
 
 async def test_the_door_is_shut_while_discord_py_tries_again(post: Office):

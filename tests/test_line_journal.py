@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu import journal as journal_module
 from gpu import line as line_module
 from gpu.executor import InlineExecutor
 from gpu.line import Claim, Line, Ticket
@@ -102,7 +103,7 @@ class Refusing(MemoryJournal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left = len(line_module.RETRY_S) + 1
+        self._left = len(journal_module.RETRY_S) + 1
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
         self._left -= 1

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from storage.database import MIGRATIONS, AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.files import Files
-from storage.pets import BadName, NameTaken, clean_name
+from storage.names import BadName, clean_name
+from storage.pets import NameTaken
 from tests.house import CHANNEL, GUILD, MARKER, OWNER, THREAD, House, house, painted, traces
 from tests.truncate import truncate
 

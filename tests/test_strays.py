@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from cogs.counter import Counter, DiscordCounter
-from cogs.strays import SETTLED_S, WEEK_S
+from cogs.strays import SETTLED_S, SHUT_S, WEEK_S
 from storage.pets import Pet
 from tests.counter_contract import CounterContract, Town
 from tests.counter_contract import post as letter
@@ -182,19 +182,42 @@ async def test_a_closed_thread_keeps_nothing(post: Office, how: str):
     assert await caught(post) == 1 and not post.seen()
 
 
-@pytest.mark.parametrize("how", ["thread", "channel", "access", "taken down"])
+@pytest.mark.parametrize("how", ["thread", "channel", "taken down"])
 async def test_what_can_never_be_done_is_let_be_at_once(post: Office, how: str, caplog: pytest.LogCaptureFixture):
     pet, thread = await unheard(post)
     await post.house.pets.forget(pet.id)
-    if how == "access":
-        post.net.deny(EVERYONE)
-    elif how == "taken down":
+    if how == "taken down":
         post.net.world.messages.clear()
         post.pass_time(SETTLED_S)
     else:
         post.net.delete(thread if how == "thread" else post.net.channel)
     assert await caught(post) == 1
-    assert ("it stays" in caplog.text) == (how == "access")
+    assert "it stays" not in caplog.text
+
+
+async def test_a_known_post_that_we_may_not_reach_is_let_be_at_once(post: Office, caplog: pytest.LogCaptureFixture):
+    pet = await post.pet(post.thread())
+    await post.owe(pet)
+    await post.rounds(5.0)
+    await post.house.pets.forget(pet.id, with_posts=True)
+    post.net.deny(EVERYONE)
+    assert await caught(post) == 1
+    assert "it stays" in caplog.text and post.seen()
+
+
+async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Office):
+    pet, _ = await unheard(post)
+    await post.house.pets.forget(pet.id)
+    post.net.deny(EVERYONE)
+    await post.postman.catch()
+    asked = post.net.fail("GET", SEND, status=200, times=1000, after=True)
+    for _ in range(10):
+        post.pass_time(SHUT_S / 20)
+        await post.postman.catch()
+    assert not asked.hits and await strays(post) == 1
+    post.net.deny(0)
+    assert await caught(post, SHUT_S) <= 3
+    assert not post.seen()
 
 
 async def test_after_a_week_it_is_let_be(post: Office, caplog: pytest.LogCaptureFixture):

@@ -21,7 +21,6 @@ from tests.sim.judge import FAR, STALE, Judge, hold
 GUILDS = (1, 2)
 USERS = range(11, 17)
 PHOTOS = 3
-STOP_S = 20.0  # for a running job of a pet that is to be forgotten
 NAMES = ("Rex", "Mochi", "Bello", "Nabi")
 
 
@@ -102,15 +101,7 @@ class People:
         if not pet:
             return
         self._judge.doomed.add(pet.id)
-        try:
-            async with asyncio.timeout(STOP_S):
-                while jobs := [job for job in await house.jobs.active(pet.guild_id) if job.pet_id == pet.id]:
-                    for job in jobs:
-                        await self._cancel(house, job)
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            return
-        if await house.pets.forget(pet.id, with_posts=with_posts):
+        if await house.pets.forget(pet.id, with_posts=with_posts, stop=house.line.stop):
             self._judge.forgotten[pet.id] = with_posts
 
     async def queue(self, house: House) -> None:

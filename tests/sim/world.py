@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from gpu.line import RETRY_S, STUMBLE_S, Claim
+from gpu.journal import RETRY_S
+from gpu.line import STUMBLE_S, Claim
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
 from tests.light_studio import Plan
 from tests.sim.child import Mood, SimChild

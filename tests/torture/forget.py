@@ -28,8 +28,8 @@ async def measure(folder: Path) -> dict[str, dict[str, Any]]:
     """Figures of both, by name."""
     async with await Loopback.start() as discord:
         bot = BotProcess(discord, folder / "data", command=light("steps=4"))
-        await bot.start()
         try:
+            await bot.start()
             return {"second": await second(bot), "forget": await _forget(bot)}
         finally:
             await bot.stop()
