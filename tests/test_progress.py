@@ -1,5 +1,6 @@
 """The Board leaves alone what refuses it, and a portrait goes where somebody sees it: real discord.py, a loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from storage.jobs import JobRow
 from tests.living import Living, living, named, photos
 from tests.loopback import Person, Thread, messages
 from tests.loopback.permissions import Permission
-from tests.office import Office, office
+from tests.office import SEND, Office, office
 
 
 @pytest.fixture
@@ -56,6 +57,22 @@ async def test_what_passes_is_tried_at_the_next_step(post: Office):
     for _ in range(2):
         await board.open(job, int(thread.id))
     assert failing(post) == 1 and len(post.net.messages(thread)) == 1
+
+
+async def test_a_slow_message_holds_back_no_other_job(post: Office, monkeypatch: pytest.MonkeyPatch):
+    board, thread, other = Board(post.bot, post.house), post.thread(), post.thread("other")
+    slow, quick = await ordered(post, thread), await ordered(post, other)
+    late = post.net.fail("POST", SEND, status=200, slow=1.0, after=True)
+    opening = asyncio.create_task(board.open(slow, int(thread.id)))
+    await post.heard(lambda: late.hits)
+    await board.open(quick, int(other.id))
+    assert post.net.messages(other) and not opening.done()
+    monkeypatch.setattr(progress, "EDIT_S", 0.1)
+    await opening
+    post.net.fail("POST", SEND, status=200, slow=1.0, after=True)
+    again = await ordered(post, thread)
+    async with asyncio.timeout(0.9):
+        await board.open(again, int(thread.id))  # dropped: its next step will say more
 
 
 async def test_a_progress_message_that_somebody_deleted_stays_away(post: Office, monkeypatch: pytest.MonkeyPatch):
