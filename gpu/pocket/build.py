@@ -36,11 +36,11 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "decoder":
             from gpu.pocket.build_vae import tune_decoder
 
-            tune_decoder(folder, drawn, steps=4000)
+            tune_decoder(folder, drawn, steps=6500)
         case "painter":
             from gpu.pocket.build_painter import train_painter
 
-            train_painter(folder, drawn, steps=9000, warm=warm)
+            train_painter(folder, drawn, steps=12600, warm=warm)
         case "refiner":
             from gpu.pocket.build_refiner import train_refiner
 
@@ -48,7 +48,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "fewstep":
             from gpu.pocket.build_fewstep import train_fewstep
 
-            train_fewstep(folder, drawn, steps=400)
+            train_fewstep(folder, drawn, steps=720)
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 

@@ -21,10 +21,11 @@ from gpu.pocket.build_common import captions
 from gpu.pocket.build_fit import Fit
 from gpu.pocket.build_painter import cache_latents, ids_of
 from gpu.pocket.kennel import SIZE
+from gpu.profile import PROFILES
 
 BATCH, RANK = 32, 16
 STRIDES = 50  # DDIM steps of the teacher from noise to picture
-GUIDANCE = 3.0  # the pocket profile's
+GUIDANCE = PROFILES["pocket"].guidance
 HUBER = 1e-3
 TARGETS = (
     "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
