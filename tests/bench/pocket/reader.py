@@ -24,7 +24,7 @@ from tests.bench.pocket import lessons as school
 from tests.bench.pocket.lessons import HEADS, NOTHING, OF_PICTURE, Lessons, pixels
 from tests.bench.pocket.truth import Lab, lab
 
-DRAWINGS, ROUNDS, BATCH = 12_000, 12, 64  # about 7 minutes on two cores
+DRAWINGS, ROUNDS, BATCH = 20_000, 14, 64  # about 14 minutes on two cores
 CLOSE, CELLS = 80, 20  # pixels of the close-up's side; cells a side in which colour is measured
 REACH, DOWN = 1.8, 0.2  # of the close-up in head radii: half its side, and how far its centre lies below the head's
 SIZES = [len(answers) for answers in HEADS.values()]
