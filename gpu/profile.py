@@ -32,9 +32,7 @@ class Profile:
     dino_revision: str | None = None
     segmenter: str  # folder with model.yaml and model.safetensors (gpu/segment.py says how to make one)
     segmenter_dogs: tuple[int, ...] = (16,)  # class numbers that are dogs; COCO's is 16
-    dtype: str = (
-        "auto"  # "auto" is probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
-    )
+    dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 
     # Cutting out
     segmenter_px: int = 640
