@@ -5,8 +5,9 @@ were on their way when it was forgotten, or when their place was shut to us, of 
 arrived. Those are looked for by their mark. Does not know: which pet it was; nothing of it is left.
 
 A message that is not found may still arrive: its sender waits for it (or died before) for PATIENCE_S at the most, so
-it is looked for once more when that is long over, and then let be. What passes is tried again for a week. What can
-never be done (we may not delete there any more) is let be at once, and the log says so, for a person to do it.
+it is looked for once more when that is long over, and then let be. What passes is tried again for a week, and so is
+what people may change (a thread is hidden from us, or locked): once an hour. What is left then is in the log, for a
+person to do it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import logging
 from collections.abc import Callable
 
 from cogs.counter import Counter
-from cogs.postage import MISSING_ACCESS, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
 from cogs.rounds import PATIENCE_S
 from storage.outbox import Outbox, Stray
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # seconds between two looks
 SETTLED_S = 5 * PATIENCE_S  # after the forgetting; whatever has not arrived by then never will
-SHUT_S = 3600.0  # a place that we may not see may be opened again by a person
+SHUT_S = 3600.0  # a place that is shut to us may be opened again by a person
 WEEK_S = 7 * 86400.0
 GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
 
@@ -71,15 +72,16 @@ class Catcher:
         return settled if self._clock() < settled else None
 
     def _again(self, stray: Stray, error: Exception) -> float | None:
-        now, code = self._clock(), error.code if isinstance(error, Refused) else 0
-        if code in GONE:
+        now = self._clock()
+        if isinstance(error, Refused) and error.code in GONE:
             return None
-        shut = code == MISSING_ACCESS and not stray.message_id  # nobody knows whether it hangs there: look now and then
-        if (code and not passing(error) and not shut) or now > stray.forgotten + WEEK_S:
+        if now > stray.forgotten + WEEK_S:
             log.warning("Forgotten, but it stays: %s: %s", stray, error)
             return None
-        if shut:
-            return now + SHUT_S
-        if not passing(error):
+        if passing(error):
+            return now + patience(error, stray.tries)
+        if isinstance(error, Refused):
+            log.info("Out of reach: %s: %s", stray, error)
+        else:
             log.error("%s could not be caught", stray, exc_info=error)
-        return now + patience(error, stray.tries)
+        return now + SHUT_S

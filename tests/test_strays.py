@@ -171,13 +171,13 @@ async def test_known_posts_go_only_if_asked(post: Office):
     assert post.seen() == {f"{jobs[0].id}-0": 1}
 
 
-@pytest.mark.parametrize("how", ["archived", "locked", "no sending"])
+@pytest.mark.parametrize("how", ["archived", "no sending"])
 async def test_a_closed_thread_keeps_nothing(post: Office, how: str):
     pet, thread = await unheard(post)
     if how == "no sending":
         post.net.deny(Permission.SEND_MESSAGES_IN_THREADS)
     else:
-        post.net.archive(thread, locked=how == "locked")
+        post.net.archive(thread)
     await post.house.pets.forget(pet.id)
     assert await caught(post) == 1 and not post.seen()
 
@@ -195,14 +195,26 @@ async def test_what_can_never_be_done_is_let_be_at_once(post: Office, how: str, 
     assert "it stays" not in caplog.text
 
 
-async def test_a_known_post_that_we_may_not_reach_is_let_be_at_once(post: Office, caplog: pytest.LogCaptureFixture):
-    pet = await post.pet(post.thread())
+@pytest.mark.parametrize("how", ["hidden", "locked"])
+async def test_a_known_post_out_of_reach_comes_down_when_its_thread_is_open_again(post: Office, how: str):
+    thread = post.thread()
+    pet = await post.pet(thread)
     await post.owe(pet)
     await post.rounds(5.0)
     await post.house.pets.forget(pet.id, with_posts=True)
-    post.net.deny(EVERYONE)
-    assert await caught(post) == 1
-    assert "it stays" in caplog.text and post.seen()
+    if how == "hidden":
+        post.net.deny(EVERYONE)
+    else:
+        post.net.archive(thread, locked=True)
+    await post.postman.catch()
+    assert await strays(post) == 1 and post.seen()
+    if how == "hidden":
+        post.net.deny(0)
+    else:
+        post.net.archive(thread)
+    post.pass_time(SHUT_S)
+    await post.postman.catch()
+    assert not post.seen() and not await strays(post)
 
 
 async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Office):

@@ -63,9 +63,9 @@ class Channels:
         return answer(wire.channel(self._place(request), self._world.guild))
 
     async def edit_channel(self, request: web.Request) -> web.Response:
-        """PATCH a thread; its owner needs no permission, except to change the lock."""
+        """PATCH a thread; its owner needs no permission, except to change the lock, or to un-archive a locked one."""
         thread, body = self._thread(request), await body_of(request)
-        if thread.owner_id != self._world.me.id or "locked" in body:
+        if thread.owner_id != self._world.me.id or thread.locked or "locked" in body:
             self._demand(thread, Permission.MANAGE_THREADS)
         threads.change(self._world, thread, body)
         return answer(wire.thread(thread, self._world.guild))

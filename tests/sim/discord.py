@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from random import Random
 from typing import Literal, TypeVar
 
@@ -23,10 +24,11 @@ NONCE_S = 180.0  # so long a nonce is known ("a few minutes")
 LATENCY_S = 0.2  # on average, there and back
 FIRST_ID = 10**18
 
-State = Literal["open", "gone", "forbidden", "locked"]
-STATES: tuple[State, ...] = ("open", "gone", "forbidden", "locked")
+State = Literal["open", "gone", "forbidden", "locked", "hidden"]
+STATES: tuple[State, ...] = ("open", "gone", "forbidden", "locked", "hidden")
+OUT_OF_SIGHT = ("gone", "hidden")  # of the bot; people still see what hangs in a hidden thread
 UNKNOWN_MESSAGE = 404, 10008
-REFUSALS = {"gone": (404, 10003), "forbidden": (403, 50013), "locked": (403, 160005)}
+REFUSALS = {"gone": (404, 10003), "forbidden": (403, 50013), "locked": (403, 160005), "hidden": (403, 50001)}
 
 
 class Lost(OSError):
@@ -49,6 +51,7 @@ class Channel:
     id: int
     parent: int | None  # of a thread
     state: State = "open"
+    shown: float = -inf  # since when the bot has seen it again, if it was ever hidden
     messages: list[Message] = field(default_factory=list[Message])
 
 
@@ -78,7 +81,18 @@ class SimDiscord:
         """Somebody changes a thread; what is gone does not come back."""
         threads = [one for one in self.channels.values() if one.parent is not None and one.state != "gone"]
         if threads:
-            self._rng.choice(threads).state = state
+            self._turn(self._rng.choice(threads), state)
+
+    def show(self) -> None:
+        """Whatever was hidden is seen again."""
+        for one in self.channels.values():
+            if one.state == "hidden":
+                self._turn(one, "open")
+
+    def _turn(self, thread: Channel, state: State) -> None:
+        if "hidden" in (thread.state, state):
+            thread.shown = asyncio.get_running_loop().time()
+        thread.state = state
 
     def direct(self, user_id: int) -> int:
         """The channel of direct messages with a person."""
@@ -92,6 +106,12 @@ class SimDiscord:
         """All that anybody could see at some time, and that the bot did not take back."""
         posts = (post for channel in self.channels.values() for post in channel.messages)
         return [post for post in posts if not post.gone or post.refused]
+
+    def in_sight(self, for_s: float) -> list[Message]:
+        """Those of the answers that hang where the bot could look for so long."""
+        since = asyncio.get_running_loop().time() - for_s
+        there = {one.id for one in self.channels.values() if one.state not in OUT_OF_SIGHT and one.shown <= since}
+        return [post for post in self.answers() if post.channel_id in there]
 
     async def send(self, channel_id: int, nonce: str, name: str) -> Message:
         """Raises Refused, Lost."""
@@ -149,8 +169,8 @@ class SimDiscord:
 
     def _known(self, channel_id: int) -> Channel:
         channel = self.channels[channel_id]
-        if channel.state == "gone":
-            raise Refused(*REFUSALS["gone"])
+        if channel.state in OUT_OF_SIGHT:
+            raise Refused(*REFUSALS[channel.state])
         return channel
 
     def _id(self) -> int:

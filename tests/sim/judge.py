@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 
 from cogs.budget import MOST_FAILING, PER_S
+from cogs.strays import SHUT_S
 from gpu.line import Claim
 from gpu.turns import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
@@ -24,6 +25,7 @@ EPOCH = 1_700_000_000.0  # Unix seconds at the beginning
 MOST_TURNS = 2  # of one while another waits; one, and one that was about to be had
 LONGEST_STEP_S = 1.5
 WHOLE = 10  # looks
+CATCH_S = SHUT_S + 600.0  # a thread that is seen again holds no second answer after that
 JITTER_S = 5.0  # between Discord's count of failing requests and ours
 COLUMNS = "id, state, error, fence, checkpoint"
 CHILDREN = {
@@ -163,7 +165,7 @@ class Judge:
     def whole(self, db: sqlite3.Connection) -> None:
         """What does not mend by itself, so that it is seen a little later too."""
         self._no_trace(db)
-        self._no_doubles()
+        self._no_doubles(CATCH_S)
         for failed in (failed for life, failed in self._discord.failed.items() if life):
             many = [late - early for early, late in zip(failed, failed[MOST_FAILING:], strict=False)]
             hold(min(many, default=PER_S) >= PER_S - JITTER_S, "a storm of failing requests:", min(many, default=0))
@@ -178,6 +180,7 @@ class Judge:
         rows = [dict(row) for row in db.execute("SELECT * FROM jobs WHERE state IN ('waiting', 'running')")]
         hold(not rows, "never came to an end:", rows)
         self.whole(db)
+        self._no_doubles(0.0)
         posts = {message.id: message.name for message in self._discord.answers()}
         for row in db.execute("SELECT * FROM outbox"):
             hold(row["message_id"] or row["closed"], "an answer is still owed:", dict(row))
@@ -230,9 +233,7 @@ class Judge:
             there = {row[0] for row in db.execute(f"SELECT DISTINCT pet_id FROM {table}")}
             hold(not there & self.forgotten.keys(), "forgotten, but in", table, there & self.forgotten.keys())
 
-    def _no_doubles(self) -> None:
-        there = self._discord.channels
-        answers = (post for post in self._discord.answers() if there[post.channel_id].state != "gone")
-        seen = Counter(post.name for post in answers)
+    def _no_doubles(self, hidden_s: float) -> None:
+        seen = Counter(post.name for post in self._discord.in_sight(hidden_s))
         doubles = [name for name, count in seen.items() if count > 1]
         hold(not doubles, "visible twice:", doubles)
