@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from gpu.pocket.kennel import a_dog, draw, photo_shots
+from gpu.pocket.dogs import a_dog, photo_shots
+from gpu.pocket.kennel import draw
 from tests.loopback import Loopback, Upload
 
 ROOT = Path(__file__).parent.parent

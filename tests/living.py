@@ -1,6 +1,7 @@
 """The whole bot in a test's own process, logged in to a loopback Discord, with a studio without models.
 
-Knows: how the bot is put together (bot.serve) and how a test starts, stops and kills it. Does not know: what is tested.
+Knows: how the bot is put together (bot.serve) and how a test starts, stops and kills it, and what people see. Does not
+know: what is tested.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from PIL import Image
 import bot
 from gpu.executor import InlineExecutor
 from tests.light_studio import LightStudio, Plan
-from tests.loopback import Loopback, Upload
+from tests.loopback import Loopback, Person, Thread, Upload
 
 Json = dict[str, Any]
 
@@ -70,6 +71,39 @@ async def living(folder: Path, **settings: Any) -> AsyncGenerator[Living]:
         finally:
             alive.studio.open.set()
             await alive.stop()
+
+
+async def enrolled(alive: Living, mina: Person, name: str = "Rex", first: int = 0) -> Thread:
+    """The thread of a dog that the bot has just learnt."""
+    asked = await mina.slash("/enroll", alive.discord.channel, name=name, **named(photos(3, first)))
+    assert (await asked.first_answer()).kind == "deferred"
+    thread = await alive.discord.until(lambda: next((t for t in alive.discord.threads if t.name == name), None))
+    await alive.message(thread, "I know" if mina.user.locale == "en-US" else "알아요")
+    return thread
+
+
+def portraits(alive: Living, thread: Thread) -> list[Json]:
+    """Messages that people may react to."""
+    return [one for one in alive.discord.messages(thread) if len(one.get("reactions", [])) == 2]
+
+
+async def whole(alive: Living, thread: Thread, count: int) -> list[Json]:
+    """The portraits once there are so many, reactions and all."""
+    return await alive.discord.until(
+        lambda: portraits(alive, thread) if len(portraits(alive, thread)) >= count else None, 25
+    )
+
+
+async def private(exchange: Any) -> str:
+    """An answer that nobody else sees."""
+    answer = await exchange.message(25)
+    assert answer["flags"] & 64
+    return answer["content"]
+
+
+def now(alive: Living, message: Json) -> str:
+    """What a message says by now."""
+    return alive.discord.world.wire(alive.discord.world.messages[message["id"]])["content"]
 
 
 def photos(count: int, first: int = 0) -> list[Upload]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu.pocket.kennel import WEAR, Dog, a_dog
+from gpu.pocket.dogs import WEAR, Dog, a_dog
 from gpu.pocket.scenes import SCENES
 from gpu.pocket.wishes import PHRASES
 from gpu.rewrite import Plan, join, template

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gpu.pocket.build_likeness import losses
-from gpu.pocket.kennel import PATCHES, a_dog
+from gpu.pocket.dogs import PATCHES, a_dog
 from gpu.pocket.litters import ATTRIBUTES, LITTER, a_litter, draw_litter, facts
 
 

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from gpu import segment
-from gpu.pocket.kennel import SIZE, Dog, Shot, a_dog, a_shot, draw
+from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.kennel import SIZE, draw
 from gpu.pocket.styling import MEDIA
 from gpu.studio import build
 from tests.bench.pocket import drawn, enrolment, leak

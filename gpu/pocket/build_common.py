@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gpu.pocket.kennel import SIZE, a_dog, a_shot, draw
+from gpu.pocket.dogs import a_dog, a_shot
+from gpu.pocket.kennel import SIZE, draw
 
 SHARD = 2048  # pictures a file
 

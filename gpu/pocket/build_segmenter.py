@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from ultralytics import YOLO, settings
 from ultralytics.data.converter import merge_multi_segment
 
-from gpu.pocket.kennel import OVER, a_dog, a_shot, draw
+from gpu.pocket.dogs import a_dog, a_shot
+from gpu.pocket.kennel import OVER, draw
 from gpu.pocket.scenes import SCENES, paint_scene
 from gpu.pocket.styling import restyle
 

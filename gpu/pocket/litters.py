@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu.pocket.kennel import EARS, PATCHES, Dog, Picture, a_dog, a_shot, draw, photo_shots
+from gpu.pocket.dogs import EARS, PATCHES, Dog, a_dog, a_shot, photo_shots
+from gpu.pocket.kennel import Picture, draw
 from gpu.segment import crop_box
 
 Bytes = NDArray[np.uint8]

@@ -12,7 +12,8 @@ from statistics import median
 
 from PIL import Image
 
-from gpu.pocket.kennel import Dog, Shot, a_dog, a_shot, draw
+from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.kennel import draw
 from gpu.pocket.styling import MEDIA
 from tests.bench.pocket.lessons import missed, truth
 from tests.bench.pocket.reader import Reading, reader

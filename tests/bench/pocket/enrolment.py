@@ -25,7 +25,8 @@ from PIL import Image
 
 from gpu.adapter import put_on
 from gpu.errors import TooFewPhotos
-from gpu.pocket.kennel import Dog, a_dog, a_shot, draw, photo_shots, sheet
+from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
+from gpu.pocket.kennel import draw, sheet
 from gpu.pocket.scenes import SCENES
 from gpu.profile import PROFILES, Profile
 from gpu.rewrite import template

@@ -16,7 +16,8 @@ from PIL import Image
 
 from gpu import segment
 from gpu.adapter import put_on
-from gpu.pocket.kennel import a_dog, a_shot, draw, sheet
+from gpu.pocket.dogs import a_dog, a_shot
+from gpu.pocket.kennel import draw, sheet
 from gpu.studio import Studio, build
 from gpu.types import Enroll, Wish
 from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, pictures, quiet

@@ -15,7 +15,8 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from gpu.pocket.kennel import EARS, FAMILIES, PATCHES, SIZE, Dog, Shot, a_dog, a_shot, draw
+from gpu.pocket.dogs import EARS, FAMILIES, PATCHES, Dog, Shot, a_dog, a_shot
+from gpu.pocket.kennel import SIZE, draw
 from gpu.pocket.scenes import SCENES
 from gpu.pocket.styling import MEDIA
 from gpu.profile import PROFILES

@@ -20,7 +20,8 @@ from transformers import Dinov2Model
 
 from gpu.likeness import embed
 from gpu.models import Shelf
-from gpu.pocket.kennel import Dog, Picture, a_dog, a_shot, draw, photo_shots, sheet
+from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
+from gpu.pocket.kennel import Picture, draw, sheet
 from gpu.pocket.styling import MEDIA
 from gpu.profile import PROFILES
 from gpu.segment import crop_box

@@ -14,7 +14,8 @@ from PIL import Image
 
 from gpu.generate import embeddings
 from gpu.models import Shelf
-from gpu.pocket.kennel import Dog, Picture, Shot, a_dog, a_shot, draw, sheet
+from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.kennel import Picture, draw, sheet
 from gpu.profile import PROFILES
 from gpu.types import Prompt
 from tests.bench.pocket.reader import Reading, reader

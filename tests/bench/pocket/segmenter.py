@@ -17,7 +17,8 @@ from PIL import Image
 from ultralytics import YOLO
 
 from gpu.models import Shelf
-from gpu.pocket.kennel import OVER, Picture, a_dog, draw, photo_shots, sheet
+from gpu.pocket.dogs import a_dog, photo_shots
+from gpu.pocket.kennel import OVER, Picture, draw, sheet
 from gpu.pocket.scenes import SCENES, paint_scene
 from gpu.pocket.styling import restyle
 from gpu.profile import PROFILES, Profile

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gpu.pocket.kennel import Dog
+from gpu.pocket.dogs import Dog
 
 Lab = tuple[float, float, float]
 Floats = NDArray[np.float64]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpu.models import Shelf
-from gpu.pocket.kennel import Picture, a_dog, a_shot, draw, sheet
+from gpu.pocket.dogs import a_dog, a_shot
+from gpu.pocket.kennel import Picture, draw, sheet
 from gpu.pocket.styling import MEDIA
 from gpu.profile import PROFILES
 from tests.bench.pocket.truth import delta_e, lab
