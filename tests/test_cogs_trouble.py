@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cogs import enroll
+from gpu import line
+from tests.light_studio import Plan
 from tests.living import Living, enrolled, living, named, now, photos, portraits, private, whole
 from tests.loopback import reactions
 from tests.loopback.permissions import Permission
@@ -129,3 +131,24 @@ async def test_without_the_right_to_open_threads_the_channel_will_do(alive: Livi
     await alive.message(alive.discord.channel, "I may not open a thread here")
     answer = await alive.message(alive.discord.channel, "I know **Rex**")
     assert answer["attachments"] and (await asked.message(25))["id"] != answer["id"]
+
+
+async def test_a_dog_is_forgotten_though_its_learning_hangs(alive: Living, monkeypatch: pytest.MonkeyPatch):
+    """What its worker still writes goes when it wakes up."""
+    mina = alive.discord.person("Mina")
+    monkeypatch.setattr(line, "STOP_S", 0.1)
+    alive.studio.plan = Plan(steps=20, ms=1000)  # deaf during each
+    await (await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))).message(25)
+    thread = await alive.discord.until(lambda: next(iter(alive.discord.threads), None))
+    await alive.message(thread, " of 20")
+    [folder] = (alive.data / "jobs").iterdir()
+    question = await (await mina.slash("/pet forget", thread, pet="Rex")).message(25)
+    [_, posts, _] = [button["custom_id"] for button in question["components"][0]["components"]]
+    await mina.click(question, posts)
+    await alive.discord.until(lambda: "I forgot" in now(alive, question), 25)
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "checkpoint").write_text("what a worker wrote that knew of nothing")
+    await alive.discord.until(lambda: not folder.exists() and not alive.discord.messages(thread), 25)
+    assert "Nobody is in line" in await private(await mina.slash("/queue", alive.discord.channel))
+    assert not names_kept(alive, "Rex")

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gpu.pocket import kennel, pencil, scenes, styling
+from gpu.pocket import anatomy, dogs, kennel, pencil, scenes, styling
 from tests.bench.pocket import lessons as school
 from tests.bench.pocket.lessons import HEADS, NOTHING, OF_PICTURE, Lessons, pixels
 from tests.bench.pocket.truth import Lab, lab
@@ -161,7 +161,7 @@ def reader(folder: Path, drawings: int = DRAWINGS, rounds: int = ROUNDS) -> Read
 
 def _digest() -> str:
     """Of all that decides what is learnt: another kennel, another reader."""
-    sources = [Path(module.__file__ or "") for module in (kennel, pencil, scenes, styling, school)]
+    sources = [Path(module.__file__ or "") for module in (dogs, anatomy, kennel, pencil, scenes, styling, school)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, Path(__file__)))).hexdigest()[:12]
 
 
