@@ -29,12 +29,13 @@ GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
 
 
 class Catcher:
-    """Takes the strays down. The clock counts Unix seconds."""
+    """Takes the strays down. The clock counts Unix seconds; `shut_s` of them pass until a shut place is tried again."""
 
-    def __init__(self, outbox: Outbox, counter: Counter, clock: Callable[[], float]) -> None:
+    def __init__(self, outbox: Outbox, counter: Counter, clock: Callable[[], float], shut_s: float = SHUT_S) -> None:
         self._outbox = outbox
         self._counter = counter
         self._clock = clock
+        self._shut_s = shut_s
 
     async def work(self) -> None:
         """For ever."""
@@ -84,4 +85,4 @@ class Catcher:
             log.info("Out of reach: %s: %s", stray, error)
         else:
             log.error("%s could not be caught", stray, exc_info=error)
-        return now + SHUT_S
+        return now + self._shut_s

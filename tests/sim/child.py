@@ -86,8 +86,8 @@ class SimChild:
             return self._lost(watch.checkpoint)
         except StudioError as error:
             return error.as_failed(watch.checkpoint)
-        except RuntimeError:
-            return Failed(error="Internal", message="planned", checkpoint=watch.checkpoint)
+        except (RuntimeError, FileNotFoundError):  # planned; or a stale claim let the folder of a forgotten pet go
+            return Failed(error="Internal", message="unexpected", checkpoint=watch.checkpoint)
         finally:
             self._reins.let_go()
 

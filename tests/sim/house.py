@@ -37,6 +37,7 @@ from tests.sim.child import SimChild
 
 FULL = 2  # PRAGMA synchronous
 LAST_WORDS_S = 4.0
+SHUT_S = 60.0  # the real hour would leave a history one look
 SEEN_S = 60.0  # a job that ended so long ago was looked at
 ROOM = Room(each=12, total=40)
 
@@ -191,7 +192,7 @@ class House:
         return cls(
             number=disk.life, db=db, files=files, jobs=jobs, pets=pets, portraits=portraits, outbox=outbox,
             child=child, line=line, rounds=Rounds(rooms, counter, _finish, clock),
-            catcher=Catcher(outbox, counter, clock),
+            catcher=Catcher(outbox, counter, clock, SHUT_S),
         )  # fmt: skip
 
     async def begin(self) -> None:

@@ -8,13 +8,13 @@ import sqlite3
 from collections import Counter
 
 from cogs.budget import MOST_FAILING, PER_S
-from cogs.strays import SHUT_S
 from gpu.line import Claim
 from gpu.turns import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
 from storage.jobs import JobRow
 from storage.journal import MOST_ATTEMPTS
 from tests.sim.discord import SimDiscord
+from tests.sim.house import SHUT_S
 from tests.sim.promise import Promise
 
 STALE = "AdapterMismatch"  # what a stale claim says in the simulation, and nobody else

@@ -23,7 +23,7 @@ from tests.sim.judge import EPOCH, Judge, hold
 from tests.sim.people import People
 
 PACE_S = 1.5  # between two steps, on average
-CALM_S = 5000.0  # at the end, for everything to come right; the longest are threads that are seen again (SHUT_S)
+CALM_S = 4000.0  # at the end, for everything to come right
 CLOSE_S = 25.0
 SICK_S = 8.0  # at the longest, a tenth of all statements fails
 DAZED_S = STUMBLE_S + sum(RETRY_S)  # after that, the line looks again
