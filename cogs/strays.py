@@ -15,7 +15,15 @@ import logging
 from collections.abc import Callable
 
 from cogs.counter import Counter
-from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.postage import (
+    MISSING_ACCESS,
+    MISSING_PERMISSIONS,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    Refused,
+    passing,
+    patience,
+)
 from cogs.rounds import PATIENCE_S
 from storage.outbox import Outbox, Stray
 
@@ -26,6 +34,7 @@ SETTLED_S = 5 * PATIENCE_S  # after the forgetting; whatever has not arrived by 
 SHUT_S = 3600.0  # a place that is shut to us may be opened again by a person
 WEEK_S = 7 * 86400.0
 GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
+SHUT = (MISSING_ACCESS, MISSING_PERMISSIONS)
 
 
 class Catcher:
@@ -36,6 +45,7 @@ class Catcher:
         self._counter = counter
         self._clock = clock
         self._shut_s = shut_s
+        self._shut: dict[int, float] = {}  # channels, and until when: one refusal speaks for all that hangs there
 
     async def work(self) -> None:
         """For ever."""
@@ -49,7 +59,8 @@ class Catcher:
     async def round(self) -> None:
         """Everything that is due, once."""
         for stray in await self._outbox.strays(self._clock()):
-            due = await self._caught(stray)
+            shut = self._shut.get(stray.channel_id, 0.0)
+            due = shut if shut > self._clock() else await self._caught(stray)
             if due is None:
                 await self._outbox.stray_gone(stray)
             else:
@@ -83,6 +94,8 @@ class Catcher:
             return now + patience(error, stray.tries)
         if isinstance(error, Refused):
             log.info("Out of reach: %s: %s", stray, error)
+            if error.code in SHUT:
+                self._shut[stray.channel_id] = now + self._shut_s
         else:
             log.error("%s could not be caught", stray, exc_info=error)
         return now + self._shut_s

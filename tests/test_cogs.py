@@ -12,8 +12,6 @@ from gpu.errors import OutOfMemory
 from tests.living import Living, enrolled, living, named, now, photos, portraits, private, whole
 from tests.loopback import Upload
 
-ORIGINAL = "/webhooks/{application_id}/{token}/messages/{message_id}"
-
 
 @pytest.fixture
 async def alive(tmp_path: Path):

@@ -67,7 +67,7 @@ async def test_forgetting_a_dog_that_is_still_learnt_takes_its_posts_along(alive
 def names_kept(alive: Living, *names: str) -> list[str]:
     """Those that are still in a row of the database."""
     with closing(sqlite3.connect(alive.data / "pawtrait.db")) as db:
-        return [name for name in names for line in db.iterdump() if name in line]
+        return [name for name in names for row in db.iterdump() if name in row]
 
 
 async def test_an_answer_is_sent_once_though_the_connection_breaks(alive: Living):

@@ -217,6 +217,21 @@ async def test_a_known_post_out_of_reach_comes_down_when_its_thread_is_open_agai
     assert not post.seen() and not await strays(post)
 
 
+async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(post: Office, caplog: pytest.LogCaptureFixture):
+    thread = post.thread()
+    pet = await post.pet(thread)
+    for _ in range(4):
+        await post.owe(pet)
+    await post.rounds(5.0)
+    await post.house.pets.forget(pet.id, with_posts=True)
+    post.net.archive(thread, locked=True)
+    with caplog.at_level("INFO", "cogs.strays"):
+        await post.postman.catch()
+    assert await strays(post) == 4 and caplog.text.count("Out of reach") == 1
+    post.net.archive(thread)
+    assert await caught(post, SHUT_S) <= 2 and not post.seen()
+
+
 async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Office):
     pet, _ = await unheard(post)
     await post.house.pets.forget(pet.id)
