@@ -15,9 +15,9 @@ A training that has begun goes on before another begins, unless it died under it
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Literal, NamedTuple, TypeVar
 
 Kind = Literal["enroll", "paint"]
@@ -129,49 +129,39 @@ def _not_begun(enrolments: list[Ticket]) -> list[Ticket]:
 
 
 def _longest_waiting(tickets: list[Ticket], last: Last) -> Ticket | None:
-    """The head of _in_turn(): whoever waits longest, with the oldest job since that is the first one found."""
+    """The head of _in_turn(): whoever waits longest, with their oldest job."""
     if not tickets:
         return None
-    _, mine, people = min(_servers(tickets, last), key=itemgetter(0))
-    return min(mine, key=_since(people))
+    _, queues, people = min(_servers(tickets, last), key=itemgetter(0))
+    return _longest_first(queues, people)[0][0]
 
 
 def _in_turn(tickets: list[Ticket], last: Last) -> list[Ticket]:
     """Tickets of one kind."""
     servers = sorted(_servers(tickets, last), key=itemgetter(0))
-    return _interleave([_in_server(mine, people) for _, mine, people in servers])
+    return _interleave([_interleave(_longest_first(queues, people)) for _, queues, people in servers])
 
 
-def _servers(tickets: list[Ticket], last: Last) -> list[tuple[float, list[Ticket], People]]:
-    """Since when each server waits, its tickets, oldest first, and its people's turns: none if none is later."""
-    groups: defaultdict[int, list[Ticket]] = defaultdict(list)
+def _servers(tickets: list[Ticket], last: Last) -> list[tuple[float, list[list[Ticket]], People]]:
+    """Since when each server waits; each person's tickets, as the oldest came; their turns, none if none is later."""
+    groups: defaultdict[int, defaultdict[int, list[Ticket]]] = defaultdict(lambda: defaultdict(list))
     for ticket in tickets:
-        groups[ticket.guild_id].append(ticket)
-    servers: list[tuple[float, list[Ticket], People]] = []
-    for mine in groups.values():
-        oldest = mine[0]
+        groups[ticket.guild_id][ticket.user_id].append(ticket)
+    servers: list[tuple[float, list[list[Ticket]], People]] = []
+    for group in groups.values():
+        queues = list(group.values())
+        oldest = queues[0][0]
         people = last.get((oldest.kind, oldest.guild_id), {})
         turn = next(reversed(people.values()), 0.0)
-        servers.append((turn, mine, people) if turn > oldest.created else (oldest.created, mine, {}))
+        servers.append((turn, queues, people) if turn > oldest.created else (oldest.created, queues, {}))
     return servers
 
 
-def _in_server(tickets: list[Ticket], people: People) -> list[Ticket]:
-    """Tickets of one kind and server."""
-    since = _since(people)
-    if len({ticket.user_id for ticket in tickets}) == len(tickets):  # with 10,000 people in line, lists would be slow
-        return sorted(tickets, key=since)
-    queues: defaultdict[int, list[Ticket]] = defaultdict(list)
-    for ticket in tickets:
-        queues[ticket.user_id].append(ticket)
-    return _interleave(sorted(queues.values(), key=lambda mine: since(mine[0])))
-
-
-def _since(people: People) -> Callable[[Ticket], float]:
-    """Since when the person of a ticket waits, if it is their oldest."""
+def _longest_first(queues: list[list[Ticket]], people: People) -> list[list[Ticket]]:
+    """Whoever waits longest first, with all their tickets."""
     if not people:
-        return attrgetter("created")
-    return lambda ticket: max(ticket.created, people.get(ticket.user_id, 0.0))
+        return queues  # as they came
+    return sorted(queues, key=lambda mine: max(mine[0].created, people.get(mine[0].user_id, 0.0)))
 
 
 def _interleave(queues: list[list[T]]) -> list[T]:
