@@ -1,7 +1,7 @@
 """Messages of forgotten pets come down: the real counter and catcher, discord.py, a loopback Discord."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 
@@ -195,12 +195,22 @@ async def test_what_can_never_be_done_is_let_be_at_once(post: Office, how: str, 
     assert "it stays" not in caplog.text
 
 
-@pytest.mark.parametrize("how", ["hidden", "locked"])
-async def test_a_known_post_out_of_reach_comes_down_when_its_thread_is_open_again(post: Office, how: str):
+async def told(post: Office) -> tuple[Pet, Thread]:
+    """A dog with an answer that hangs in its thread, and of which the bot knows."""
     thread = post.thread()
     pet = await post.pet(thread)
     await post.owe(pet)
     await post.rounds(5.0)
+    assert post.seen() and not await post.open_rows()
+    return pet, thread
+
+
+@pytest.mark.parametrize("answered", [told, unheard])
+@pytest.mark.parametrize("how", ["hidden", "locked"])
+async def test_a_post_out_of_reach_comes_down_when_its_thread_is_open_again(
+    post: Office, how: str, answered: Callable[[Office], Awaitable[tuple[Pet, Thread]]]
+):
+    pet, thread = await answered(post)
     await post.house.pets.forget(pet.id, with_posts=True)
     if how == "hidden":
         post.net.deny(EVERYONE)
