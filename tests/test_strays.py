@@ -3,21 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from cogs.counter import Counter, DiscordCounter
+from cogs.counter import DiscordCounter
 from cogs.strays import SETTLED_S, SHUT_S, WEEK_S
 from storage.pets import Pet
-from tests.counter_contract import CounterContract, Town
 from tests.counter_contract import post as letter
 from tests.loopback import Thread
 from tests.loopback.permissions import EVERYONE, Permission
 from tests.office import SEND, Office, office
-from tests.sim import discord as sim_discord
-from tests.sim.counter import SimCounter
-from tests.sim.discord import SimDiscord, Weather
 
 ONE = f"{SEND}/{{message_id}}"
 
@@ -26,59 +21,6 @@ ONE = f"{SEND}/{{message_id}}"
 async def post(tmp_path: Path) -> AsyncIterator[Office]:
     async with office(tmp_path) as opened:
         yield opened
-
-
-# ---- the counters ---------------------------------------------------------------------------------------------------
-
-
-class LoopbackTown:
-    def __init__(self, post: Office) -> None:
-        self.counter: Counter = DiscordCounter(post.bot)
-        self.channel = int(post.net.channel.id)
-        self.guild, self.mina = int(post.net.guild.id), int(post.mina.id)
-        self._post = post
-
-    def shut(self) -> None:
-        self._post.net.delete(self._post.net.channel)
-
-    def lose_an_answer(self) -> None:
-        self._post.net.fail("POST", SEND, after=True)
-
-    def clear_up(self) -> None:
-        """It was one answer."""
-
-
-class SimTown:
-    def __init__(self) -> None:
-        self._discord = SimDiscord(Random(1))
-        self._channel = self._discord.open()
-        self.counter: Counter = SimCounter(self._discord)
-        self.channel, self.guild, self.mina = self._channel.id, 1, 2
-
-    def shut(self) -> None:
-        self._channel.state = "gone"
-
-    def lose_an_answer(self) -> None:
-        self._discord.weather = Weather(reset=1.0)
-
-    def clear_up(self) -> None:
-        self._discord.weather = Weather()
-
-
-class TestDiscordCounter(CounterContract):
-    @pytest.fixture
-    async def town(self, post: Office) -> Town:
-        return LoopbackTown(post)
-
-
-class TestSimCounter(CounterContract):
-    @pytest.fixture
-    async def town(self, monkeypatch: pytest.MonkeyPatch) -> Town:
-        monkeypatch.setattr(sim_discord, "LATENCY_S", 0.001)
-        return SimTown()
-
-
-# ---- the catcher ----------------------------------------------------------------------------------------------------
 
 
 async def unheard(post: Office) -> tuple[Pet, Thread]:
