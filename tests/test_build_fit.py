@@ -22,10 +22,11 @@ def loss_at(line: nn.Linear, step: int) -> Tensor:
     return (line(x)[:, 0] - x @ torch.tensor([1.0, -2.0, 3.0])).square().mean()
 
 
-def train(file: Path, upto: int = STEPS) -> nn.Linear:
+def train(file: Path, upto: int = STEPS, muon: bool = False) -> nn.Linear:
     """To `upto` of STEPS steps, where it breaks off without a word."""
     line = a_line()
-    fit = Fit(line, file, STEPS, lr=0.05, warmup=10)
+    lr, matrices = (0.2, [line.weight]) if muon else (0.05, [])
+    fit = Fit(line, file, STEPS, lr, warmup=10, matrices=matrices)
     for step in fit:
         if step == upto:
             return line
@@ -34,15 +35,17 @@ def train(file: Path, upto: int = STEPS) -> nn.Linear:
     return line
 
 
-def test_it_learns(tmp_path: Path) -> None:
-    line = train(tmp_path / "line")
+@pytest.mark.parametrize("muon", [False, True])
+def test_it_learns(tmp_path: Path, muon: bool) -> None:
+    line = train(tmp_path / "line", muon=muon)
     assert line.weight.detach().flatten().tolist() == pytest.approx([1, -2, 3], abs=0.05)
 
 
-def test_taken_up_again_it_ends_the_same(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole")
-    train(tmp_path / "broken", upto=EVERY + 30)  # 30 steps are lost and done again
-    again = train(tmp_path / "broken")
+@pytest.mark.parametrize("muon", [False, True])
+def test_taken_up_again_it_ends_the_same(tmp_path: Path, muon: bool) -> None:
+    whole = train(tmp_path / "whole", muon=muon)
+    train(tmp_path / "broken", upto=EVERY + 30, muon=muon)  # 30 steps are lost and done again
+    again = train(tmp_path / "broken", muon=muon)
     assert torch.equal(whole.weight, again.weight)
     assert torch.equal(whole.bias, again.bias)
 

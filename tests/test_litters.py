@@ -2,14 +2,23 @@
 
 import random
 from dataclasses import asdict
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 
-from gpu.pocket.build_likeness import losses
+from gpu.pocket.build_attention import AROUND, STEPS
+from gpu.pocket.build_likeness import FACTS, PATCH, SHIFT, SIDED, by_patch, lesson, losses, new_dino, reading
+from gpu.pocket.build_likeness import SIDE as SIDE_PX
 from gpu.pocket.dogs import PATCHES, a_dog
-from gpu.pocket.litters import ATTRIBUTES, LITTER, a_litter, draw_litter, facts
+from gpu.pocket.litters import ATTRIBUTES, CELLS, LITTER, a_litter, colours, draw_litter, kinds
+
+SIDE, GRID = 4 * PATCH, 4
+
+
+def drawn() -> list[torch.Tensor]:
+    return list(map(torch.from_numpy, draw_litter("litter test", SIDE, GRID)))
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -22,21 +31,70 @@ def test_siblings_differ_from_the_first_dog_in_one_attribute_each(number: int) -
 
 
 def test_a_litter_is_drawn_with_one_shot_and_every_photo_with_its_own() -> None:
-    images, masks, known = draw_litter("litter test", side=32, grid=4)
-    assert (images.shape, masks.shape) == ((LITTER, 2, 32, 32, 3), (LITTER, 2, 4, 4))
+    images, masks, parts, shades, answers = draw_litter("litter test", SIDE, GRID)
+    assert (images.shape, masks.shape) == ((LITTER, 2, SIDE, SIDE, 3), (LITTER, 2, GRID, GRID))
     spread = [np.abs(images[1:, view].astype(int) - images[0, view]).mean() for view in (0, 1)]
     assert spread[1] < spread[0] / 3  # pictures differ in an attribute, photos in place and pose
     assert masks.max(axis=(2, 3)).min() > 127
-    assert len(np.unique(known, axis=0)) == LITTER
-    again, _, _ = draw_litter("litter test", side=32, grid=4)
-    assert np.array_equal(images, again)
+    assert parts.shape == (LITTER, 2, GRID * CELLS, GRID * CELLS, 3)
+    assert len(np.unique(np.hstack([shades, answers]), axis=0)) == LITTER
+    assert np.array_equal(images, draw_litter("litter test", SIDE, GRID)[0])
 
 
-def test_facts_tell_every_side_and_patch() -> None:
+def test_parts_lie_on_the_dog() -> None:
+    _, masks, parts, *_ = drawn()
+    away = masks.repeat_interleave(CELLS, -1).repeat_interleave(CELLS, -2) == 0
+    assert parts[away].float().mean() < 2 and parts[~away].float().mean() > 40
+    assert (parts.flatten(2, 3).float().mean(2)[..., :2] > 5).all(), "each shows its coat and its second colour"
+
+
+def test_kinds_tell_every_side_and_patch() -> None:
     dogs = [a_dog(random.Random(f"facts {n}")) for n in range(200)]
-    told = {(dog.patch, dog.side): (*facts(dog)[12:19], facts(dog)[-3]) for dog in dogs}
+    told = {(dog.patch, dog.side): tuple(kinds(dog)[:2]) for dog in dogs}
     assert len(set(told.values())) == len(told) == len(PATCHES) + 3
-    assert all(-1 <= fact <= 1 for dog in dogs for fact in facts(dog))
+    assert all(-1 <= shade <= 1 for dog in dogs for shade in colours(dog))
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_lesson_is_shifted_and_every_other_one_mirrored(step: int) -> None:
+    images, masks, parts, shades, answers = drawn()
+    seen, mask, part, same, told = (each[0] for each in lesson([each[None] for each in drawn()], step))
+    if step % 2:
+        images, masks, parts = images.flip(-2), masks.flip(-1), parts.flip(-2)
+        answers[:, SIDED] = 2 - answers[:, SIDED]
+    cell, ways = PATCH // CELLS, range(-SHIFT, SHIFT + 1)
+    [shift] = [by for by in product(ways, ways) if torch.equal(part, parts.roll(by, (-3, -2)))]
+    assert torch.equal(seen, images.roll([cell * by for by in shift], (-3, -2)))
+    assert torch.equal(mask, masks) and torch.equal(same, shades) and torch.equal(told, answers)
+    assert (told[:, SIDED] != 1).any()  # there is a side to turn
+
+
+def test_a_patch_is_told_its_own_parts() -> None:
+    parts = torch.zeros(1, GRID * CELLS, GRID * CELLS, 3, dtype=torch.uint8)
+    parts[0, CELLS : 2 * CELLS, 2 * CELLS : 3 * CELLS] = 255  # row 1, column 2
+    told = by_patch(parts)[0]
+    assert told[GRID + 2].min() == 1 and told.sum() == 3 * CELLS**2
+
+
+def test_reading_costs_nothing_for_those_who_know() -> None:
+    *_, shades, answers = drawn()
+    sure = [20 * torch.eye(count)[kind] for count, kind in zip(FACTS[1:], answers.unbind(1), strict=True)]
+    knows = torch.cat([shades, *sure], 1)
+    assert max(reading(knows, shades, answers)) < 0.001
+    assert min(reading(torch.zeros_like(knows), shades, answers)) > 0.05
+
+
+def test_a_new_encoder_looks_at_each_neighbour() -> None:
+    torch.manual_seed(0)
+    dino = new_dino()
+    dino.set_attn_implementation("eager")
+    with torch.no_grad():
+        looks = dino(torch.randn(1, 3, SIDE_PX, SIDE_PX), output_attentions=True).attentions
+    side = SIDE_PX // PATCH
+    for look, step in zip(looks, STEPS, strict=False):
+        grid = look[0, :, 1:, 1:].reshape(len(AROUND), side, side, side, side)
+        given = [grid[n, 6, 6, 6 + step * y, 6 + step * x].item() for n, (y, x) in enumerate(AROUND)]
+        assert min(given) > 0.3 and sum(given) > 0.6 * len(AROUND)
 
 
 def test_losses_are_small_for_own_pairs_only() -> None:

@@ -7,7 +7,7 @@ Knows: steps, parameters, two files in the build folder. Does not know: models, 
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,8 +26,9 @@ class Fit:
         fit.learn(step, loss_of(step))
     fit.finish()
 
-    It goes on from name.state.pt, if there is one, and adds to the curve in name.jsonl. AdamW; the learning rate warms
-    up, stays flat for the first half and falls as a cosine to 2 %.
+    It goes on from name.state.pt, if there is one, and adds to the curve in name.jsonl. AdamW, and for `matrices` Muon
+    (Jordan et al. 2024) at twice the rate; this rate warms up, stays flat for the first half and falls as a cosine to
+    2 %.
     """
 
     def __init__(
@@ -41,11 +42,18 @@ class Fit:
         weight_decay: float = 0.01,
         decay: float = 0.998,
         warmup: int = 200,
+        matrices: Sequence[nn.Parameter] = (),
     ) -> None:
-        """`decay` is of the average of the weights."""
-        self.model, self.steps, self.lr, self.warmup, self.decay = model, steps, lr, warmup, decay
+        """`decay` is of the average of the weights; `matrices` are some of the model's."""
+        self.model, self.steps, self.warmup, self.decay = model, steps, warmup, decay
         self.params = list(model.parameters())
-        self.optimiser = torch.optim.AdamW(self.params, lr, betas=betas, weight_decay=weight_decay, fused=True)
+        others = [param for param in self.params if all(param is not matrix for matrix in matrices)]
+        self.optimisers: dict[torch.optim.Optimizer, float] = {
+            torch.optim.AdamW(others, lr, betas=betas, weight_decay=weight_decay, fused=True): lr
+        }
+        if matrices:
+            muon = torch.optim.Muon(matrices, 2 * lr, weight_decay=0.02, adjust_lr_fn="match_rms_adamw")
+            self.optimisers[muon] = 2 * lr
         self.average = [param.detach().clone() for param in self.params]
         self.state, self.curve, self.start = file.with_suffix(".state.pt"), file.with_suffix(".jsonl"), 0
         if self.state.is_file():
@@ -57,12 +65,13 @@ class Fit:
 
     def learn(self, step: int, loss: Tensor, **figures: float) -> None:
         """One step down the gradient; `figures` go into the log beside the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.lr * self._share(step)
-        self.optimiser.zero_grad()
+        for optimiser, lr in self.optimisers.items():
+            optimiser.param_groups[0]["lr"] = lr * self._share(step)
+            optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.params, MOST_NORM)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         decay = min(self.decay, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(self.average, [param.detach() for param in self.params], 1 - decay)
@@ -96,7 +105,7 @@ class Fit:
         """So that a crash leaves the old state or the new one."""
         state = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "average": self.average,
             "step": done,
         }
@@ -107,5 +116,6 @@ class Fit:
     def _resume(self) -> None:
         state = torch.load(self.state, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimizer"])
+        for optimiser, known in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(known)
         self.average, self.start = state["average"], state["step"]

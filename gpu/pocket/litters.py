@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu.pocket.dogs import EARS, PATCHES, Dog, a_dog, a_shot, photo_shots
-from gpu.pocket.kennel import Picture, draw
+from gpu.pocket.anatomy import draw_dog
+from gpu.pocket.dogs import EARS, EYES, PATCHES, Dog, Shot, a_dog, a_shot, photo_shots
+from gpu.pocket.kennel import OVER, SIZE, draw
+from gpu.pocket.pencil import Pencil
 from gpu.segment import crop_box
 
 Bytes = NDArray[np.uint8]
+View = tuple[Image.Image, Image.Image, Image.Image]  # picture, mask of the dog, its parts
 
 LITTER = 4  # dogs
 APART = 50.0  # distance in RGB 0..255 from which two colours are two
@@ -27,6 +30,12 @@ ATTRIBUTES = (
     ("coat", "family"), ("second",), ("patch", "side"), ("side",), ("ears",), ("ears_second",), ("muzzle",),
     ("long_fur",), ("eyes",),
 )  # fmt: skip
+KINDS: dict[str, tuple[object, ...]] = {
+    "patch": PATCHES, "side": (-1, 0, 1), "ears": EARS, "ears_second": (False, True), "long_fur": (False, True),
+    "eyes": EYES,
+}  # fmt: skip
+"""What a dog has one of, and the answers to choose from."""
+CELLS = 2  # a side of a patch, in which it is told what parts of the dog lie there
 
 
 def a_litter(rng: random.Random) -> list[Dog]:
@@ -50,34 +59,54 @@ def _differs(field: str, one: dict[str, object], other: dict[str, object]) -> bo
     return dist(one[field], other[field]) > APART if field in COLOURS else one[field] != other[field]  # pyright: ignore
 
 
-def facts(dog: Dog) -> list[float]:
-    """All that there is to know about a dog, as numbers of about -1..1."""
-    colours = [channel / 127.5 - 1 for colour in (dog.coat, dog.second, dog.muzzle, dog.eyes) for channel in colour]
-    kinds = [float(dog.patch == patch) for patch in PATCHES] + [float(dog.ears == ears) for ears in EARS]
-    return [*colours, *kinds, float(dog.side), float(dog.ears_second), float(dog.long_fur)]
+def colours(dog: Dog) -> list[float]:
+    """Those that vary freely, channel by channel in -1..1."""
+    return [channel / 127.5 - 1 for colour in (dog.coat, dog.second, dog.muzzle) for channel in colour]
 
 
-def draw_litter(key: str, side: int, grid: int) -> tuple[Bytes, Bytes, NDArray[np.float32]]:
-    """Images (LITTER, 2, side, side, 3), a photo's cut-out and a whole picture of each dog; masks; facts (LITTER, n).
+def kinds(dog: Dog) -> list[int]:
+    """The number of the answer to each of KINDS."""
+    known = asdict(dog)
+    return [answers.index(known[name]) for name, answers in KINDS.items()]
 
-    Masks are on the grid of patches, (LITTER, 2, grid, grid). The same key gives the same bytes.
+
+def draw_litter(key: str, side: int, grid: int) -> tuple[Bytes, Bytes, Bytes, NDArray[np.float32], NDArray[np.int64]]:
+    """Images (LITTER, 2, side, side, 3), of each dog a photo cut out and a whole picture; masks; parts; colours; kinds.
+
+    Masks are on the grid of patches, (LITTER, 2, grid, grid), parts on CELLS times as many, with three channels;
+    colours and kinds are (LITTER, n). The same key gives the same bytes.
     """
     rng = random.Random(key)
     dogs, shot = a_litter(rng), a_shot(rng)
-    seen = [view for dog in dogs for view in (_cutout(draw(dog, photo_shots(rng, 1)[0])), _whole(draw(dog, shot)))]
-    images = [np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image, _ in seen]
-    masks = [np.asarray(mask.resize((grid, grid), Image.Resampling.BOX)) for _, mask in seen]
+    seen = [view for dog in dogs for view in (_cutout(dog, photo_shots(rng, 1)[0]), _whole(dog, shot))]
+    images = [np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image, _, _ in seen]
+    masks = [np.asarray(mask.resize((grid, grid), Image.Resampling.BOX)) for _, mask, _ in seen]
+    fine = grid * CELLS
+    parts = [np.asarray(part.resize((fine, fine), Image.Resampling.BOX)) for _, _, part in seen]
     return (
         np.stack(images).reshape(LITTER, 2, side, side, 3),
         np.stack(masks).reshape(LITTER, 2, grid, grid),
-        np.array([facts(dog) for dog in dogs], np.float32),
+        np.stack(parts).reshape(LITTER, 2, fine, fine, 3),
+        np.array([colours(dog) for dog in dogs], np.float32),
+        np.array([kinds(dog) for dog in dogs]),
     )
 
 
-def _whole(picture: Picture) -> tuple[Image.Image, Image.Image]:
-    return picture.image, picture.masks[0]
+def draw_parts(dog: Dog, shot: Shot) -> Image.Image:
+    """Where on the picture the coat is (red), the second colour (green), muzzle (both) and eyes (blue); else black."""
+    big = SIZE * OVER
+    canvas = Image.new("RGB", (big, big))
+    coded = replace(dog, coat=(255, 0, 0), second=(0, 255, 0), muzzle=(255, 255, 0), eyes=(0, 0, 255))
+    draw_dog(Pencil(canvas, shot.x * big, shot.y * big, shot.scale * big, shot.tilt, random.Random(0)), coded, shot)
+    return canvas.resize((SIZE, SIZE), Image.Resampling.BOX)
 
 
-def _cutout(photo: Picture) -> tuple[Image.Image, Image.Image]:
-    box = crop_box(np.asarray(photo.masks[0]) > 127)
-    return photo.image.crop(box), photo.masks[0].crop(box)
+def _whole(dog: Dog, shot: Shot) -> View:
+    picture = draw(dog, shot)
+    return picture.image, picture.masks[0], draw_parts(dog, shot)
+
+
+def _cutout(dog: Dog, shot: Shot) -> View:
+    image, mask, parts = _whole(dog, shot)
+    box = crop_box(np.asarray(mask) > 127)
+    return image.crop(box), mask.crop(box), parts.crop(box)
