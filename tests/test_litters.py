@@ -9,16 +9,26 @@ import pytest
 import torch
 
 from gpu.pocket.build_attention import AROUND, STEPS
-from gpu.pocket.build_likeness import FACTS, PATCH, SHIFT, SIDED, by_patch, lesson, losses, new_dino, reading
-from gpu.pocket.build_likeness import SIDE as SIDE_PX
+from gpu.pocket.build_likeness import (
+    FACTS,
+    PATCH,
+    SHIFT,
+    SIDE,
+    SIDED,
+    by_patch,
+    lesson,
+    losses,
+    new_dino,
+    reading,
+)
 from gpu.pocket.dogs import PATCHES, a_dog
 from gpu.pocket.litters import ATTRIBUTES, CELLS, LITTER, a_litter, colours, draw_litter, kinds
 
-SIDE, GRID = 4 * PATCH, 4
+SMALL, GRID = 4 * PATCH, 4  # pixels and patches a side
 
 
 def drawn() -> list[torch.Tensor]:
-    return list(map(torch.from_numpy, draw_litter("litter test", SIDE, GRID)))
+    return list(map(torch.from_numpy, draw_litter("litter test", SMALL, GRID)))
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -31,14 +41,14 @@ def test_siblings_differ_from_the_first_dog_in_one_attribute_each(number: int) -
 
 
 def test_a_litter_is_drawn_with_one_shot_and_every_photo_with_its_own() -> None:
-    images, masks, parts, shades, answers = draw_litter("litter test", SIDE, GRID)
-    assert (images.shape, masks.shape) == ((LITTER, 2, SIDE, SIDE, 3), (LITTER, 2, GRID, GRID))
+    images, masks, parts, shades, answers = draw_litter("litter test", SMALL, GRID)
+    assert (images.shape, masks.shape) == ((LITTER, 2, SMALL, SMALL, 3), (LITTER, 2, GRID, GRID))
     spread = [np.abs(images[1:, view].astype(int) - images[0, view]).mean() for view in (0, 1)]
     assert spread[1] < spread[0] / 3  # pictures differ in an attribute, photos in place and pose
     assert masks.max(axis=(2, 3)).min() > 127
     assert parts.shape == (LITTER, 2, GRID * CELLS, GRID * CELLS, 3)
     assert len(np.unique(np.hstack([shades, answers]), axis=0)) == LITTER
-    assert np.array_equal(images, draw_litter("litter test", SIDE, GRID)[0])
+    assert np.array_equal(images, draw_litter("litter test", SMALL, GRID)[0])
 
 
 def test_parts_lie_on_the_dog() -> None:
@@ -89,8 +99,8 @@ def test_a_new_encoder_looks_at_each_neighbour() -> None:
     dino = new_dino()
     dino.set_attn_implementation("eager")
     with torch.no_grad():
-        looks = dino(torch.randn(1, 3, SIDE_PX, SIDE_PX), output_attentions=True).attentions
-    side = SIDE_PX // PATCH
+        looks = dino(torch.randn(1, 3, SIDE, SIDE), output_attentions=True).attentions
+    side = SIDE // PATCH
     for look, step in zip(looks, STEPS, strict=False):
         grid = look[0, :, 1:, 1:].reshape(len(AROUND), side, side, side, side)
         given = [grid[n, 6, 6, 6 + step * y, 6 + step * x].item() for n, (y, x) in enumerate(AROUND)]
