@@ -29,6 +29,7 @@ def look_around(dino: Dinov2Model) -> None:
     config = dino.config
     assert (config.num_attention_heads, config.hidden_size) == (len(AROUND), len(AROUND) * CODE)
     content = config.hidden_size - CODE  # the place comes behind it
+    strength = math.sqrt(SHARP * math.sqrt(CODE))  # of query and key each: attention divides by the root of CODE
     _write_places(dino.embeddings.position_embeddings, config.image_size // config.patch_size)
     seen = dino.embeddings.patch_embeddings.projection.weight
     nn.init.xavier_uniform_(seen.view(len(seen), -1))
@@ -46,8 +47,8 @@ def look_around(dino: Dinov2Model) -> None:
             linear.weight.normal_(0, 0.01 if near else 0.05)
         if near:
             for rows, turn in _turns(STEPS[number]):
-                attention.q_proj.weight[rows, content:] += turn * math.sqrt(SHARP * math.sqrt(CODE))
-                attention.k_proj.weight[rows, content:] += torch.eye(CODE) * math.sqrt(SHARP * math.sqrt(CODE))
+                attention.q_proj.weight[rows, content:] += turn * strength
+                attention.k_proj.weight[rows, content:] += torch.eye(CODE) * strength
 
 
 def _write_places(embeddings: Tensor, side: int) -> None:
