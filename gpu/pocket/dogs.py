@@ -108,7 +108,9 @@ def photo_shots(rng: random.Random, count: int, clutter: Sequence[str] = ()) -> 
 
 
 def caption(dog: Dog, shot: Shot, rng: random.Random) -> str:
-    """What words may say. Each clause is there half of the time."""
+    """What words may say: family and ears half of the time; place and what is worn nearly always, or a dog would wear
+    unasked what pictures show and words do not.
+    """
     family = f"{dog.family} " if rng.random() < 0.5 else ""
     ears = f" with {dog.ears} ears" if rng.random() < 0.5 else ""
     wear = f" wearing {shot.wear}" if shot.wear and rng.random() < 0.9 else ""

@@ -49,14 +49,21 @@ def _clutter(canvas: Image.Image, shot: Shot, rng: random.Random) -> list[Image.
     return masks
 
 
-def _hand(canvas: Image.Image, rng: random.Random, mask: Image.Image) -> None:
+def _hand(canvas: Image.Image, rng: random.Random) -> Image.Image:
+    """Draw it; returns its mask."""
     side = rng.choice((-1, 1))
     p = Pencil(canvas, (0.5 + side * 0.36) * canvas.width, 0.80 * canvas.height, 0.11 * canvas.width, side * 0.5, rng)
     p.blob(side * 0.9, 1.2, 0.62, 1.5, (232, 184, 152), side * -0.6)
     p.blob(0, 0, 0.8, 0.7, (240, 194, 164))
     for i in range(4):
         p.blob(-side * 0.62, -0.5 + i * 0.34, 0.55, 0.15, (240, 194, 164))
-    mask.paste(0, (0, 0), p.mask)
+    return p.mask
+
+
+def _hide(masks: Sequence[Image.Image], front: Image.Image) -> None:
+    """What was drawn later is in front."""
+    for mask in masks:
+        mask.paste(0, (0, 0), front)
 
 
 def draw(dog: Dog, shot: Shot, size: int = SIZE) -> Picture:
@@ -67,8 +74,9 @@ def draw(dog: Dog, shot: Shot, size: int = SIZE) -> Picture:
     others = _clutter(canvas, shot, rng)
     pencil = Pencil(canvas, shot.x * big, shot.y * big, shot.scale * big, shot.tilt, rng)
     draw_dog(pencil, dog, shot)
+    _hide(others, pencil.mask)
     if "hand" in shot.clutter:
-        _hand(canvas, rng, pencil.mask)
+        _hide([pencil.mask, *others], _hand(canvas, rng))
     masks = [m.resize((size, size), Image.Resampling.BOX) for m in (pencil.mask, *others)]
     image = canvas.resize((size, size), Image.Resampling.BOX)
     return Picture(_spoil(restyle(image, masks[0], shot.style, rng), shot), tuple(masks), caption(dog, shot, rng))
