@@ -1,7 +1,7 @@
 """What the likeness encoder learns from: litters whose dogs differ in one attribute, and losses that part them."""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 
 import numpy as np
@@ -21,8 +21,21 @@ from gpu.pocket.build_likeness import (
     new_dino,
     reading,
 )
-from gpu.pocket.dogs import PATCHES, a_dog
-from gpu.pocket.litters import ATTRIBUTES, CELLS, LITTER, a_litter, colours, draw_litter, kinds
+from gpu.pocket.dogs import PATCHES, a_dog, a_shot
+from gpu.pocket.litters import (
+    ATTRIBUTES,
+    CELLS,
+    FUR,
+    LEFT,
+    LITTER,
+    MAPS,
+    RIGHT,
+    a_litter,
+    colours,
+    draw_litter,
+    draw_maps,
+    kinds,
+)
 
 SMALL, GRID = 4 * PATCH, 4  # pixels and patches a side
 
@@ -41,21 +54,34 @@ def test_siblings_differ_from_the_first_dog_in_one_attribute_each(number: int) -
 
 
 def test_a_litter_is_drawn_with_one_shot_and_every_photo_with_its_own() -> None:
-    images, masks, parts, shades, answers = draw_litter("litter test", SMALL, GRID)
+    images, masks, maps, shades, answers = draw_litter("litter test", SMALL, GRID)
     assert (images.shape, masks.shape) == ((LITTER, 2, SMALL, SMALL, 3), (LITTER, 2, GRID, GRID))
     spread = [np.abs(images[1:, view].astype(int) - images[0, view]).mean() for view in (0, 1)]
     assert spread[1] < spread[0] / 3  # pictures differ in an attribute, photos in place and pose
     assert masks.max(axis=(2, 3)).min() > 127
-    assert parts.shape == (LITTER, 2, GRID * CELLS, GRID * CELLS, 3)
+    assert maps.shape == (LITTER, 2, GRID * CELLS, GRID * CELLS, 3 * MAPS)
     assert len(np.unique(np.hstack([shades, answers]), axis=0)) == LITTER
     assert np.array_equal(images, draw_litter("litter test", SMALL, GRID)[0])
 
 
-def test_parts_lie_on_the_dog() -> None:
-    _, masks, parts, *_ = drawn()
+def test_maps_lie_on_the_dog() -> None:
+    _, masks, maps, *_ = drawn()
     away = masks.repeat_interleave(CELLS, -1).repeat_interleave(CELLS, -2) == 0
-    assert parts[away].float().mean() < 2 and parts[~away].float().mean() > 40
+    own, parts = maps[..., :3], maps[..., 3:6]
+    assert maps[away].float().mean() < 2
+    assert min(map_[~away].float().mean() for map_ in (own, parts)) > 40
     assert (parts.flatten(2, 3).float().mean(2)[..., :2] > 5).all(), "each shows its coat and its second colour"
+
+
+def test_maps_tell_colours_in_any_style_and_fur_and_side() -> None:
+    rng = random.Random("maps")
+    dog, shot = replace(a_dog(rng), patch="half", long_fur=True), replace(a_shot(rng, "pencil"), wear="", tongue=False)
+    seen = [np.dstack(draw_maps(replace(dog, side=side), shot)) for side in (-1, 1)]
+    for told, mine, other in zip(seen, (LEFT, RIGHT), (RIGHT, LEFT), strict=True):
+        assert ((told[..., :3] == dog.second).all(-1) & (told[..., mine] == 255)).sum() > 20
+        assert (told[..., mine] > 200).sum() > 2 * (told[..., other] > 200).sum()
+    short = np.dstack(draw_maps(replace(dog, long_fur=False), shot))
+    assert (seen[0][..., FUR] > 200).sum() > 10 * (short[..., FUR] > 200).sum()
 
 
 def test_kinds_tell_every_side_and_patch() -> None:
@@ -67,22 +93,23 @@ def test_kinds_tell_every_side_and_patch() -> None:
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_lesson_is_shifted_and_every_other_one_mirrored(step: int) -> None:
-    images, masks, parts, shades, answers = drawn()
-    seen, mask, part, same, told = (each[0] for each in lesson([each[None] for each in drawn()], step))
+    images, masks, maps, shades, answers = drawn()
+    seen, mask, told, same, kind = (each[0] for each in lesson([each[None] for each in drawn()], step))
     if step % 2:
-        images, masks, parts = images.flip(-2), masks.flip(-1), parts.flip(-2)
+        images, masks, maps = images.flip(-2), masks.flip(-1), maps.flip(-2)
         answers[:, SIDED] = 2 - answers[:, SIDED]
+        maps[..., LEFT], maps[..., RIGHT] = maps[..., RIGHT], maps[..., LEFT].clone()
     cell, ways = PATCH // CELLS, range(-SHIFT, SHIFT + 1)
-    [shift] = [by for by in product(ways, ways) if torch.equal(part, parts.roll(by, (-3, -2)))]
+    [shift] = [by for by in product(ways, ways) if torch.equal(told, maps.roll(by, (-3, -2)))]
     assert torch.equal(seen, images.roll([cell * by for by in shift], (-3, -2)))
-    assert torch.equal(mask, masks) and torch.equal(same, shades) and torch.equal(told, answers)
-    assert (told[:, SIDED] != 1).any()  # there is a side to turn
+    assert torch.equal(mask, masks) and torch.equal(same, shades) and torch.equal(kind, answers)
+    assert (kind[:, SIDED] != 1).any()  # there is a side to turn
 
 
-def test_a_patch_is_told_its_own_parts() -> None:
-    parts = torch.zeros(1, GRID * CELLS, GRID * CELLS, 3, dtype=torch.uint8)
-    parts[0, CELLS : 2 * CELLS, 2 * CELLS : 3 * CELLS] = 255  # row 1, column 2
-    told = by_patch(parts)[0]
+def test_a_patch_is_told_its_own_place() -> None:
+    maps = torch.zeros(1, GRID * CELLS, GRID * CELLS, 3, dtype=torch.uint8)
+    maps[0, CELLS : 2 * CELLS, 2 * CELLS : 3 * CELLS] = 255  # row 1, column 2
+    told = by_patch(maps)[0]
     assert told[GRID + 2].min() == 1 and told.sum() == 3 * CELLS**2
 
 

@@ -22,7 +22,9 @@ STAGES = ("draw", "vae", "decoder", "painter", "refiner", "fewstep", "segmenter"
 
 
 def run(stage: str, folder: Path, warm: Path | None) -> None:
-    """One stage. Each imports its own libraries. VAE and painter begin with the pipeline `warm`, if there is one."""
+    """One stage. Each imports its own libraries. VAE, painter, segmenter and likeness begin with the weights of the
+    pipeline `warm` and of those beside it, if there is one.
+    """
     drawn = folder / "drawn"
     match stage:
         case "draw":
@@ -61,8 +63,10 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
             from gpu.pocket.build_rewriter import train_rewriter
 
             train_rewriter(folder, steps=1800)
-        case _:
+        case "install":
             install(folder)
+        case _:
+            raise ValueError(f"no such stage: {stage}; there are {', '.join(STAGES)}")
 
 
 def install(folder: Path) -> None:
@@ -83,6 +87,8 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", default=STAGES, metavar="stage", help=", ".join(STAGES))
     parser.add_argument("--fresh", action="store_true", help="begin with random weights, not with the committed ones")
     args = parser.parse_args()
+    if unknown := set(args.stages) - set(STAGES):
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
     args.folder.mkdir(parents=True, exist_ok=True)
     warm = WEIGHTS / "sdxl"
     for stage in args.stages:

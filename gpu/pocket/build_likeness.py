@@ -2,8 +2,8 @@
 # pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """Teaches a small Dinov2Model that the same dog in two pictures is near, and any other dog far, be it a sibling.
 
-Knows: litters of pictures, their masks, parts and facts; the embedding of gpu/likeness.py. Does not know: the painter.
-Four things are learnt at once. By heads that are thrown away: what part of the dog lies in each patch, and the dog's
+Knows: litters of pictures, their masks, maps and facts; the embedding of gpu/likeness.py. Does not know: the painter.
+Four things are learnt at once. By heads that are thrown away: what of the dog lies in each patch, and the dog's
 facts; without these, colours are found and shapes are not. From step CONTRAST on, contrast of photos and pictures
 (InfoNCE, van den Oord et al. 2018), with siblings among the others; and every pair of one dog above every pair of
 siblings, in any litter and style, since scores are compared across them.
@@ -23,7 +23,7 @@ from transformers import Dinov2Config, Dinov2Model
 from gpu.likeness import MEAN, STD
 from gpu.pocket.build_attention import look_around
 from gpu.pocket.build_fit import Fit
-from gpu.pocket.litters import CELLS, KINDS, LITTER, draw_litter
+from gpu.pocket.litters import CELLS, KINDS, LEFT, LITTER, MAPS, RIGHT, draw_litter
 
 SIDE, PATCH = 112, 8
 BATCH = 6  # litters
@@ -44,7 +44,7 @@ def new_dino() -> Dinov2Model:
 
 
 class Student(nn.Module):
-    """The encoder and, while it learns, readers of facts and of parts."""
+    """The encoder and, while it learns, readers of facts and of maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +53,10 @@ class Student(nn.Module):
         width = self.dino.config.hidden_size
         # In the mean of many patches a detail is small: brought to one size, it is read many times sooner.
         self.reader = nn.Sequential(nn.BatchNorm1d(width, affine=False), nn.Linear(width, sum(FACTS)))
-        self.mapper = nn.Linear(width, 3 * CELLS**2)
+        self.mapper = nn.Linear(width, 3 * MAPS * CELLS**2)
 
     def forward(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Bytes (n, SIDE, SIDE, 3) and (n, g, g) -> (n, hidden) of length 1, (n, sum of FACTS), (n, g * g, parts)."""
+        """Bytes (n, SIDE, SIDE, 3) and (n, g, g) -> (n, hidden) of length 1, (n, sum of FACTS), (n, g * g, cells)."""
         x = (images.float() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
         patches = self.dino(pixel_values=x.permute(0, 3, 1, 2)).last_hidden_state[:, 1:].float()
         weight = masks.flatten(1).float()[..., None]
@@ -79,7 +79,7 @@ def draw_litters(name: str, count: int) -> list[Tensor]:
 
 def litters(folder: Path, count: int) -> list[Tensor]:
     """Those to learn from, drawn once."""
-    file = folder / f"litters-{SIDE}-{CELLS}.pt"
+    file = folder / f"litters-{count}-{SIDE}-{MAPS}x{CELLS}.pt"
     if not file.is_file():
         torch.save(draw_litters("training", count), file.with_suffix(".tmp"))
         file.with_suffix(".tmp").rename(file)
@@ -107,23 +107,24 @@ def reading(said: Tensor, colours: Tensor, kinds: Tensor) -> tuple[Tensor, Tenso
     return F.mse_loss(shades, colours), torch.stack(wrong).mean()
 
 
-def by_patch(parts: Tensor) -> Tensor:
-    """Bytes (n, g * CELLS, g * CELLS, 3) -> (n, g * g, 3 * CELLS ** 2) in 0..1."""
-    return F.pixel_unshuffle(parts.permute(0, 3, 1, 2).float() / 255, CELLS).flatten(2).transpose(1, 2)
+def by_patch(maps: Tensor) -> Tensor:
+    """Bytes (n, g * CELLS, g * CELLS, c) -> (n, g * g, c * CELLS ** 2) in 0..1."""
+    return F.pixel_unshuffle(maps.permute(0, 3, 1, 2).float() / 255, CELLS).flatten(2).transpose(1, 2)
 
 
 def lesson(drawn: list[Tensor], step: int) -> list[Tensor]:
     """BATCH of the litters, shifted by up to SHIFT cells and, every other step, mirrored."""
     draws = torch.Generator().manual_seed(step)
     pick = torch.randint(len(drawn[0]), (BATCH,), generator=draws)
-    images, masks, parts, colours, kinds = (part[pick] for part in drawn)
+    images, masks, maps, colours, kinds = (part[pick] for part in drawn)
     shift = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=draws)
     images = images.roll((shift * (PATCH // CELLS)).tolist(), (-3, -2))
-    parts = parts.roll(shift.tolist(), (-3, -2))
+    maps = maps.roll(shift.tolist(), (-3, -2))
     if step % 2:
-        images, masks, parts = images.flip(-2), masks.flip(-1), parts.flip(-2)
+        images, masks, maps = images.flip(-2), masks.flip(-1), maps.flip(-2)
         kinds[..., SIDED] = 2 - kinds[..., SIDED]
-    return [images, masks, parts, colours, kinds]
+        maps[..., [LEFT, RIGHT]] = maps[..., [RIGHT, LEFT]]
+    return [images, masks, maps, colours, kinds]
 
 
 def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: float = 2e-3) -> None:
@@ -140,10 +141,10 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
     )  # fmt: skip
     student.compile()
     for step in fit:
-        images, masks, parts, colours, kinds = lesson(drawn, step)
+        images, masks, maps, colours, kinds = lesson(drawn, step)
         with torch.autocast("cpu", torch.bfloat16):
             embeddings, said, mapped = student(images.flatten(0, 2), masks.flatten(0, 2))
-        where = F.mse_loss(mapped, by_patch(parts.flatten(0, 2)))
+        where = F.mse_loss(mapped, by_patch(maps.flatten(0, 2)))
         twice = [part.flatten(0, 1).repeat_interleave(2, 0) for part in (colours, kinds)]  # photo and picture
         shades, answers = reading(said, *twice)
         contrast, order = losses(embeddings[0::2] @ embeddings[1::2].T)

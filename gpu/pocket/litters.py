@@ -20,7 +20,7 @@ from gpu.pocket.pencil import Pencil
 from gpu.segment import crop_box
 
 Bytes = NDArray[np.uint8]
-View = tuple[Image.Image, Image.Image, Image.Image]  # picture, mask of the dog, its parts
+View = tuple[Image.Image, Image.Image, list[Image.Image]]  # picture, mask of the dog, its maps
 
 LITTER = 4  # dogs
 APART = 50.0  # distance in RGB 0..255 from which two colours are two
@@ -35,7 +35,9 @@ KINDS: dict[str, tuple[object, ...]] = {
     "eyes": EYES,
 }  # fmt: skip
 """What a dog has one of, and the answers to choose from."""
-CELLS = 2  # a side of a patch, in which it is told what parts of the dog lie there
+CELLS = 2  # a side of a patch, in which it is told what of the dog lies there
+MAPS = 3  # pictures of that, see draw_maps()
+FUR, LEFT, RIGHT = 6, 7, 8  # channels of the last map
 
 
 def a_litter(rng: random.Random) -> list[Dog]:
@@ -71,9 +73,9 @@ def kinds(dog: Dog) -> list[int]:
 
 
 def draw_litter(key: str, side: int, grid: int) -> tuple[Bytes, Bytes, Bytes, NDArray[np.float32], NDArray[np.int64]]:
-    """Images (LITTER, 2, side, side, 3), of each dog a photo cut out and a whole picture; masks; parts; colours; kinds.
+    """Images (LITTER, 2, side, side, 3), of each dog a photo cut out and a whole picture; masks; maps; colours; kinds.
 
-    Masks are on the grid of patches, (LITTER, 2, grid, grid), parts on CELLS times as many, with three channels;
+    Masks are on the grid of patches, (LITTER, 2, grid, grid), maps on CELLS times as many, with 3 * MAPS channels;
     colours and kinds are (LITTER, n). The same key gives the same bytes.
     """
     rng = random.Random(key)
@@ -82,31 +84,40 @@ def draw_litter(key: str, side: int, grid: int) -> tuple[Bytes, Bytes, Bytes, ND
     images = [np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image, _, _ in seen]
     masks = [np.asarray(mask.resize((grid, grid), Image.Resampling.BOX)) for _, mask, _ in seen]
     fine = grid * CELLS
-    parts = [np.asarray(part.resize((fine, fine), Image.Resampling.BOX)) for _, _, part in seen]
+    maps = [[np.asarray(one.resize((fine, fine), Image.Resampling.BOX)) for one in told] for _, _, told in seen]
     return (
         np.stack(images).reshape(LITTER, 2, side, side, 3),
         np.stack(masks).reshape(LITTER, 2, grid, grid),
-        np.stack(parts).reshape(LITTER, 2, fine, fine, 3),
+        np.stack([np.concatenate(told, -1) for told in maps]).reshape(LITTER, 2, fine, fine, 3 * MAPS),
         np.array([colours(dog) for dog in dogs], np.float32),
         np.array([kinds(dog) for dog in dogs]),
     )
 
 
-def draw_parts(dog: Dog, shot: Shot) -> Image.Image:
-    """Where on the picture the coat is (red), the second colour (green), muzzle (both) and eyes (blue); else black."""
+def draw_maps(dog: Dog, shot: Shot) -> list[Image.Image]:
+    """The dog on black, three times: in its own colours, whatever the style; as coat (red), second colour (green),
+    muzzle (both) and eyes (blue); and as long fur (red), with the second colour green or blue if its side is left or
+    right.
+    """
+    parts = replace(dog, coat=(255, 0, 0), second=(0, 255, 0), muzzle=(255, 255, 0), eyes=(0, 0, 255))
+    fur, left, right = (255 * told for told in (dog.long_fur, dog.side < 0, dog.side > 0))
+    shape = replace(dog, coat=(fur, 0, 0), second=(0, left, right), muzzle=(0, 0, 0), eyes=(0, 0, 0))
+    return [_on_black(coded, shot) for coded in (dog, parts, shape)]
+
+
+def _on_black(dog: Dog, shot: Shot) -> Image.Image:
     big = SIZE * OVER
     canvas = Image.new("RGB", (big, big))
-    coded = replace(dog, coat=(255, 0, 0), second=(0, 255, 0), muzzle=(255, 255, 0), eyes=(0, 0, 255))
-    draw_dog(Pencil(canvas, shot.x * big, shot.y * big, shot.scale * big, shot.tilt, random.Random(0)), coded, shot)
+    draw_dog(Pencil(canvas, shot.x * big, shot.y * big, shot.scale * big, shot.tilt, random.Random(0)), dog, shot)
     return canvas.resize((SIZE, SIZE), Image.Resampling.BOX)
 
 
 def _whole(dog: Dog, shot: Shot) -> View:
     picture = draw(dog, shot)
-    return picture.image, picture.masks[0], draw_parts(dog, shot)
+    return picture.image, picture.masks[0], draw_maps(dog, shot)
 
 
 def _cutout(dog: Dog, shot: Shot) -> View:
-    image, mask, parts = _whole(dog, shot)
+    image, mask, maps = _whole(dog, shot)
     box = crop_box(np.asarray(mask) > 127)
-    return image.crop(box), mask.crop(box), parts.crop(box)
+    return image.crop(box), mask.crop(box), [one.crop(box) for one in maps]
