@@ -33,7 +33,7 @@ run: .venv/ready  ## The bot, with the settings in .env
 
 bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, and how long jobs take
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.answers
-	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.jobs
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket jobs
 
 bench-pocket: .venv/ready  ## What the pocket models can do, against their bars; the folder is outside the work tree
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket --folder ../pawtrait-build/bench

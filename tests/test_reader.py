@@ -1,6 +1,5 @@
-"""The judges of the pocket models are judged: by published values, and by pictures that are wrong on purpose."""
+"""The judges of the pocket models are judged: by published values, and by readings that are wrong on purpose."""
 
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,33 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu import segment
-from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.kennel import SIZE, draw
 from gpu.pocket.styling import MEDIA
-from gpu.studio import build
-from tests.bench.pocket import drawn, enrolment, leak
+from tests.bench.pocket import drawn
 from tests.bench.pocket import lessons as school
 from tests.bench.pocket import reader as reading_room
 from tests.bench.pocket.lessons import HEADS, NOTHING, Lessons
-from tests.bench.pocket.painter import kept, said, unseen
-from tests.bench.pocket.reader import CLOSE, DOWN, REACH, Network, Reader, Reading, close_up, reader
+from tests.bench.pocket.reader import CLOSE, DOWN, REACH, Network, Reader, close_up, reader
 from tests.bench.pocket.truth import NEAR, Verdict, auc, delta_e, judge, lab, share, shares
-
-
-def right(dog: Dog, shot: Shot) -> Reading:
-    """What a reader without error says."""
-    coat, second = (tuple(colour) for colour in lab([dog.coat, dog.second]).tolist())
-    return Reading(
-        style=shot.style, scene=shot.scene, family=dog.family, ears=dog.ears, patch=dog.patch, side=dog.side,
-        dog=1.0, hand=float("hand" in shot.clutter), coat=coat, second=second,
-    )  # fmt: skip
-
-
-def some(count: int = 50, style: str | None = None) -> list[tuple[Dog, Shot]]:
-    rng = random.Random("reader's test")
-    return [(a_dog(rng), a_shot(rng, style)) for _ in range(count)]
-
+from tests.readings import right, some
 
 # --------------------------------------------------------------------------------------------------------------- truth
 
@@ -191,38 +172,10 @@ def test_what_a_drawing_does_not_show_is_not_asked() -> None:
     )
 
 
-# ------------------------------------------------------------------------------------------------------------- painter
-
-
-def test_a_caption_is_held_to_what_it_says() -> None:
-    asked = [unseen(number) for number in range(60)]
-    for one in asked:
-        assert all(word in one.drawing.caption for name, word in one.says.items() if name != "style")
-        assert MEDIA[one.says["style"]] in one.drawing.caption
-    for name in ("family", "scene", "ears"):
-        assert 0 < sum(name in one.says for one in asked) < len(asked), "some captions say it, some do not"
-
-
-def test_what_is_not_said_is_not_counted() -> None:
-    (dog, shot), (other, _) = some(2, "oil")
-    other = replace(other, family="grey" if dog.family != "grey" else "red", ears=dog.ears)
-    asked = replace(unseen(0), says=said(f"an oil painting of a {dog.family} dog", dog, shot))
-    assert asked.says == {"style": "oil", "family": dog.family}
-    found = kept([asked, asked], [right(dog, shot), right(other, shot)])
-    assert (found["style"], found["family"]) == (1, 0.5)
-    assert np.isnan(found["scene"]) and np.isnan(found["ears"])
-
-
-# ---------------------------------------------------------------------------------------------------------------- leak
-
-
-async def test_a_mask_of_ones_is_all_that_changes(tmp_path: Path) -> None:
-    _, photos = enrolment.unseen(0)
-    studio, enrol = build(enrolment.POCKET), await enrolment.job(tmp_path, photos[:1])
-    leak.cut_all(studio, enrol)
-    cut = segment.CUT.validate_json((enrol.folder / "cutouts" / "cut.json").read_bytes())  # where the studio goes on
-    assert len(cut.cutouts) == 1
-    for cutout in cut.cutouts:
-        with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:
-            assert image.size == mask.size and mask.getextrema() == (255, 255)
-            assert cutout.share < 0.9, "the dog itself is smaller"
+def test_a_faultless_reader_is_taken_in_by_no_lie_and_one_that_says_what_is_expected_by_all() -> None:
+    seen = [drawn.unseen("photo", number) for number in range(24)]
+    told = list(drawn.lies(seen, [right(dog, shot) for dog, shot, _ in seen]))
+    assert {lie for lie, _ in told} == set(drawn.LIES) and not any(passed for _, passed in told)
+    found = [one for one in seen if one[1].x > 0]
+    flatterer = [right(dog, shot) for dog, shot, _ in [*found[1:], found[0]]]
+    assert all(passed for lie, passed in drawn.lies(found, flatterer) if lie != "side")

@@ -3,7 +3,6 @@
 Knows: figures as dicts in dicts, ways to them with dots. Does not know: what was measured, or how.
 """
 
-import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ class Bar:
         found, base = look_up(figures, self.figure), look_up(figures, self.over) if self.over else 1.0
         if found is None or base is None:
             return None
-        return found / base if base else math.inf * found
+        return found / base
 
     def verdict(self, figures: dict[str, Any]) -> str:
         """A figure that is no number misses any bar."""

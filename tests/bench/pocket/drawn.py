@@ -1,11 +1,11 @@
 """How well the reader reads what needs no painter: drawings that it has not seen, style by style.
 
-Knows: held-out drawings and their truth. Does not know: painted pictures. No figure of a painter can be trusted closer
-than these; where a style hides a colour from everybody, it shows here.
+Knows: held-out drawings, their truth, and dogs that they do not show. Does not know: painted pictures. No figure of a
+painter can be trusted closer than these; where a style hides a colour from everybody, it shows here.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
@@ -17,18 +17,28 @@ from gpu.pocket.kennel import draw
 from gpu.pocket.styling import MEDIA
 from tests.bench.pocket.lessons import missed, truth
 from tests.bench.pocket.reader import Reading, reader
-from tests.bench.pocket.truth import delta_e, judge, lab, share, shares
+from tests.bench.pocket.truth import NEAR, delta_e, judge, lab, share, shares
 
 Unseen = tuple[Dog, Shot, Image.Image]
 
+LIES = ("coat", "second", "patch", "side")
+LIE = 2 * NEAR  # dE from which a colour is plainly another
+
 
 def measure(folder: Path, count: int = 500) -> dict[str, object]:
-    """Shares read rightly, and the median dE of both colours, of `count` drawings, as many in each style."""
+    """Shares read rightly, and the median dE of both colours, of `count` drawings, as many in each style.
+
+    `taken_in`: shares of wrong dogs that would pass for the one that is drawn.
+    """
     eyes, styles = reader(folder), dict[str, dict[str, float]]()
+    passed: dict[str, list[bool]] = {name: [] for name in LIES}
     for style in MEDIA:
         seen = [unseen(style, number) for number in range(count // len(MEDIA))]
-        styles[style] = figures(seen, eyes.read([image for _, _, image in seen]))
-    return {"count": count, "styles": styles}
+        readings = eyes.read([image for _, _, image in seen])
+        styles[style] = figures(seen, readings)
+        for lie, believed in lies(seen, readings):
+            passed[lie].append(believed)
+    return {"count": count, "styles": styles, "taken_in": {lie: share(each) for lie, each in passed.items()}}
 
 
 def unseen(style: str, number: int) -> Unseen:
@@ -48,10 +58,30 @@ def figures(seen: Sequence[Unseen], readings: Sequence[Reading]) -> dict[str, fl
         for head, answer in truth(dog, shot).items():
             if answer is not None:
                 hits.setdefault(head, []).append(said[head] == answer)
-    found = [(dog, reading) for (dog, shot, _), reading in zip(seen, readings, strict=True) if truth(dog, shot)["dog"]]
+    found = shown(seen, readings)
     return {
         **{head: share(each) for head, each in hits.items()},
         **shares([judge(reading, dog) for dog, reading in found]),
         "coat_de": round(median(float(delta_e(reading.coat, lab(dog.coat))) for dog, reading in found), 1),
         "second_de": round(median(float(delta_e(reading.second, lab(dog.second))) for dog, reading in found), 1),
     }
+
+
+def lies(seen: Sequence[Unseen], readings: Sequence[Reading]) -> Iterator[tuple[str, bool]]:
+    """Each drawing as one of the next drawing's dog, or of its own dog's mirror image: each lie, and if it passes."""
+    found = shown(seen, readings)
+    for (dog, reading), (other, _) in zip(found, [*found[1:], found[0]], strict=True):
+        passed = judge(reading, other)
+        if delta_e(lab(dog.coat), lab(other.coat)) > LIE:
+            yield "coat", passed.coat
+        if delta_e(lab(dog.second), lab(other.second)) > LIE:
+            yield "second", passed.second
+        if dog.patch != other.patch:
+            yield "patch", passed.patch
+        if dog.side:
+            yield "side", judge(reading, replace(dog, side=-dog.side)).patch
+
+
+def shown(seen: Sequence[Unseen], readings: Sequence[Reading]) -> list[tuple[Dog, Reading]]:
+    """Those drawings that show a dog."""
+    return [(dog, reading) for (dog, shot, _), reading in zip(seen, readings, strict=True) if truth(dog, shot)["dog"]]

@@ -4,22 +4,25 @@ Knows: dogs that no model has seen, their photos, the studio, three ways to pain
 learns. The three ways: as the profile learns; plain LoRA, as many steps, no token learnt (its one token stays the class
 word's row); and the untrained model that is asked for "a dog". Beside them what the reader makes of drawings of the
 same dogs in the same styles and places: no painter can do better. One dog a core: small models share a core best.
+A patch is looked for in every style, a colour only in those whose drawings show it.
 """
 
 import asyncio
 import io
+import math
 import multiprocessing
 import os
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -28,6 +31,7 @@ from gpu.errors import TooFewPhotos
 from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
 from gpu.pocket.kennel import draw, sheet
 from gpu.pocket.scenes import SCENES
+from gpu.pocket.styling import MEDIA
 from gpu.profile import PROFILES, Profile
 from gpu.rewrite import template
 from gpu.studio import Studio, build
@@ -37,7 +41,7 @@ from storage.intake import Intake, Upload
 from storage.jobs import new_job_id
 from tests.bench.pocket.painter import paint
 from tests.bench.pocket.reader import Reader, reader
-from tests.bench.pocket.truth import Verdict, delta_e, judge, lab, shares
+from tests.bench.pocket.truth import Verdict, delta_e, judge, lab, share
 
 POCKET = PROFILES["pocket"]
 PLAIN = replace(POCKET, token_count=1, token_steps=0, lora_steps=POCKET.token_steps + POCKET.lora_steps)
@@ -48,39 +52,48 @@ SHOWING = ("photo", "watercolour", "oil", "pixel", "glass", "comic")
 """Styles whose drawings show the dog's own colours; pencil has none, and pop, neon and ukiyo-e have their own."""
 
 
-@dataclass(slots=True)
-class Shown:
-    """What the pictures of one way showed, picture by picture."""
+class Shown(NamedTuple):
+    """What one picture showed."""
 
-    verdicts: list[Verdict]
-    coat_off: list[float]  # dE from the true coat
+    style: str
+    verdict: Verdict
+    coat_off: float  # dE from the true coat
+
+
+REFUSED = Verdict(coat=False, patch=False, second=False)
 
 
 def measure(folder: Path, count: int = 8, prompts: int = 25) -> dict[str, object]:
     """Shares of pictures in which each part of the dog is right, of `prompts` pictures for each of `count` dogs.
 
-    A dog whose photos are refused has no pictures: `pictures` says how many there were. Leaves two photos and six
-    portraits of each dog in folder/enrolment.png.
+    A dog whose photos are refused has no pictures, and all of them are wrong: `pictures` says how many there were.
+    Leaves two photos and six portraits of each dog in folder/enrolment.png.
     """
-    eyes, cores = reader(folder), sorted(os.sched_getaffinity(0))
-    seen, rows = {way: Shown([], []) for way in WAYS}, []
-    fresh = multiprocessing.get_context("spawn")
+    eyes = reader(folder)
+    seen, rows = {way: list[Shown]() for way in WAYS}, []
+    with one_a_core() as pool:
+        for number, painted in enumerate(pool.map(partial(in_every_way, prompts=prompts), range(count))):
+            dog, photos = unseen(number)
+            for way in WAYS:
+                seen[way] += look(eyes, dog, wishes(number, prompts), painted[way])
+            print(f"dog {number + 1} of {count}: {summary(seen['trained'][-prompts:])}", flush=True)
+            rows.append([*(photo.resize((128, 128)) for photo in photos[:2]), *painted["trained"][:6]])
+    sheet(rows).save(folder / "enrolment.png")
+    return {"dogs": count, "prompts": prompts, **{way: figures(shown, prompts) for way, shown in seen.items()}}
+
+
+@contextmanager
+def one_a_core() -> Iterator[ProcessPoolExecutor]:
+    """Processes with a core of their own: a studio takes as many threads as its process has cores."""
+    cores, fresh = sorted(os.sched_getaffinity(0)), multiprocessing.get_context("spawn")
     free: Queue[int] = fresh.Queue()
     for core in cores:
         free.put(core)
     with ProcessPoolExecutor(len(cores), fresh, stay_on_one, (free,)) as pool:
-        for number, painted in enumerate(pool.map(partial(in_every_way, prompts=prompts), range(count))):
-            dog, photos = unseen(number)
-            for way in WAYS:
-                look(eyes, dog, painted[way], seen[way])
-            print(f"dog {number + 1} of {count}: {summary(seen['trained'])}", flush=True)
-            rows.append([*(photo.resize((128, 128)) for photo in photos[:2]), *painted["trained"][:6]])
-    sheet(rows).save(folder / "enrolment.png")
-    return {"dogs": count, "prompts": prompts, **{way: summary(shown) for way, shown in seen.items()}}
+        yield pool
 
 
 def stay_on_one(free: "Queue[int]") -> None:
-    """A studio takes as many threads as its process has cores."""
     os.sched_setaffinity(0, {free.get()})
 
 
@@ -111,8 +124,8 @@ def unseen(number: int) -> tuple[Dog, list[Image.Image]]:
 
 def wishes(number: int, count: int) -> list[Wish]:
     """Styles in turn, places by chance; not a word about the dog."""
-    rng = random.Random(f"held out wish {number}")
-    return [Wish(style=SHOWING[at % len(SHOWING)], text=rng.choice(SCENES)) for at in range(count)]
+    rng, styles = random.Random(f"held out wish {number}"), list(MEDIA)
+    return [Wish(style=styles[at % len(styles)], text=rng.choice(SCENES)) for at in range(count)]
 
 
 def portraits(studio: Studio, photos: Sequence[Image.Image], asked: Sequence[Wish]) -> list[Image.Image]:
@@ -158,12 +171,35 @@ def drawings(dog: Dog, asked: Sequence[Wish]) -> list[Image.Image]:
     return [draw(dog, replace(a_shot(rng, wish.style, wish.text), wear="")).image for wish in asked]
 
 
-def look(eyes: Reader, dog: Dog, some: Sequence[Image.Image], shown: Shown) -> None:
-    """Judge pictures of the dog."""
-    readings = eyes.read(some)
-    shown.verdicts += [judge(reading, dog) for reading in readings]
-    shown.coat_off += [float(delta_e(reading.coat, lab(dog.coat))) for reading in readings]
+def look(eyes: Reader, dog: Dog, asked: Sequence[Wish], some: Sequence[Image.Image]) -> list[Shown]:
+    """Judge the pictures of a dog, one for each wish, or none at all."""
+    if not some:
+        return [Shown(wish.style, REFUSED, math.nan) for wish in asked]
+    return [
+        Shown(wish.style, judge(reading, dog), float(delta_e(reading.coat, lab(dog.coat))))
+        for wish, reading in zip(asked, eyes.read(some), strict=True)
+    ]
 
 
-def summary(shown: Shown) -> dict[str, float]:
-    return {"pictures": len(shown.verdicts), **shares(shown.verdicts), "coat_de": round(median(shown.coat_off), 1)}
+def figures(shown: Sequence[Shown], prompts: int) -> dict[str, object]:
+    """Of all dogs together, of each, and of each style."""
+    dogs = [shown[at : at + prompts] for at in range(0, len(shown), prompts)]
+    styles = {style: [one for one in shown if one.style == style] for style in MEDIA}
+    return {
+        **summary(shown),
+        "by_dog": list(map(summary, dogs)),
+        "by_style": {style: summary(some) for style, some in styles.items() if some},
+    }
+
+
+def summary(shown: Sequence[Shown]) -> dict[str, float]:
+    """Shares of pictures, and the median dE of the coat."""
+    coloured = [one for one in shown if one.style in SHOWING]
+    off = [one.coat_off for one in coloured if one.verdict is not REFUSED]
+    return {
+        "pictures": sum(one.verdict is not REFUSED for one in shown),
+        "coat": share([one.verdict.coat for one in coloured]),
+        "patch": share([one.verdict.patch for one in shown]),
+        "second": share([one.verdict.second for one in coloured]),
+        **({"coat_de": round(median(off), 1)} if off else {}),
+    }

@@ -1,26 +1,27 @@
 """What leaks from the photos into the portraits: the room where all were taken, and the hand in each of them.
 
-Knows: one dog, photos that share all but the dog, portraits somewhere else; a mask that says "all of it is dog".
+Knows: dogs, photos that share all but the dog's pose, portraits somewhere else; a mask that says "all of it is dog".
 Does not know: how a mask is used. The reader's own false alarms stand beside: on drawings of the dog on that beach.
 """
 
 import asyncio
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from gpu import segment
 from gpu.adapter import put_on
-from gpu.pocket.dogs import a_dog, a_shot
+from gpu.pocket.dogs import Dog, a_dog, a_shot
 from gpu.pocket.kennel import draw, sheet
 from gpu.studio import Studio, build
 from gpu.types import Enroll, Wish
-from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, pictures, quiet
+from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, one_a_core, pictures, quiet
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
 
@@ -28,26 +29,39 @@ ROOM, ELSEWHERE = "in a living room", "on a beach"
 PHOTOS = 5
 
 
-def measure(folder: Path, count: int = 100) -> dict[str, object]:
-    """Shares of `count` portraits in which the reader sees the hand, the room, or either.
+def measure(folder: Path, count: int = 100, dogs: int = 4) -> dict[str, object]:
+    """Shares of `count` portraits of all dogs in which the reader sees the hand, the room, or either.
 
-    Leaves the first portraits with the mask, and with the mask all ones, in folder/leak.png.
+    `times`: how many times as many leak with masks all ones; where none leaks with the mask, as if one did. Leaves each
+    dog's photos, and portraits with the mask and with masks all ones, in folder/leak.png.
     """
-    eyes, studio = reader(folder), build(POCKET)
-    rng = random.Random("held out leak")
-    dog = a_dog(rng)
-    shots = [replace(a_shot(rng, "photo", ROOM), wear="", clutter=("hand",)) for _ in range(PHOTOS)]
-    photos = [draw(dog, shot, PHOTO_PX).image for shot in shots]
-    asked = [Wish(style="photo", text=ELSEWHERE)] * count
-    shown = {
+    eyes, shown, rows = reader(folder), dict[str, list[Image.Image]](), list[list[Image.Image]]()
+    with one_a_core() as pool:
+        for number, ways in enumerate(pool.map(partial(in_every_way, count=count // dogs), range(dogs))):
+            rows += [[photo.resize((128, 128)) for photo in unseen(number)[1]], ways["mask"][:8], ways["all_ones"][:8]]
+            for way, some in ways.items():
+                shown.setdefault(way, []).extend(some)
+    sheet(rows).save(folder / "leak.png")
+    return {"count": count, "dogs": dogs, **figures({way: eyes.read(some) for way, some in shown.items()})}
+
+
+def in_every_way(number: int, count: int) -> dict[str, list[Image.Image]]:
+    """Pictures of one dog, by way."""
+    studio, (dog, photos), asked = build(POCKET), unseen(number), [Wish(style="photo", text=ELSEWHERE)] * count
+    return {
         "mask": portraits(studio, photos, asked, all_ones=False),
         "all_ones": portraits(studio, photos, asked, all_ones=True),
         "untrained": pictures(studio, asked, ("a",), nullcontext()),
         "drawn": drawings(dog, asked),
     }
-    photo_row = [photo.resize((128, 128)) for photo in photos]
-    sheet([photo_row, shown["mask"][:8], shown["all_ones"][:8]]).save(folder / "leak.png")
-    return {"count": count, **{way: leaks(eyes.read(some)) for way, some in shown.items()}}
+
+
+def unseen(number: int) -> tuple[Dog, list[Image.Image]]:
+    """A dog, and its photos: one seed, so it is one room and one hand in all of them."""
+    rng = random.Random(f"held out leak {number}")
+    dog, seed = a_dog(rng), rng.randrange(1 << 30)
+    shots = [replace(a_shot(rng, "photo", ROOM), wear="", clutter=("hand",), seed=seed) for _ in range(PHOTOS)]
+    return dog, [draw(dog, shot, PHOTO_PX).image for shot in shots]
 
 
 def portraits(
@@ -74,8 +88,26 @@ def cut_all(studio: Studio, enrol: Enroll) -> None:
     (folder / "cut.json").write_bytes(segment.CUT.dump_json(cut))
 
 
-def leaks(readings: Sequence[Reading]) -> dict[str, float]:
-    hand = [reading.hand > 0.5 for reading in readings]
-    room = [reading.scene == ROOM for reading in readings]
-    either = [one or other for one, other in zip(hand, room, strict=True)]
-    return {"hand": share(hand), "room": share(room), "either": share(either)}
+def figures(readings: Mapping[str, Sequence[Reading]]) -> dict[str, object]:
+    """Of each way, and `times`."""
+    leaking = {way: sum(map(leaks, some)) for way, some in readings.items()}
+    times = leaking["all_ones"] / max(1, leaking["mask"])
+    return {"times": round(times, 1), **{way: shares(some) for way, some in readings.items()}}
+
+
+def leaks(reading: Reading) -> bool:
+    return hand(reading) or room(reading)
+
+
+def hand(reading: Reading) -> bool:
+    return reading.hand > 0.5
+
+
+def room(reading: Reading) -> bool:
+    return reading.scene == ROOM
+
+
+def shares(readings: Sequence[Reading]) -> dict[str, float]:
+    """Of one way."""
+    seen = {"hand": hand, "room": room, "either": leaks}
+    return {name: share([bool(see(reading)) for reading in readings]) for name, see in seen.items()}
