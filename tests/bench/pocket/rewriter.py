@@ -3,6 +3,8 @@
 Knows: wishes.toml with what each wish must keep, and gpu/rewrite.py. Does not know: how the rewriter was trained.
 The pocket painter knows the kennel's places by name, so a scene is kept when its own phrase, and no other, is in the
 prompt. Catalogue styles are kept by code; only a style in a person's own words shows what the model understands.
+People ask for like things: more than half of the wishes hold, beside other words, a phrase that the training has for
+their scene. "unheard" is of the others.
 """
 
 import json
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from gpu.models import Shelf
 from gpu.pocket.scenes import SCENES
+from gpu.pocket.wishes import PHRASES
 from gpu.profile import PROFILES
 from gpu.rewrite import Rewriter
 from gpu.styles import STYLES
@@ -73,7 +76,19 @@ def measure(folder: Path, count: int = 200) -> dict[str, object]:
                 line = {"asked": asdict(asked), "prompt": asdict(prompt), "verdict": asdict(verdicts[language][-1])}
                 log.write(json.dumps(line, ensure_ascii=False) + "\n")
     everything = [verdict for some in verdicts.values() for verdict in some]
-    return {"count": len(everything), **shares(everything), **{key: shares(some) for key, some in verdicts.items()}}
+    asked = [asked for wishes in WISHES.values() for asked in wishes[: count // 2]]
+    unheard = [verdict for one, verdict in zip(asked, everything, strict=True) if not heard(one)]
+    return {
+        "count": len(everything),
+        **shares(everything),
+        "unheard": {"count": len(unheard), **shares(unheard)},
+        **{key: shares(some) for key, some in verdicts.items()},
+    }
+
+
+def heard(asked: Asked) -> bool:
+    """Whether the wish holds a phrase that the training has for its scene."""
+    return any(phrase in asked.wish for phrases in PHRASES["scene"][asked.scene].values() for phrase in phrases)
 
 
 def judge(asked: Asked, prompt: Prompt) -> Verdict:
