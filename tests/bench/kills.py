@@ -20,15 +20,18 @@ from typing import Literal
 from tests.bench.results import keep
 from tests.bot_process import REAL, BotProcess, dog_photos
 from tests.loopback import Loopback
+from tests.loopback.people import Person
 from tests.witness import Witness
 
 Blow = Literal["bot", "child", "term"]
 
 PATIENCE_S = 600.0  # for everything to come to its end
-LULL_S = 12.0  # the longest between two blows
+LULL_S = 10.0  # the longest between two blows
 EXIT_S = 25.0
 REDONE_S = 60.0
 BUSY = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
+LEARNING = BUSY + " AND kind = 'enroll'"
+KNOWN = "SELECT name FROM pets WHERE state = 'ready'"
 OWED = "SELECT count(*) FROM outbox WHERE message_id IS NULL AND closed IS NULL"
 TIRED = "SELECT count(*) FROM jobs WHERE state = 'running' AND attempts >= 3"  # one more is one too many, and rightly
 
@@ -36,14 +39,17 @@ TIRED = "SELECT count(*) FROM jobs WHERE state = 'running' AND attempts >= 3"  #
 class Storm(Witness):
     """A bot, a Discord, and what befalls them."""
 
-    def __init__(self, discord: Loopback, folder: Path, seed: int, command: Sequence[str] = REAL) -> None:
+    def __init__(
+        self, discord: Loopback, folder: Path, seed: int, command: Sequence[str] = REAL, crowd: int = 1
+    ) -> None:
+        """`crowd`: as many jobs are in line at each blow, once the first dog is known."""
         super().__init__(discord, folder / "data")
         self.bot = BotProcess(discord, self.data, command=command)
         self.exits: list[tuple[int, float]] = []  # status and seconds of each SIGTERM
         self.struck: Counter[Blow] = Counter()
         self.redone_s = 0.0  # of training, after one kill: the most
         self._rng = random.Random(seed)
-        self._seed = seed
+        self._seed, self._crowd = seed, crowd
         self._asked = 0
 
     async def strike(self, blows: Mapping[Blow, int], lull_s: float = LULL_S) -> None:
@@ -58,20 +64,27 @@ class Storm(Witness):
             self.struck[blow] += 1
 
     async def keep_busy(self) -> None:
-        """The first enrolment; when all is done, three portraits of that dog, or the next dog."""
-        if self.count(BUSY):
-            return
-        person = self.discord.person(f"Theo {self._asked // 4}")  # each has a few dogs
-        if self._asked % 2 == 0:
-            photos = {f"photo{n}": one for n, one in enumerate(dog_photos(f"{self._seed} {self._asked}", 6), start=1)}
-            asked = await person.slash("/enroll", self.discord.channel, name=f"Rex {self._asked}", **photos)
-            await asked.first_answer()
-        else:
-            for style in ("oil", "ink", "pixel"):
-                asked = await person.slash("/portrait", self.discord.channel, style=style, pet=f"Rex {self._asked - 1}")
-                await asked.first_answer()
-        self._asked += 1
-        await self.until(lambda: self.count(BUSY) > 0, 30)
+        """A dog to learn, or, every other time and while one is learnt, portraits of those that are known."""
+        while (busy := self.count(BUSY)) < self._crowd:
+            known, learning = [name for (name,) in self.rows(KNOWN)], self.count(LEARNING)
+            if learning and not known:
+                return
+            person = self.discord.person(f"Theo {self._asked // 4}")  # each asks for a few things
+            if known and (learning or self._asked % 2):
+                await self._portray(person, self._rng.choice(known))
+            else:
+                await self._enrol(person)
+            self._asked += 1
+            await self.until(lambda busy=busy: self.count(BUSY) > busy or not self.count(BUSY), 30)
+
+    async def _portray(self, person: Person, name: str) -> None:
+        style = self._rng.choice(("oil", "ink", "pixel"))
+        await (await person.slash("/portrait", self.discord.channel, style=style, pet=name)).first_answer()
+
+    async def _enrol(self, person: Person) -> None:
+        photos = {f"photo{n}": one for n, one in enumerate(dog_photos(f"{self._seed} {self._asked}", 6), start=1)}
+        asked = await person.slash("/enroll", self.discord.channel, name=f"Rex {self._asked}", **photos)
+        await asked.first_answer()
 
     async def kill_bot(self) -> None:
         """kill -9; the child ends by itself."""
@@ -117,6 +130,7 @@ class Storm(Witness):
         owed = [row[0] for row in self.rows("SELECT id FROM outbox")]
         return {
             "jobs": sum(states.values()),
+            "answers": sum(answers[name] > 0 for name in owed),
             "lost": sum(states.values()) - states["done"],
             "doubled": sum(count > 1 for count in answers.values()),
             "missing": sum(answers[name] == 0 for name in owed),
@@ -125,15 +139,20 @@ class Storm(Witness):
 
 
 async def measure(
-    folder: Path, blows: Mapping[Blow, int], seed: int, command: Sequence[str] = REAL
+    folder: Path,
+    blows: Mapping[Blow, int],
+    seed: int,
+    command: Sequence[str] = REAL,
+    crowd: int = 1,
+    lull_s: float = LULL_S,
 ) -> dict[str, float]:
     """Figures; `kept` says whether all of them are as they have to be. The data folder stays, as it is in the end."""
     began = time.monotonic()
     async with await Loopback.start() as discord:
-        storm = Storm(discord, folder, seed, command)
+        storm = Storm(discord, folder, seed, command, crowd)
         try:
             await storm.bot.start()
-            await _weather(storm, blows)
+            await _weather(storm, blows, lull_s)
             figures: dict[str, float] = {**{name: storm.struck[name] for name in blows}, **storm.figures()}
             storm.exits.append(await storm.bot.stop())
         finally:
@@ -148,10 +167,10 @@ async def measure(
     return figures
 
 
-async def _weather(storm: Storm, blows: Mapping[Blow, int]) -> None:
+async def _weather(storm: Storm, blows: Mapping[Blow, int], lull_s: float) -> None:
     """What does not come to its end in time is lost, and the figures say so."""
     try:
-        await storm.strike(blows)
+        await storm.strike(blows, lull_s)
         await storm.calm()
     except TimeoutError:
         traceback.print_exc()

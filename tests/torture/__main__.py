@@ -84,6 +84,7 @@ async def busy(folder: Path, counts: Counts) -> Figures:
     """All that is real, one after the other. The line goes on with the dogs that the storm has left behind."""
     figures: Figures = {}
     await tried(figures, "blows", lambda: measure(folder, counts.blows, seed=1))
+    await tried(figures, "crowd", lambda: light.crowd(folder / "crowd", counts.blows))
     async with opened(folder / "data") as stage:
         on_stage: dict[str, Callable[[Stage], Coroutine[Any, Any, Figures]]] = {
             "interrupted": training.interrupted,

@@ -1,12 +1,17 @@
-"""Promises for which it does not matter what is computed: whose turn it is, and answers that Discord seems to lose.
+"""Promises for which it does not matter what is computed: whose turn it is, answers that Discord seems to lose, and
+blows to a bot with much to do.
 
-Knows: a line with real storage and light children; the real postman against a loopback Discord. Does not know: models.
+Knows: a line with real storage, or the whole bot, and light children; the real postman against a loopback Discord.
+Does not know: models.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.bench.kills import Blow, measure
+from tests.bot_process import light as bot
 from tests.light_studio import COMMAND
 from tests.office import SEND, office
 from tests.torture.stage import OWNER, opened
@@ -30,6 +35,11 @@ async def order(folder: Path) -> dict[str, Any]:
         await stage.until(lambda: stage.heard.keys() >= set(asked))
         starts = list(stage.heard)[before:]
     return {"people": 1 + len(asked), "last_of_the_nine": 1 + max(starts.index(job) for job in asked)}
+
+
+async def crowd(folder: Path, blows: Mapping[Blow, int]) -> dict[str, float]:
+    """The bot with several jobs in line at each blow: enrolments that portraits interrupt, answers on their way."""
+    return await measure(folder, {**blows, "term": 2}, seed=2, command=bot("steps=20 ms=60"), crowd=4, lull_s=1.5)
 
 
 async def resets(folder: Path, answers: int = 200) -> dict[str, Any]:
