@@ -63,7 +63,7 @@ class Workshop(Protocol):
         ...
 
     def rest(self, job_id: str | None = None) -> None:
-        """Write a checkpoint of this paused training, or of all, now."""
+        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
         ...
 
     def drop(self, job_id: str) -> None:

@@ -16,6 +16,7 @@ import gc
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -89,9 +90,10 @@ class Studio:
         return Painted(portraits=self._paint(job.adapter, job.cutouts, prompt, job.seeds, job.folder, report))
 
     def rest(self, job_id: str | None = None) -> None:
-        """Write a checkpoint of this paused training, or of all, now."""
+        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
         if self.warm and job_id in (None, self.warm.job_id):
-            self.warm.state.save(self.warm.checkpoint)
+            with suppress(FileNotFoundError):  # it was cancelled or forgotten, and is nobody's
+                self.warm.state.save(self.warm.checkpoint)
 
     def drop(self, job_id: str) -> None:
         """Forget a paused training; a job it does not know is fine."""

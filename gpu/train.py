@@ -85,14 +85,17 @@ class State:
             layer.enable_adapters(on)
 
     def save(self, path: Path) -> None:
-        """One file, replaced in one move: a kill at any moment leaves the old checkpoint or the new one."""
+        """One file, replaced in one move: a kill at any moment leaves the old checkpoint or the new one.
+
+        Raises FileNotFoundError if the folder that the checkpoint's own lies in is gone: it must stay gone.
+        """
         tensors = {f"param.{name}": param for name, param in (self.rows | self.params).items()}
         for name, param in self.params.items():
             tensors |= {f"adam.{key}.{name}": value for key, value in self.optimiser.state[param].items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".tmp")
         state = {"step": self.step, "pivoted": self.pivoted, "recipe": self.recipe}
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        path.parent.mkdir(exist_ok=True)
         save_file(kept, fresh, metadata={"state": json.dumps(state)})
         with fresh.open("rb") as file:
             os.fsync(file.fileno())

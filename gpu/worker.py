@@ -37,7 +37,10 @@ OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc
 
 
 def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int, stint: Stint) -> None:
-    """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint."""
+    """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint.
+
+    Not one that was cancelled before that, be it while the last job ran.
+    """
     commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
     reins = Reins()
     inbox = os.fdopen(fd_in, "rb")
@@ -57,7 +60,7 @@ def _work(
     wear = Wear(stint, _resident)
     send(Ready())
     last = False
-    while not last and not isinstance(command := commands.get(), Close):
+    while not (last and commands.empty()) and not isinstance(command := commands.get(), Close):
         if isinstance(command, Ask):
             studio.drop(command.job_id)
             continue

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
@@ -92,7 +93,8 @@ class LightStudio:
     def rest(self, job_id: str | None = None) -> None:
         for training in self._warm.values():
             if job_id in (None, training.job.job_id):
-                training.save()
+                with suppress(FileNotFoundError):  # its job's folder is gone
+                    training.save()
 
     def drop(self, job_id: str) -> None:
         self._warm.pop(job_id, None)

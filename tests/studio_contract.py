@@ -3,6 +3,7 @@
 Knows: Workshop (gpu/executor.py). Does not know: whether models or a double do the work.
 """
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -86,6 +87,16 @@ class StudioContract:
         build().enroll(enrolment, second)
         assert second.learnt[0] >= first.learnt[-1]
         assert max(progress.checkpoint for progress in second.heard) >= first.learnt[-1]
+
+    def test_a_training_whose_folder_is_gone_is_not_written_back(
+        self, build: Callable[[], Workshop], enrolment: Enroll
+    ) -> None:
+        studio = build()
+        with pytest.raises(PauseAsked):
+            studio.enroll(enrolment, Listener(stop_at=3))
+        shutil.rmtree(enrolment.folder)
+        studio.rest()
+        assert not enrolment.folder.exists()
 
     def test_a_cancelled_job_ends_at_its_step(self, build: Callable[[], Workshop], enrolment: Enroll) -> None:
         listener = Listener(stop_at=2, stop=Cancelled)

@@ -172,3 +172,20 @@ async def test_a_worn_child_rests_a_paused_training_before_it_goes(tmp_path: Pat
         assert saved_step(job) == steps_taken(job)[-1]
         assert isinstance(await executor.run(job, Watcher()), Done)
         assert steps_taken(job) == list(range(1, 61))
+
+
+async def test_a_worn_child_does_not_rest_a_training_that_was_cancelled_meanwhile(tmp_path: Path) -> None:
+    async with opened("jobs=1") as executor:
+        job, watcher = enroll_job(tmp_path, "a", "steps=60 ms=5"), Watcher()
+        running = asyncio.create_task(executor.run(job, watcher))
+        await watcher.step(15)
+        await executor.pause("a")
+        assert isinstance(await running, Paused)
+        watcher = Watcher()
+        painting = asyncio.create_task(executor.run(paint_job(tmp_path, "b", "steps=10 ms=50"), watcher))
+        await watcher.step(1)
+        await executor.cancel("a")
+        (job.folder / "checkpoint").unlink()
+        assert isinstance(await painting, Done)
+        await executor.start()  # when the worn one is gone
+        assert not (job.folder / "checkpoint").exists()

@@ -1,6 +1,7 @@
 """The whole studio on twigs: it keeps the contract, and a disturbed enrolment ends in the very same files."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_a_second_enrolment_puts_the_first_aside_on_disk(undisturbed: dict[str, 
     one.enroll(second, Listener())
     one.enroll(first, Listener())
     assert results(tmp_path / "1") == results(tmp_path / "2") == undisturbed
+
+
+def test_a_second_enrolment_does_not_write_back_one_that_was_forgotten(
+    undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    one, first, second = build(), enrolment_in(tmp_path / "1", "1"), enrolment_in(tmp_path / "2", "2")
+    with pytest.raises(PauseAsked):
+        one.enroll(first, Listener(stop_at=4))
+    shutil.rmtree(first.folder)
+    one.enroll(second, Listener())
+    assert not first.folder.exists()
+    assert results(second.folder) == undisturbed
 
 
 def test_what_is_done_is_not_done_again(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
