@@ -33,6 +33,7 @@ class _Running:
     renewed: float  # loop time
     since: float | None = None  # loop time; for the balance: of a portrait, since when it holds a training back
     checkpoint: int = 0
+    phase: str = "loading"
     cancelled: bool = False
 
     @property
@@ -42,6 +43,11 @@ class _Running:
     @property
     def learns(self) -> bool:
         return self.claim.job.kind == "enroll"
+
+    @property
+    def yields(self) -> bool:
+        """A pause loses nothing. What follows the learning would begin anew, and is as short as a portrait."""
+        return self.learns and self.phase not in ("thinking", "painting")
 
     def weigh(self, balance: Balance) -> Balance:
         """With this job, as far as it has come."""
@@ -150,7 +156,7 @@ class Line:
             tickets = await self._journal.waiting()
             if self._running is None and (ticket := first(tickets, self._last, self._owed())):
                 await self._begin(ticket)
-            if self._running and self._running.learns and any(ticket.kind == "paint" for ticket in tickets):
+            if self._running and self._running.yields and any(ticket.kind == "paint" for ticket in tickets):
                 await self._make_way(self._running)
             self._weigh(any(ticket.kind == "enroll" for ticket in tickets))
 
@@ -201,6 +207,7 @@ class Line:
         async with asyncio.TaskGroup() as writes:  # all checkpoints are written before the outcome is
 
             def report(progress: Progress) -> None:
+                running.phase = progress.phase
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
                 if progress.checkpoint > running.checkpoint:
                     running.checkpoint, running.renewed = progress.checkpoint, _now()

@@ -11,6 +11,7 @@ Portraits go before enrolments, and a training that runs makes way for them betw
 share: once portraits have held trainings back for HELD_S = 120 s in all, one training has a slice of SLICE_S = 30 s in
 which no portrait interrupts it. Training in between is counted against it, four seconds for each. So training gets one
 second in five under portraits without end, and a portrait that does not follow two minutes of others starts at once.
+Once it has learnt, an enrolment goes on to its end: its first portrait is one that others wait for, like any.
 A training that has begun goes on before another begins, unless it died under its last run: then it has had its turn.
 """
 

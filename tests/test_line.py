@@ -129,6 +129,29 @@ async def test_portraits_without_end_do_not_starve_a_training(
     await hall.until(lambda: len(hall.settled) == 81)
 
 
+async def test_what_comes_after_the_learning_is_not_begun_again_and_again(
+    hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first portrait takes longer than a slice."""
+    monkeypatch.setattr(turns, "HELD_S", 0.1)
+    monkeypatch.setattr(turns, "SLICE_S", 0.1)
+    hall.submit(enroll_job(tmp_path, "learning", "steps=2 ms=60"))
+    await hall.at_step("learning", 1)
+    hall.submit(*(paint_job(tmp_path, f"p{number}", "steps=2 ms=10") for number in range(80)))
+    await hall.all_settled("learning")
+    assert 0 < hall.settled.index("learning") < 80
+    await hall.until(lambda: len(hall.settled) == 81)
+
+
+async def test_a_first_portrait_goes_on_to_its_end(hall: Hall, tmp_path: Path) -> None:
+    hall.submit(enroll_job(tmp_path, "learning", "steps=2 ms=30"))
+    await hall.until(lambda: any(progress.phase == "painting" for _, progress in hall.heard))
+    hall.submit(paint_job(tmp_path, "p"))
+    await hall.all_settled("learning", "p")
+    assert hall.settled == ["learning", "p"]
+    assert hall.journal.rows["learning"].fence == 1
+
+
 async def test_nothing_is_owed_for_a_time_when_no_training_waited(
     hall: Hall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from gpu.turns import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
 from storage.jobs import JobRow
 from storage.journal import MOST_ATTEMPTS
+from tests.light_studio import STROKES
 from tests.sim.discord import SimDiscord
 from tests.sim.house import SHUT_S
 from tests.sim.promise import Promise
@@ -24,6 +25,7 @@ HEARD_S = 150.0  # a running job that was cancelled is over by then, even if it 
 EPOCH = 1_700_000_000.0  # Unix seconds at the beginning
 MOST_TURNS = 2  # of one while another waits; one, and one that was about to be had
 LONGEST_STEP_S = 1.5
+LONGEST_FIRST_S = STROKES * LONGEST_STEP_S  # an enrolment's own first portrait
 WHOLE = 10  # looks
 CATCH_S = SHUT_S + 600.0  # a thread that is seen again holds no second answer after that
 JITTER_S = 5.0  # between Discord's count of failing requests and ours
@@ -120,10 +122,21 @@ class Judge:
 
     def trained(self, seconds: float) -> None:
         """A training took a step: nobody may wait for a whole one."""
-        slices = SLICE_S * (1 + self._painted // HELD_S) if self._painted >= HELD_S else 0.0
+        slices = SLICE_S * self._slices()
         for promise in self._waiting("paint"):
             promise.trained += seconds
             hold(promise.trained <= 2 * LONGEST_STEP_S + slices, "waits for a training:", promise, slices)
+
+    def shown(self, seconds: float) -> None:
+        """An enrolment painted, which is not interrupted: others wait for one such, and for one behind each slice."""
+        most = LONGEST_FIRST_S + (SLICE_S + LONGEST_FIRST_S) * self._slices()
+        for promise in self._waiting("paint"):
+            promise.shown += seconds
+            hold(promise.shown <= most, "waits for first portraits:", promise, most)
+
+    def _slices(self) -> float:
+        """How many of them trainings had in this life, at the most."""
+        return 1 + self._painted // HELD_S if self._painted >= HELD_S else 0
 
     def _turn(self, mine: Promise, at: float) -> None:
         """Whoever waits lets everybody else by once, until the own turn comes."""

@@ -29,6 +29,7 @@ class Promise:
     checkpoint: int = 0
     passed: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])  # turns of others meanwhile
     trained: float = 0.0  # seconds of training that a portrait waited for
+    shown: float = 0.0  # seconds of enrolments' own first portraits
     errors: set[str] = field(default_factory=set[str])  # that the child gave
     over: tuple[str, str | None] | None = None  # state and error, once it is closed
 

@@ -180,7 +180,8 @@ class World:
 
     def _mood(self, job: Enroll | Paint, step: int) -> Mood:
         if isinstance(job, Enroll) and self._loop.time() > self._sick_until + DAZED_S:
-            self.judge.trained(Plan().changed(job.wish.text).ms / 1000)
+            took = self.judge.shown if (job.folder / "adapter").exists() else self.judge.trained
+            took(Plan().changed(job.wish.text).ms / 1000)
         dice = self._moods.random()
         if not self._bad_days:
             return ""
