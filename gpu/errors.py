@@ -3,7 +3,15 @@
 Knows: kinds of failure. Does not know: how people are told (cogs/text.py has a sentence for each class name).
 """
 
+import re
+
 from gpu.types import Failed, Rejected
+
+BROKEN = re.compile(
+    r"CUDA (driver )?error|cu(dnn|fft|solver)( frontend)? error|triton error \[cuda\]|unable to find an engine",
+    re.IGNORECASE,
+)
+"""As torch and Triton word what the card and its libraries say. The last is cuDNN's: every way to convolve failed."""
 
 
 class StudioError(Exception):
@@ -61,11 +69,12 @@ def of_machine(error: Exception) -> StudioError:
 
     Told by names and words, since the bot's process does not import torch. After any CUDA error but a plain lack of
     memory every later call on the device fails too, and only a new process helps (pytorch#17425): that one is dead.
+    The first call that meets it may be a library's: a convolution then says "cuDNN error" and nothing of CUDA.
     """
     kinds = {kind.__name__ for kind in type(error).__mro__}
     first_line = str(error).partition("\n")[0]
     if kinds & {"OutOfMemoryError", "MemoryError"}:
         return OutOfMemory(first_line)
-    if "AcceleratorError" in kinds or "CUDA error" in first_line:
+    if "AcceleratorError" in kinds or BROKEN.search(first_line):
         return WorkerDied(f"The device cannot be used any more: {first_line}")
     return Internal()

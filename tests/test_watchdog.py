@@ -102,7 +102,18 @@ def test_what_the_machine_raises_has_a_name() -> None:
     breaks: list[Exception] = [
         torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
         RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"),
+        RuntimeError("CUDA driver error: unspecified launch failure"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("cuDNN Frontend error: [cudnn_frontend] Error: No valid engine configs returned from heuristics."),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("cusolver error: CUSOLVER_STATUS_INTERNAL_ERROR, when calling `cusolverDnCreate(handle)`. If you"),
+        RuntimeError("cuFFT error: CUFFT_EXEC_FAILED"),
+        RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+    ]
+    bugs: list[Exception] = [
+        RuntimeError("The size of tensor a (3) must match"),
+        RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
     ]
     assert {type(of_machine(error)) for error in lacks} == {OutOfMemory}
-    assert {type(of_machine(error)) for error in breaks} == {WorkerDied}
-    assert type(of_machine(RuntimeError("The size of tensor a (3) must match"))) is Internal
+    assert {str(error) for error in breaks if type(of_machine(error)) is not WorkerDied} == set()
+    assert {type(of_machine(error)) for error in bugs} == {Internal}
