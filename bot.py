@@ -159,7 +159,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         for cog in (*commanded, board, postman, Upkeep(bot, house, portraits)):
             await bot.add_cog(cog)
         if settings.metrics_port:
-            await bot.add_cog(Metrics(jobs, Figures(db), settings.metrics_port))
+            await bot.add_cog(Metrics(jobs, Figures(db), executor.census, settings.metrics_port))
         retention = Retention(db, files, photos_days=settings.photos_days, portraits_days=settings.portraits_days)
         tidying = asyncio.create_task(retention.nightly(settings.tidy_hour), name="retention")
         try:

@@ -3,15 +3,14 @@
 A room added to the design. It lies beside the cogs because it is one: the numbers come from the bot's two events and
 from what a cog may use, and by the import arrows only bot.py could know both as well, which does nothing itself.
 Knows: what must not be in a line of the log (gpu/log.py writes it); the names of the numbers. Does not know: what is
-done about either. Nothing is counted anywhere else in the code: a number is a row's, looked up when somebody asks, or
-an event's.
+done about either. A number is a row's or the executor's, looked up when somebody asks, or an event's.
 """
 
 import asyncio
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -19,11 +18,11 @@ from wsgiref.simple_server import WSGIServer
 
 from discord.ext import commands
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector, start_http_server
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gpu.log import KeyValue
-from gpu.types import Progress
+from gpu.types import Census
 from storage.figures import Figures
 from storage.jobs import Jobs
 
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 LOOK_S = 5.0  # for the bot's loop to give the numbers to the thread that Prometheus talks to
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
-ATTEMPTS = (1, 2, 3, 5, 10, 20, 50)
+ATTEMPTS = (0, 1, 2, 3)
 
 
 class Discreet(KeyValue):
@@ -56,19 +55,18 @@ class Discreet(KeyValue):
 class Metrics(commands.Cog):
     """Answers Prometheus at http://127.0.0.1:port/metrics, and nobody on any other address."""
 
-    def __init__(self, jobs: Jobs, figures: Figures, port: int) -> None:
+    def __init__(self, jobs: Jobs, figures: Figures, census: Callable[[], Census], port: int) -> None:
         self.port = port  # 0: any that is free, known once the cog is loaded
         self._jobs = jobs
         self._figures = figures
         self._registry = registry = CollectorRegistry()
         self._server: tuple[WSGIServer, Thread] | None = None
-        self._child = "none"  # that the newest job began in
         kind = ["kind"]
         self._waits = Histogram("pawtrait_wait_seconds", "Accepted to begun", kind, registry=registry, buckets=SECONDS)
         self._runs = Histogram("pawtrait_run_seconds", "Spent running", kind, registry=registry, buckets=SECONDS)
-        self._attempts = Histogram("pawtrait_attempts", "Claims of a job", kind, registry=registry, buckets=ATTEMPTS)
+        self._attempts = Histogram("pawtrait_attempts", "Charged to a job", kind, registry=registry, buckets=ATTEMPTS)
         self._ended = Counter("pawtrait_jobs_ended", "Jobs that are over", ["kind", "state"], registry=registry)
-        self._births = Counter("pawtrait_child_births", "GPU processes, the first included", registry=registry)
+        registry.register(Children(census))
         ProcessCollector(registry=registry)
         ProcessCollector("pawtrait_child", pid=child, registry=registry)
 
@@ -88,13 +86,6 @@ class Metrics(commands.Cog):
             server.server_close()
 
     @commands.Cog.listener()
-    async def on_job_progress(self, _job_id: str, progress: Progress) -> None:
-        """From the line, several times a second. Every run begins with loading, be it in a new child."""
-        if progress.phase == "loading" and (pid := child()) not in ("none", self._child):
-            self._child = pid
-            self._births.inc()
-
-    @commands.Cog.listener()
     async def on_job_settled(self, job_id: str) -> None:
         """From the line: a job is over."""
         job = await self._jobs.get(job_id)
@@ -104,7 +95,21 @@ class Metrics(commands.Cog):
         if job.started is not None:
             self._waits.labels(job.kind).observe(job.started - job.created)
             self._runs.labels(job.kind).observe(job.seconds)
-            self._attempts.labels(job.kind).observe(job.fence)
+            self._attempts.labels(job.kind).observe(job.attempts)
+
+
+class Children(Collector):
+    """What the executor counts (gpu/types.py: Census)."""
+
+    def __init__(self, census: Callable[[], Census]) -> None:
+        self._census = census
+
+    def collect(self) -> Iterable[Metric]:
+        census = self._census()
+        reserved = "Of the card's memory, when its last job ended"
+        yield CounterMetricFamily("pawtrait_child_births", "GPU processes, the first included", census.births)
+        yield CounterMetricFamily("pawtrait_child_deaths", "GPU processes that ended before their time", census.deaths)
+        yield GaugeMetricFamily("pawtrait_child_reserved_bytes", reserved, census.reserved)
 
 
 class Rows(Collector):

@@ -29,6 +29,7 @@ class Child:
         self._events = events
         self._reading = reading
         self._writing = writing
+        self.reserved = 0  # bytes of the card's memory, as it said last
         self.leaving = False  # it has said its last word and ends by itself
 
     @classmethod

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol
 
 from gpu.errors import Cancelled, PauseAsked, StudioError, of_machine
-from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+from gpu.types import Census, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,10 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """End everything; a running job is Paused and left at its last checkpoint."""
+        ...
+
+    def census(self) -> Census:
+        """For the operator. Never raises, and may be called from any thread."""
         ...
 
 
@@ -181,3 +185,7 @@ class InlineExecutor:
         self._reins.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._studio.rest)
         self._thread.shutdown()
+
+    def census(self) -> Census:
+        """It has no child."""
+        return Census()

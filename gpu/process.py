@@ -15,8 +15,8 @@ from contextlib import suppress
 from gpu.child import Child
 from gpu.errors import WorkerDied
 from gpu.profile import SDXL
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Report
-from gpu.watchdog import Patience, Rests, Watchdog
+from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Report
+from gpu.watchdog import SPOILT, Patience, Rests, Watchdog
 from gpu.wire import Ask, Close, End, Run, Step
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class ProcessExecutor:
         self._starting = asyncio.Lock()  # held from a child's birth until it is ready
         self._early: list[Ask] = []  # asked of the job that waits for its child to be ready
         self._rests = Rests()
+        self._births = self._deaths = 0
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
@@ -87,6 +88,11 @@ class ProcessExecutor:
         async with self._starting:
             await self._bury()
 
+    def census(self) -> Census:
+        child = self._child
+        reserved = child.reserved if child and child.alive else 0
+        return Census(births=self._births, deaths=self._deaths, reserved=reserved)
+
     async def _ready(self) -> Child:
         async with self._starting:
             if self._child and self._child.alive:
@@ -109,9 +115,11 @@ class ProcessExecutor:
 
     async def _born(self) -> Child:
         """A new child that is ready. Raises WorkerDied, also if it takes too long."""
+        self._births += 1
         try:
             child = self._child = await Child.born(self._command, self._environment)
         except OSError as error:
+            self._deaths += 1
             raise WorkerDied(f"The child cannot be started: {error}") from error
         ready = False
         if self._closed.is_set():  # while it was being born
@@ -140,7 +148,8 @@ class ProcessExecutor:
                     watchdog.heard(event.progress, _now())
                     report(event.progress)
                 elif isinstance(event, End):
-                    outcome, child.leaving = event.outcome, event.last
+                    outcome, child.leaving, child.reserved = event.outcome, event.last, event.reserved
+                    self._deaths += isinstance(outcome, Failed) and outcome.error in SPOILT
             return outcome
         except EOFError:
             return self._lost(f"The child ended with status {await child.bury()} in the middle of the job.", checkpoint)
@@ -165,6 +174,7 @@ class ProcessExecutor:
     async def _bury(self) -> None:
         child, self._child = self._child, None
         if child:
+            self._deaths += not (child.leaving or self._closed.is_set())
             try:
                 if child.leaving:
                     await child.ended(self._close_s)

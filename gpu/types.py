@@ -177,6 +177,16 @@ class Failed:
 
 Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """What became of the processes that an executor computes in."""
+
+    births: int = 0  # tries at one, the first included
+    deaths: int = 0  # of them, before their time: killed, hung, at birth, or no good any more after a job
+    reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
+
+
 JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)
 OUTCOME: TypeAdapter[Done | Paused | Failed] = TypeAdapter(Outcome)
 PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)

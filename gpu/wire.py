@@ -46,6 +46,7 @@ class Step:
 class End:
     outcome: Outcome
     last: bool = False  # the child ends now, in order; what comes next is for another
+    reserved: int = 0  # bytes of the card's memory that the child holds
     says: Literal["outcome"] = "outcome"
 
 

@@ -66,7 +66,7 @@ def _work(
             continue
         outcome = carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))
         last = wear.out(outcome)
-        send(End(outcome, last))
+        send(End(outcome, last, _reserved()))
         if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
             return  # the device is gone, and what was warm with it
     studio.rest()
@@ -75,6 +75,15 @@ def _work(
 def _resident() -> int:
     """Bytes of memory that this process holds now (getrusage knows only the most it ever held)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _reserved() -> int:
+    """Bytes of the card's memory that this process holds; 0 without a card, or without torch (tests/light_studio.py).
+
+    Of the first card, as gpu/models.py uses it: to ask which is in use may fail once the device is broken.
+    """
+    torch = sys.modules.get("torch")
+    return torch.cuda.memory_reserved(0) if torch else 0
 
 
 def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:

@@ -144,6 +144,13 @@ class ExecutorContract:
         assert outcome.error == "Internal"
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
 
+    async def test_nobody_dies_of_jobs_that_go_well(self, executor: Executor, tmp_path: Path) -> None:
+        await executor.run(paint_job(tmp_path, "a"), Watcher())
+        await executor.run(enroll_job(tmp_path, "b", "crash=3"), Watcher())
+        assert executor.census().deaths == 0
+        await executor.close()
+        assert executor.census().deaths == 0
+
     async def test_close_leaves_the_job_at_a_fresh_checkpoint(self, executor: Executor, tmp_path: Path) -> None:
         job, watcher = enroll_job(tmp_path, "a", SLOW), Watcher()
         running = asyncio.create_task(executor.run(job, watcher))

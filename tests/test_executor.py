@@ -16,7 +16,7 @@ from gpu.child import Child
 from gpu.errors import WorkerDied
 from gpu.executor import InlineExecutor, Workshop
 from gpu.process import ProcessExecutor, worker
-from gpu.types import Done, Enroll, Failed, Paint, Paused
+from gpu.types import Census, Done, Enroll, Failed, Paint, Paused
 from tests.children import child_born, children, ended
 from tests.executor_contract import SLOW, Watcher, WorkshopContract
 from tests.light_jobs import enroll_job, paint_job, steps_taken
@@ -93,6 +93,7 @@ class TestProcessExecutor(WorkshopContract):
         assert (outcome.error, outcome.checkpoint) == ("WorkerDied", 10)
         assert status in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
+        assert executor.census() == Census(births=2, deaths=1)
 
     async def test_a_broken_device_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         await executor.start()
@@ -113,6 +114,7 @@ class TestProcessExecutor(WorkshopContract):
         await executor.run(paint_job(tmp_path, "a", trouble), Watcher())
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert (children() == first) is stays
+        assert executor.census().deaths == (0 if stays else 1)
 
     async def test_a_job_goes_on_from_its_checkpoint_in_a_new_child(
         self, executor: ProcessExecutor, tmp_path: Path
@@ -129,6 +131,7 @@ class TestProcessExecutor(WorkshopContract):
         child.kill()
         await asyncio.sleep(0.1)
         assert isinstance(await executor.run(paint_job(tmp_path, "a"), Watcher()), Done)
+        assert executor.census() == Census(births=2, deaths=1)
 
     async def test_a_run_that_nobody_waits_for_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         watcher = Watcher()
@@ -186,6 +189,7 @@ async def test_a_child_that_is_not_there_says_so() -> None:
     executor = ProcessExecutor((str(ROOT / "nobody"),))
     with pytest.raises(WorkerDied, match="cannot be started"):
         await executor.start()
+    assert executor.census() == Census(births=1, deaths=1)
     await executor.close()
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gpu.errors import WorkerDied
 from gpu.process import ProcessExecutor
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Photo, Progress
+from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Photo, Progress
 from gpu.watchdog import RESTS_S, Patience
 from tests.children import children, ended
 from tests.executor_contract import SLOW, Watcher
@@ -68,6 +68,7 @@ async def test_a_child_that_hangs_in_a_phase_is_killed_and_the_next_job_runs(pha
         assert ended(child, within_s=1)
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert time.monotonic() - hung < NEXT_S
+        assert executor.census() == Census(births=2, deaths=1)
 
 
 async def test_saying_the_same_again_and_again_is_no_progress(tmp_path: Path) -> None:
@@ -143,6 +144,7 @@ async def test_a_new_child_comes_after_so_many_jobs(tmp_path: Path) -> None:
     assert len(served) == 5
     assert served[1] == served[2] != served[3] == served[4]
     assert served[0] != served[1]
+    assert executor.census() == Census(births=3), "none of them ended before its time"
 
 
 async def test_a_new_child_comes_when_memory_grew(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncGenerator, Iterator
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,17 +19,25 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cogs.observe import LOOPBACK, Discreet, Metrics, child
+from gpu.errors import WorkerDied
 from gpu.process import ProcessExecutor
-from gpu.types import Progress
+from gpu.types import Census
 from storage.figures import Figures
+from tests.executor_contract import Watcher
 from tests.house import House, house, painted
-from tests.light_studio import COMMAND
+from tests.light_jobs import paint_job
 from tests.living import Living, living, named, photos
 from tests.loopback import Loopback
 
 __all__ = ["house"]  # a fixture
 
 TOKEN = "loopback.token.not-a-secret"
+WITH_A_CARD = """
+import runpy, gpu.worker
+
+gpu.worker._reserved = lambda: 5_000_000_000
+runpy.run_module("tests.light_studio", run_name="__main__")
+"""
 FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -106,8 +115,8 @@ async def test_an_error_that_holds_an_interaction_url(lines: io.StringIO) -> Non
 
 
 @asynccontextmanager
-async def scraped(house: House) -> AsyncGenerator[Metrics]:
-    metrics = Metrics(house.jobs, Figures(house.db, house.clock), port=0)
+async def scraped(house: House, census: Callable[[], Census] = Census) -> AsyncGenerator[Metrics]:
+    metrics = Metrics(house.jobs, Figures(house.db, house.clock), census, port=0)
     await metrics.cog_load()
     yield metrics
     await metrics.cog_unload()
@@ -153,22 +162,45 @@ async def test_the_numbers_of_the_line_and_the_outbox(house: House) -> None:
         await metrics.on_job_settled(row.id)  # nothing to count, and no error
 
 
-async def test_the_child_is_measured_while_there_is_one(house: House) -> None:
-    executor, begun = ProcessExecutor(COMMAND), Progress(phase="loading")
+async def test_attempts_are_those_that_were_charged(house: House) -> None:
+    row = await house.paint(await house.ready())
     async with scraped(house) as metrics:
-        await metrics.on_job_progress("a job", begun)
+        for _ in range(3):
+            await house.jobs.paused(await house.claim(row.id))
+        assert await house.jobs.crashed(await house.claim(row.id), WorkerDied().as_failed())
+        claim = await house.claim(row.id)
+        await house.jobs.settle(claim, painted(claim))
+        await metrics.on_job_settled(row.id)
+        assert (await numbers(metrics))["pawtrait_attempts_sum paint"] == 2
+
+
+async def test_children_that_die_at_birth_are_counted(house: House) -> None:
+    executor = ProcessExecutor((sys.executable, "-c", "raise SystemExit(3)"))
+    async with scraped(house, executor.census) as metrics:
+        for _ in range(2):
+            with pytest.raises(WorkerDied):
+                await executor.start()
+        read = await numbers(metrics)
+        assert (read["pawtrait_child_births_total"], read["pawtrait_child_deaths_total"]) == (2, 2)
+        await executor.close()
+
+
+async def test_the_child_is_measured_while_there_is_one(house: House, tmp_path: Path) -> None:
+    executor = ProcessExecutor((sys.executable, "-c", WITH_A_CARD))
+    async with scraped(house, executor.census) as metrics:
         assert "pawtrait_child_process_resident_memory_bytes" not in await numbers(metrics)
         await executor.start()
-        for _ in range(2):
-            await metrics.on_job_progress("a job", begun)
+        await executor.run(paint_job(tmp_path, "a"), Watcher())
         first = await numbers(metrics)
         assert first["pawtrait_child_process_resident_memory_bytes"] > 1e6
-        assert first["pawtrait_child_births_total"] == 1
+        assert first["pawtrait_child_reserved_bytes"] == 5e9
+        assert (first["pawtrait_child_births_total"], first["pawtrait_child_deaths_total"]) == (1, 0)
         os.kill(int(child()), signal.SIGKILL)
         await asyncio.sleep(0.2)
         await executor.start()
-        await metrics.on_job_progress("a job", begun)
-        assert (await numbers(metrics))["pawtrait_child_births_total"] == 2
+        second = await numbers(metrics)
+        assert second["pawtrait_child_reserved_bytes"] == 0
+        assert (second["pawtrait_child_births_total"], second["pawtrait_child_deaths_total"]) == (2, 1)
         await executor.close()
 
 
@@ -183,7 +215,7 @@ async def test_only_this_machine_is_answered(house: House) -> None:
 
 async def test_without_a_port_people_are_served_all_the_same(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async with scraped(house) as first:
-        second = Metrics(house.jobs, Figures(house.db), first.port)
+        second = Metrics(house.jobs, Figures(house.db), Census, first.port)
         await second.cog_load()
         assert "No metrics on port" in caplog.text
         await second.cog_unload()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
 from gpu.executor import REPORT_S, Reins
-from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+from gpu.types import Census, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
 from tests.house import portrait
 from tests.light_jobs import adapter, learn, saved_step
 from tests.light_studio import CHECKPOINT_EVERY, STROKES, Plan
@@ -73,6 +73,9 @@ class SimChild:
             self._killed.set()
             async with self._busy:
                 self._warm.clear()
+
+    def census(self) -> Census:
+        return Census()
 
     async def _run(self, job: Enroll | Paint, watch: "_Thinned") -> Done | Paused | Failed:
         self._reins.take(job.job_id)
