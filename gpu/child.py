@@ -4,6 +4,7 @@ Knows: processes and pipes. Does not know: jobs, when a child is wanted (gpu/pro
 """
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(__file__).parents[1]
+BURY_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never wake
 
 
 class Child:
@@ -31,6 +35,7 @@ class Child:
         self._writing = writing
         self.reserved = 0  # bytes of the card's memory, as it said last
         self.leaving = False  # it has said its last word and ends by itself
+        self._left = False  # behind, unburied
 
     @classmethod
     async def born(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "Child":
@@ -98,11 +103,16 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def bury(self) -> int:
-        """End it if it still lives, release all it had here; returns its exit status, negative for a signal."""
+    async def bury(self) -> int | None:
+        """End it if it still lives, release all it had here; returns its exit status, negative for a signal.
+
+        None if it is not gone BURY_S after it was killed: it is left behind, and reaped should it ever end.
+        """
         if self._process.returncode is None:
             self.kill()
-        status = await self._process.wait()
+        if not self._left and not await self.ended(BURY_S):
+            self._left = True
+            log.error("Child %d is killed and not gone: it is left behind, with all it holds", self._process.pid)
         self._reading.close()
         self._writing.close()
-        return status
+        return self._process.returncode
