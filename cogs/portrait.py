@@ -16,10 +16,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs import House
-from cogs.counter import REACTIONS
+from cogs.counter import REACTIONS, Counter, DiscordCounter
 from cogs.errors import DROPPED, Interaction, Sorry, sentence
 from cogs.letters import style_name
 from cogs.pets import MOST_CHOICES, choices, find_pet, known_pets
+from cogs.postage import UNKNOWN_MESSAGE, Refused
 from cogs.progress import standings
 from cogs.text import Name, duration, label, language, say, without_tokens
 from gpu.styles import STYLES, find
@@ -31,7 +32,6 @@ from storage.portraits import PortraitRow
 log = logging.getLogger(__name__)
 
 MOST_SEED = 2**32 - 1
-UNKNOWN_MESSAGE = 10008
 NOTICE_S = 30.0  # a reaction has no private answer, so a short one is taken away again
 REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send them with and without
 
@@ -59,6 +59,7 @@ class PortraitCog(commands.Cog):
     def __init__(self, bot: commands.Bot, house: House) -> None:
         self._bot = bot
         self._house = house
+        self._counter: Counter = DiscordCounter(bot)
 
     @app_commands.command(name=label("command.portrait"), description=label("hint.portrait"))
     @app_commands.rename(**{name: label(f"option.{name}") for name in ("style", "pet", "wish", "count", "seed")})
@@ -198,10 +199,9 @@ class PortraitCog(commands.Cog):
         owners = {rows[0].requester_id, pet.owner_id if pet else None}
         if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
             raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
-        channel = self._bot.get_partial_messageable(reaction.channel_id)
         try:
-            await channel.get_partial_message(reaction.message_id).delete()
-        except discord.HTTPException as error:
+            await self._counter.delete(reaction.channel_id, reaction.message_id)
+        except Refused as error:
             if error.code != UNKNOWN_MESSAGE:
                 log.warning("Portrait %s could not be deleted: %s", reaction.message_id, error)
                 raise Sorry("sorry.no_delete") from None

@@ -101,6 +101,16 @@ async def test_only_who_may_delete_deletes_late(post: Office):
     assert message["id"] not in [one["id"] for one in post.net.messages(thread)]
 
 
+async def test_a_bin_is_emptied_though_its_thread_was_archived_since(post: Office):
+    thread = post.thread()
+    _, message = await hung(post, thread)
+    await post.mina.react(message, "🗑️")
+    post.net.archive(thread)
+    await post.upkeep.catch_up()
+    assert not post.net.messages(thread), "neither the portrait nor an apology"
+    assert await post.house.portraits.by_message(int(message["id"])) == []
+
+
 async def test_a_portrait_that_somebody_deleted_answers_no_more(post: Office):
     _, message = await hung(post, post.thread())
     [row] = await post.house.portraits.by_message(int(message["id"]))
