@@ -2,8 +2,8 @@
 
 Knows: which message shows which job, how often it may be edited, how long things usually take. Does not know: what a
 step is, or how the answer goes out (delivery.py). Nothing here is worth a retry: an edit that fails is dropped, and
-the next one says more. A channel that refuses us is left alone for an hour, and a message that somebody deleted for
-good. After a restart it goes on from the job rows.
+the next one says more. A channel that refuses us is left alone for an hour, and so is a message in a thread that was
+archived; one that somebody deleted is, for good. After a restart it goes on from the job rows.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from cogs import House
 from cogs.errors import DROPPED
-from cogs.postage import Verdict, judge
+from cogs.postage import ARCHIVED, Verdict, judge
 from cogs.text import Name, duration, say
 from gpu.line import forecast
 from gpu.types import Progress
@@ -196,8 +196,12 @@ class Board(commands.Cog):
     def _dropped(self, job: JobRow, home: int, error: Exception) -> None:
         """Do not knock again where it is of no use."""
         log.debug("Progress of job %s was dropped: %s", job.id, error)
-        verdict = judge(error.status, error.code) if isinstance(error, discord.HTTPException) else Verdict.AGAIN
-        if verdict is Verdict.ELSEWHERE:
+        if not isinstance(error, discord.HTTPException):
+            return
+        verdict = judge(error.status, error.code)
+        if error.code == ARCHIVED:  # not the channel: whatever is sent there opens it again
+            self._shown[job.id] = _Shown("", None, time.monotonic() + SHUT_S)
+        elif verdict is Verdict.ELSEWHERE:
             self._shut[home] = time.monotonic() + SHUT_S
         elif verdict is Verdict.OVER:
             self._shown[job.id] = _Shown("", None, inf)

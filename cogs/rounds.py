@@ -121,8 +121,6 @@ class Rounds:
         if not self._counter.serves(job.guild_id):  # we were sent away: asked back, we go on; else upkeep.py forgets
             await self._house.outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
-        if job.kind == "enroll" and delivery.tries == 0:
-            await self._finish(job, *ending(delivery.letter))
         post = compose(delivery)
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -132,8 +130,7 @@ class Rounds:
             return
         if message_id is None:
             return
-        if job.kind == "paint":
-            await self._finish(job, None, None)
+        await self._last_word(delivery, job)
         await self._delivered(delivery, post, message_id)
 
     async def _found_or_sent(self, delivery: Delivery, post: Post) -> int | None:
@@ -175,7 +172,12 @@ class Rounds:
             await self._house.outbox.moved(delivery.id, home, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
+            await self._last_word(delivery, job)
             await self._house.outbox.closed(delivery.id, str(error))
+
+    async def _last_word(self, delivery: Delivery, job: JobRow) -> None:
+        """After the answer, which opens an archived thread: before it nothing can be edited there."""
+        await self._finish(job, *(ending(delivery.letter) if job.kind == "enroll" else (None, None)))
 
     async def _address(self, home: Home, job: JobRow) -> int | None:
         """None: this person has no door. Raises what may pass."""

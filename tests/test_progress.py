@@ -50,6 +50,23 @@ async def test_a_channel_that_refuses_is_left_alone_for_an_hour(post: Office):
     assert len(post.net.messages(thread)) == 1
 
 
+async def test_an_archived_thread_is_left_in_peace_until_something_is_sent(
+    post: Office, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    board, thread = Board(post.bot, post.house), post.thread()
+    job = await ordered(post, thread)
+    for step in range(3):
+        await board.on_job_progress(job.id, Progress(phase="painting", step=step, steps=4))
+        await board._show((await standings(post.house))[0])
+        if step == 0:
+            assert await post.house.jobs.claim(job.id)
+            post.net.archive(thread)
+    assert thread.archived and failing(post) == 1
+    await board.open(await ordered(post, thread), int(thread.id))
+    assert not thread.archived and len(post.net.messages(thread)) == 2
+
+
 async def test_what_passes_is_tried_at_the_next_step(post: Office):
     board, thread = Board(post.bot, post.house), post.thread()
     job = await ordered(post, thread)
@@ -103,6 +120,16 @@ async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(post: Office):
     assert not post.net.messages(thread)
 
 
+async def test_a_job_whose_answer_goes_nowhere_is_not_shown_as_running(post: Office):
+    thread = post.thread()
+    job = await post.owe(await post.pet(thread))
+    await Board(post.bot, post.house)._put(job, int(thread.id), "Painting", None)
+    post.net.deny(Permission.ATTACH_FILES)
+    post.mina.user.closed = True
+    await post.rounds(5.0)
+    assert await post.closed(job) and not post.net.messages(thread)
+
+
 # ---- where a portrait goes ------------------------------------------------------------------------------------------
 
 
@@ -110,6 +137,20 @@ async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(post: Office):
 async def alive(tmp_path: Path) -> AsyncIterator[Living]:
     async with living(tmp_path) as bot:
         yield bot
+
+
+async def test_an_enrolment_that_ends_in_an_archived_thread_shows_its_sheet(alive: Living):
+    mina = alive.discord.person("Mina")
+    alive.studio.open.clear()
+    await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
+    thread = await alive.discord.until(lambda: next(iter(alive.discord.threads), None), 25)
+    [shown] = await alive.discord.until(lambda: alive.discord.messages(thread), 25)
+    alive.discord.archive(thread)
+    alive.studio.open.set()
+    await alive.message(thread, "I know")
+    await alive.message(thread, "Learnt")
+    [ended, _] = alive.discord.messages(thread)
+    assert ended["id"] == shown["id"] and ended["attachments"][0]["filename"].endswith("-sheet.png")
 
 
 async def enrolled(alive: Living, mina: Person) -> Thread:
