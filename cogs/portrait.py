@@ -4,23 +4,25 @@ Knows: the command, the two reactions, who may delete. Does not know: prompts, s
 A pet is painted in its own thread; if that is gone, where it was asked for.
 Reactions come as raw events, or later from upkeep.py if nobody was there to hear them; everything about a portrait is
 in its row, so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted
-upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one.
+upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the
+network or Discord fails for a moment, the note goes again, so that upkeep.py finds the reaction unanswered.
 """
 
 import logging
 import secrets
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from cogs import House
-from cogs.counter import REACTIONS, Counter, DiscordCounter
+from cogs.counter import REACTIONS, Counter, DiscordCounter, translated
 from cogs.errors import DROPPED, Interaction, Sorry, sentence
 from cogs.letters import style_name
 from cogs.pets import MOST_CHOICES, choices, find_pet, known_pets
-from cogs.postage import UNKNOWN_MESSAGE, Refused
+from cogs.postage import UNKNOWN_MESSAGE, Refused, passing
 from cogs.progress import standings
 from cogs.text import Name, duration, label, language, say, without_tokens
 from gpu.styles import STYLES, find
@@ -140,7 +142,13 @@ class PortraitCog(commands.Cog):
         if sign not in (REROLL, DELETE) or payload.member is None or payload.member.bot:
             return
         rows = await self._house.portraits.by_message(payload.message_id)
-        await self.answer(Reaction(payload.channel_id, payload.message_id, payload.user_id, sign), rows)
+        reaction = Reaction(payload.channel_id, payload.message_id, payload.user_id, sign)
+        try:
+            await self.answer(reaction, rows)
+        except (Refused, aiohttp.ClientError, OSError) as error:
+            log.warning("%s is not answered yet: %s", reaction, error)
+            job = await self._house.jobs.get(rows[0].job_id)
+            await self._notice(reaction, say(job.locale if job else "en", "sorry.no_delete"))
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
@@ -166,13 +174,19 @@ class PortraitCog(commands.Cog):
                     await self._house.portraits.took_back(rows[0].id, user_id, sign)
 
     async def answer(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
-        """Do what a person's reaction under these portraits asks for, unless that was done already."""
+        """Do what a person's reaction under these portraits asks for, unless that was done already.
+
+        Raises what may pass: then it is not noted any more. Only deletions do; doing one twice is doing it once.
+        """
         job = await self._house.jobs.get(rows[0].job_id) if rows else None
         if job is None or not await self._house.portraits.reacted(rows[0].id, reaction.user_id, reaction.sign):
             return
         try:
             await (self._reroll(reaction, rows, job) if reaction.sign == REROLL else self._delete(reaction, rows))
         except Exception as error:
+            if passing(error):
+                await self._house.portraits.took_back(rows[0].id, reaction.user_id, reaction.sign)
+                raise
             await self._notice(reaction, sentence(job.locale, error))
 
     async def _reroll(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
@@ -194,14 +208,16 @@ class PortraitCog(commands.Cog):
         self._house.line.submitted(again.id)
 
     async def _delete(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
-        """The message first: with the rows gone nobody could ask for it again. Raises Sorry."""
+        """The message first: with the rows gone nobody could ask for it again. Raises Sorry, and what may pass."""
         pet = await self._house.pets.get(rows[0].pet_id)
         owners = {rows[0].requester_id, pet.owner_id if pet else None}
-        if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
-            raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
         try:
+            if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
+                raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
             await self._counter.delete(reaction.channel_id, reaction.message_id)
         except Refused as error:
+            if passing(error):
+                raise
             if error.code != UNKNOWN_MESSAGE:
                 log.warning("Portrait %s could not be deleted: %s", reaction.message_id, error)
                 raise Sorry("sorry.no_delete") from None
@@ -212,10 +228,11 @@ class PortraitCog(commands.Cog):
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             return False
-        try:
-            member = await guild.fetch_member(reaction.user_id)
-        except discord.NotFound:  # has left
-            return False
+        with translated():
+            try:
+                member = await guild.fetch_member(reaction.user_id)
+            except discord.NotFound:  # has left
+                return False
         channel = guild.get_channel_or_thread(reaction.channel_id)
         permissions = channel.permissions_for(member) if channel else member.guild_permissions
         return permissions.manage_messages

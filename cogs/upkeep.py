@@ -35,6 +35,7 @@ DAY_S = 86400.0
 LOOKED_BACK_S = 7 * DAY_S
 MOST_MESSAGES = 300
 PACE_S = 0.25  # between two of them
+MOST_TRIES = 5  # at one of them, before the others come first
 FRESH_S = 3600.0  # so young a portrait gets its reactions again if a crash cost it them; later they were taken off
 GRACE_S = 3 * DAY_S
 EVERY_S = 600.0  # seconds between two looks for servers that are to be forgotten
@@ -51,6 +52,7 @@ class Upkeep(commands.Cog):
         self._portraits = portraits
         self._clock = clock
         self._catching_up = asyncio.Lock()
+        self._failures = 0  # in a row, at whatever message: if all of Discord is down, the rests grow long
         self._keeper: asyncio.Task[None] | None = None
 
     async def cog_load(self) -> None:
@@ -88,28 +90,41 @@ class Upkeep(commands.Cog):
     # ---- reactions -----------------------------------------------------------------------------------------
 
     async def catch_up(self) -> None:
-        """Answer the reactions that nobody heard. A channel that refuses one look is not asked again."""
+        """Answer the reactions that nobody heard. What fails again and again has one more chance after all others."""
         async with self._catching_up:
-            refused: set[int] = set()
-            since = self._clock() - LOOKED_BACK_S
-            for channel_id, message_id in await self._house.portraits.hanging(since, MOST_MESSAGES):
+            hanging = await self._house.portraits.hanging(self._clock() - LOOKED_BACK_S, MOST_MESSAGES)
+            await self._round(await self._round(hanging))
+
+    async def _round(self, messages: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those that failed again and again. A channel that refuses one look is not asked again."""
+        refused: set[int] = set()
+        failed: list[tuple[int, int]] = []
+        for channel_id, message_id in messages:
+            try:
                 if channel_id not in refused and not await self._insist(channel_id, message_id):
                     refused.add(channel_id)
-                await asyncio.sleep(PACE_S)
+            except (Refused, aiohttp.ClientError, OSError) as error:
+                log.warning("The reactions under message %s are not known: %s", message_id, error)
+                failed.append((channel_id, message_id))
+            await asyncio.sleep(PACE_S)
+        return failed
 
     async def _insist(self, channel_id: int, message_id: int) -> bool:
-        """False if this channel is closed to us."""
-        tries = 0
+        """False if this channel is closed to us. Raises what may pass, after MOST_TRIES."""
+        tries = 1
         while True:
             try:
                 with translated():
                     await self._look(channel_id, message_id)
+                self._failures = 0
                 return True
             except (Refused, aiohttp.ClientError, OSError) as error:
                 if isinstance(error, Refused) and not passing(error):
                     return await self._missing(error.code, channel_id, message_id)
-                await asyncio.sleep(patience(error, tries))
-                tries += 1
+                if tries == MOST_TRIES:
+                    raise
+                await asyncio.sleep(patience(error, self._failures))
+                tries, self._failures = tries + 1, self._failures + 1
 
     async def _missing(self, code: int, channel_id: int, message_id: int) -> bool:
         if code == UNKNOWN_MESSAGE:

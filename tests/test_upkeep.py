@@ -1,5 +1,6 @@
 """What happened while nobody was there is caught up with once; what has left is forgotten in time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from cogs import upkeep
-from cogs.upkeep import GRACE_S
+from cogs.upkeep import GRACE_S, MOST_TRIES
 from storage.pets import Pet
 from tests.loopback import Thread, messages
 from tests.loopback.client import logged_in
@@ -15,6 +16,8 @@ from tests.loopback.permissions import EVERYONE, Permission
 from tests.office import Office, office
 
 DAY_S = 86400.0
+ONE = "/channels/{channel_id}/messages/{message_id}"
+MEMBER = "/guilds/{guild_id}/members/{user_id}"
 
 
 @pytest.fixture
@@ -139,11 +142,47 @@ async def test_a_bad_day_of_discord_only_delays_it(post: Office, monkeypatch: py
     monkeypatch.setattr(upkeep, "patience", lambda error, tries: 0.01)
     _, message = await hung(post, post.thread())
     await post.mina.react(message, "🔁")
-    one = "/channels/{channel_id}/messages/{message_id}"
-    post.net.fail("GET", one, status=503, times=3)
-    post.net.fail("GET", one + "/reactions/{emoji}", times=3, after=True)
+    post.net.fail("GET", ONE, status=503, times=3)
+    post.net.fail("GET", ONE + "/reactions/{emoji}", times=3, after=True)
     await post.upkeep.catch_up()
     assert len(await rerolls(post)) == 1
+
+
+@pytest.mark.parametrize("route", [("DELETE", ONE), ("GET", MEMBER)])
+async def test_a_bad_moment_costs_no_click(post: Office, monkeypatch: pytest.MonkeyPatch, route: tuple[str, str]):
+    monkeypatch.setattr(upkeep, "patience", lambda error, tries: 0.01)
+    thread = post.thread()
+    _, message = await hung(post, thread)
+    await post.net.person("Mod", permissions=Permission.MANAGE_MESSAGES).react(message, "🗑️")
+    post.net.fail(*route, status=503, times=2)
+    await post.upkeep.catch_up()
+    assert not post.net.messages(thread), "neither the portrait nor an apology"
+
+
+async def test_a_click_at_a_bad_moment_is_done_later(post: Office):
+    thread = post.thread()
+    _, message = await hung(post, thread)
+    await post.bot.add_cog(post.portraits)
+    post.net.fail("DELETE", ONE, status=503)
+    await post.mina.react(message, "🗑️")
+    await post.heard(lambda: "I could not delete that picture. Please try again." in post.texts(thread))
+    await post.upkeep.catch_up()
+    assert not await post.house.portraits.by_message(int(message["id"]))
+
+
+async def test_a_message_that_always_fails_holds_up_no_other(post: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(upkeep, "patience", lambda error, tries: 0.01)
+    thread = post.thread()
+    (_, gone), (_, sick) = await hung(post, thread), await hung(post, thread)
+    messages.delete(post.net.world, post.net.world.messages[gone["id"]])
+    await post.mina.react(sick, "🔁")
+    fault = post.net.fail("GET", ONE + "/reactions/{emoji}", status=503, times=1000)
+    async with asyncio.timeout(5.0):
+        await post.upkeep.catch_up()
+    assert not await post.house.portraits.by_message(int(gone["id"])) and not await rerolls(post)
+    fault.times = MOST_TRIES
+    await post.upkeep.catch_up()
+    assert await rerolls(post) == [int(sick["id"])], "it is tried again when all others were looked at"
 
 
 async def test_reactions_that_a_crash_prevented_are_put_there(post: Office):
