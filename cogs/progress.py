@@ -132,11 +132,20 @@ class Board(commands.Cog):
         await self._bot.wait_until_ready()
         while True:
             try:
-                for standing in await standings(self._house):
+                current = await standings(self._house)
+                self._let_go({one.job.id for one in current})
+                for standing in current:
                     await self._show(standing)
             except Exception:
                 log.exception("The progress messages stumbled")
             await asyncio.sleep(1.0)
+
+    def _let_go(self, active: set[str]) -> None:
+        """Not every job has a last word: its pet may be forgotten before."""
+        for job_id in {*self._latest, *self._shown, *self._locks} - active:
+            if not self._locks[job_id].locked():
+                for known in (self._latest, self._shown, self._locks):
+                    known.pop(job_id, None)
 
     async def _show(self, standing: Standing) -> None:
         job, shown = standing.job, self._shown.get(standing.job.id)

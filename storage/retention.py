@@ -111,14 +111,19 @@ class Retention:
     async def _leftovers(self) -> int:
         """A crash may come between taking a portrait down and removing its file."""
         rows = await self._db.all("SELECT portrait FROM portraits WHERE deleted IS NOT NULL")
-        left = [path for row in rows if (path := PORTRAIT.validate_json(row["portrait"]).path).exists()]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        return await asyncio.to_thread(_unlink, [row["portrait"] for row in rows])
 
     async def _rows(self, sql: str) -> int:
         async with self._db.write() as tx:
             return await tx.run(sql, self._clock() - ROWS_S)
+
+
+def _unlink(portraits: list[str]) -> int:
+    """The files that were still there, of portraits as JSON."""
+    left = [path for one in portraits if (path := PORTRAIT.validate_json(one).path).exists()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def next_time(hour: int, now: datetime) -> datetime:

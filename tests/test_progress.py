@@ -106,6 +106,18 @@ async def test_a_progress_message_that_somebody_deleted_stays_away(post: Office,
     assert failing(post) == 1 and not post.net.messages(thread)
 
 
+async def test_nothing_is_kept_of_jobs_that_are_over(post: Office):
+    board, thread = Board(post.bot, post.house), post.thread()
+    over, waiting = [await ordered(post, thread) for _ in range(2)]
+    await post.bot.add_cog(board)
+    for job in (over, waiting):
+        await board.on_job_progress(job.id, Progress(phase="painting", step=1, steps=4))
+    await post.heard(lambda: len(post.net.messages(thread)) == 2)
+    assert over.pet_id
+    await post.house.pets.forget(over.pet_id)
+    await post.heard(lambda: {*board._latest, *board._shown, *board._locks} == {waiting.id})
+
+
 async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(post: Office):
     board, thread = Board(post.bot, post.house), post.thread()
     job = await ordered(post, thread)
