@@ -183,9 +183,8 @@ async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> in
             async with asyncio.timeout(LAST_WORDS_S):
                 if bot.is_ready():
                     await postman.deliver()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                await bot.close()
+        await asyncio.wait([asyncio.create_task(bot.close(), name="goodbye")], timeout=GOODBYE_S)
+        await bot.http.close()  # hangs up; discord.py would wait for Discord's goodbye for 30 s
         stop.cancel()
         talking.cancel()
     try:

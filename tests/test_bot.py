@@ -207,6 +207,27 @@ async def test_it_is_online_soon_small_and_ends_in_order(tmp_path: Path):
         assert await asyncio.wait_for(bot.wait(), 25) == 0
 
 
+async def test_it_ends_in_order_though_discord_does_not_answer_its_goodbye(tmp_path: Path):
+    async with await Loopback.start() as discord:
+        bot = BotProcess(discord, tmp_path / "data", command=light("steps=4"))
+        await bot.start()
+        discord.gateway.deafen()
+        status, seconds = await bot.stop()
+        assert (status, seconds < 25) == (0, True), bot.log.read_text()
+        assert "level=error" not in bot.log.read_text()
+
+
+async def test_what_ends_it_is_told_though_discord_does_not_answer_its_goodbye(tmp_path: Path):
+    """An event that discord.py cannot read; after it nobody listens to the gateway, so the goodbye is waited for."""
+    async with await Loopback.start() as discord:
+        alive = Living(discord, tmp_path / "data")
+        await alive.start()
+        discord.gateway.deafen()
+        discord.gateway.tell("CHANNEL_CREATE", {"guild_id": discord.guild.id})
+        with pytest.raises(KeyError):
+            await asyncio.wait_for(alive.ended(), 25)
+
+
 async def _start(discord: Loopback, folder: Path) -> asyncio.subprocess.Process:
     environment = {**os.environ, **discord.environment, "DATA": str(folder / "data"), "PYTHONWARNINGS": "ignore"}
     began = time.monotonic()

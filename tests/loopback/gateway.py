@@ -69,6 +69,7 @@ class Gateway:
         self._connections: dict[web.WebSocketResponse, Session | None] = {}
         self.url = ""  # once the server has a port
         self._zombies: set[web.WebSocketResponse] = set()
+        self._lines: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self.identified = 0  # logins so far
         self.resumed = 0
 
@@ -105,6 +106,11 @@ class Gateway:
         """Make zombies of all connections: open, but no heartbeat is acknowledged and nothing is said any more."""
         self._zombies |= set(self._connections)
 
+    def deafen(self) -> None:
+        """Hear nothing more on any connection, not even a goodbye, as where the network swallows everything."""
+        for line in self._lines.values():
+            line.pause_reading()
+
     async def invalidate(self, *, resumable: bool) -> None:
         """Tell every bot that its session is invalid (op 9); one that is not resumable is forgotten."""
         if not resumable:
@@ -118,9 +124,11 @@ class Gateway:
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from hello to close."""
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=1.0)  # for an answer to our own goodbye: there may be nobody
         await socket.prepare(request)
         self._connections[socket] = None
+        if request.transport:
+            self._lines[socket] = request.transport
         writer: asyncio.Task[None] | None = None
         try:
             await self._send(socket, frame(HELLO, {"heartbeat_interval": int(self._heartbeat * 1000)}))
@@ -224,6 +232,7 @@ class Gateway:
 
     async def _disconnected(self, socket: web.WebSocketResponse, writer: asyncio.Task[None] | None) -> None:
         self._connections.pop(socket)
+        self._lines.pop(socket, None)
         if writer is not None:
             writer.cancel()
             with suppress(asyncio.CancelledError):
