@@ -172,8 +172,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
 async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> int:
     """From the first word to the last. Asked to stop, it stops the line first and then delivers what is done."""
     stop = asyncio.create_task(stop_signal(), name="stop signal")
+    await line.start()  # it sweeps the folder, so nobody may put anything into it yet
     talking = asyncio.create_task(bot.start(token), name="discord")
-    await line.start()
     try:
         await asyncio.wait({stop, talking}, return_when=asyncio.FIRST_COMPLETED)
         log.info("Closing")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bot import Settings
 from cogs.client import patience
 from cogs.observe import Discreet
+from storage.files import Files
 from tests.bot_process import BotProcess, light
 from tests.living import Living, named, photos
 from tests.loopback import Loopback
@@ -184,6 +185,18 @@ async def test_commands_are_synced_only_when_they_changed(tmp_path: Path):
             await alive.stop()
     traffic = (tmp_path / "traffic.jsonl").read_text().splitlines()
     assert sum(json.loads(line)["method"] == "PUT" and "/commands" in line for line in traffic) == 1
+
+
+async def test_it_is_online_once_the_leavings_of_a_former_run_are_swept_up(tmp_path: Path):
+    """While it sweeps, whatever somebody's /enroll puts into the folder would look like leavings, too."""
+    files = Files(tmp_path / "data")
+    for n in range(200):
+        files.photo_folder(f"{n:012x}").mkdir(parents=True)
+    async with await Loopback.start() as discord:
+        alive = Living(discord, files.root)
+        await alive.start()
+        assert not files.found()
+        await alive.stop()
 
 
 async def test_it_is_online_soon_small_and_ends_in_order(tmp_path: Path):
