@@ -1,10 +1,12 @@
-"""How the bot comes to Discord: it tells its commands if they changed, and logs in within the budget.
+"""How the bot comes to Discord: it tells its commands if they changed, logs in within the budget, and insists.
 
 A room added to the design, of discord code that is no command; bot.py says with which options.
 Discord allows 1,000 IDENTIFYs in 24 hours, one for every 86 s; who goes on after that has every session ended and its
 token replaced (docs, events/gateway, "Identifying"). A bot that dies right after logging in, under a supervisor that
 restarts it every few seconds, has used that up within the hour. discord.py asks for what is left (GET /gateway/bot)
 only where it shards by itself, and never waits for it.
+Nor does it go on trying before it has been connected once: a 503 or a cut connection until then would end the bot, and
+the GPU's work with it.
 
 Knows: Discord's own count, which also holds what another machine has used, or this one before its data folder was
 lost; so nothing is written down here. Does not know: what the commands do, or why the bot logs in again.
@@ -14,13 +16,20 @@ import asyncio
 import hashlib
 import json
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import aiohttp
 import discord
 from discord.ext import commands
+from discord.http import Route
 
+from cogs import postage
+from cogs.counter import translated
+from cogs.errors import DROPPED
 from cogs.text import Translator
 
 log = logging.getLogger(__name__)
@@ -63,13 +72,47 @@ class Client(commands.Bot):
                 self.tree.copy_global_to(guild=self._guild)
             await self.tree.sync(guild=self._guild)
             self._synced.write_text(digest)
-        except discord.DiscordException:
+        except DROPPED:
             log.exception("The commands could not be synced")
+
+    async def login(self, token: str) -> None:
+        """Learn who we are. Raises LoginFailure for a wrong token."""
+        await self._insist(partial(self._login, token))
 
     async def connect(self, *, reconnect: bool = True) -> None:
         """Log in to the gateway and stay."""
+        await self._insist(partial(self._connect, reconnect=reconnect))
+
+    async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Until it is done, or we close. Raises what does not pass by itself."""
+        tries = 0
+        while not self.is_closed():
+            try:
+                with translated():
+                    await step()
+                return
+            except Exception as error:
+                if not postage.passing(error):
+                    raise
+                seconds = postage.patience(error, tries)
+                log.warning("Discord is out of reach; the next try is in %.0f s: %s", seconds, error)
+            await asyncio.sleep(seconds)
+            tries += 1
+
+    async def _login(self, token: str) -> None:
+        await self.http.close()  # the session of the try before: discord.py opens another
+        self.http.connector = aiohttp.TCPConnector(limit=0)
+        await super().login(token)
+
+    async def _connect(self, *, reconnect: bool) -> None:
         await self._wait()
-        await super().connect(reconnect=reconnect)
+        try:
+            await super().connect(reconnect=reconnect)
+        except AttributeError as error:
+            if self.ws or not error.__context__:
+                raise
+            # After whatever it was discord.py means to resume, but there has been no connection yet.
+            raise aiohttp.ClientConnectionError(f"no first connection: {error.__context__!r}") from error
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Before each IDENTIFY: the first one has waited already, another means that a session was lost for good."""
@@ -80,7 +123,7 @@ class Client(commands.Bot):
     async def _wait(self) -> None:
         """The end is kept until it has come: discord.py breaks off a connection that takes a minute to log in."""
         if self._not_before is None:
-            _, _, limit = await self.http.get_bot_gateway()
+            limit = (await self.http.request(Route("GET", "/gateway/bot")))["session_start_limit"]
             seconds = patience(limit["total"], limit["remaining"], limit["reset_after"] / 1000)
             self._not_before = monotonic() + seconds
             if seconds:

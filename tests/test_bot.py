@@ -19,7 +19,7 @@ from bot import Settings
 from cogs.client import patience
 from cogs.observe import Discreet
 from storage.files import Files
-from tests.bot_process import BotProcess, light
+from tests.bot_process import LEASH, BotProcess, light
 from tests.living import Living, named, photos
 from tests.loopback import Loopback
 from tests.loopback.rest import Application, answer
@@ -190,7 +190,7 @@ async def test_commands_are_synced_only_when_they_changed(tmp_path: Path):
 async def test_it_is_online_once_the_leavings_of_a_former_run_are_swept_up(tmp_path: Path):
     """While it sweeps, whatever somebody's /enroll puts into the folder would look like leavings, too."""
     files = Files(tmp_path / "data")
-    for n in range(200):
+    for n in range(100):
         files.photo_folder(f"{n:012x}").mkdir(parents=True)
     async with await Loopback.start() as discord:
         alive = Living(discord, files.root)
@@ -246,7 +246,7 @@ async def _start(discord: Loopback, folder: Path) -> asyncio.subprocess.Process:
     began = time.monotonic()
     with (folder / "bot.log").open("ab") as log:
         bot = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.light_bot", "steps=4 ms=300", cwd=ROOT, env=environment, stdout=log, stderr=log
+            *LEASH, *light("steps=4 ms=300"), cwd=ROOT, env=environment, stdout=log, stderr=log
         )
     await discord.until(lambda: discord.online, 10)
     online = time.monotonic() - began
