@@ -58,7 +58,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "likeness":
             from gpu.pocket.build_likeness import train_likeness
 
-            train_likeness(folder, count=5000, steps=3600, warm=WEIGHTS / "dino" if warm else None)
+            train_likeness(folder, count=8000, steps=6000, warm=WEIGHTS / "dino" if warm else None)
         case "rewriter":
             from gpu.pocket.build_rewriter import train_rewriter
 

@@ -149,7 +149,7 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
         shades, answers = reading(said, *twice)
         contrast, order = losses(embeddings[0::2] @ embeddings[1::2].T)
         named = {"where": where, "shades": shades, "answers": answers, "contrast": contrast, "order": order}
-        loss = 20 * where + 5 * shades + 2 * answers + (contrast + 2 * order if step >= CONTRAST else 0)
+        loss = 40 * where + 5 * shades + 2 * answers + (contrast + 2 * order if step >= CONTRAST else 0)
         fit.learn(step, loss, **{name: each.item() for name, each in named.items()})
     fit.finish()
     student.dino.half().save_pretrained(folder / "dino")
