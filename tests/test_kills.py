@@ -135,7 +135,7 @@ async def test_three_kills_of_the_child_in_one_enrolment(scene: Scene) -> None:
 
 async def test_blows_at_random_moments(tmp_path: Path) -> None:
     async with await Loopback.start() as discord:
-        storm = Storm(discord, tmp_path, SEED, light(PLAN), crowd=3)
+        storm = Storm(discord, tmp_path, SEED, light("steps=10 ms=30"), crowd=3)
         await storm.bot.start()
         await storm.strike({"bot": 2, "child": 2, "term": 2}, lull_s=2.0)
         await storm.calm()

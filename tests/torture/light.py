@@ -39,7 +39,7 @@ async def order(folder: Path) -> dict[str, Any]:
 
 async def crowd(folder: Path, blows: Mapping[Blow, int]) -> dict[str, float]:
     """The bot with several jobs in line at each blow: enrolments that portraits interrupt, answers on their way."""
-    return await measure(folder, {**blows, "term": 2}, seed=2, command=bot("steps=20 ms=60"), crowd=4, lull_s=1.5)
+    return await measure(folder, {**blows, "term": 2}, seed=2, command=bot("steps=10 ms=50"), crowd=4, lull_s=2.0)
 
 
 async def resets(folder: Path, answers: int = 200) -> dict[str, Any]:
