@@ -29,6 +29,7 @@ PATIENCE_S = 600.0  # for everything to come to its end
 LULL_S = 10.0  # the longest between two blows
 EXIT_S = 25.0
 REDONE_S = 60.0
+ACCEPTED = "SELECT count(*) FROM jobs"
 BUSY = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
 LEARNING = BUSY + " AND kind = 'enroll'"
 KNOWN = "SELECT name FROM pets WHERE state = 'ready'"
@@ -65,7 +66,8 @@ class Storm(Witness):
 
     async def keep_busy(self) -> None:
         """A dog to learn, or, every other time and while one is learnt, portraits of those that are known."""
-        while (busy := self.count(BUSY)) < self._crowd:
+        while self.count(BUSY) < self._crowd:
+            accepted = self.count(ACCEPTED)
             known, learning = [name for (name,) in self.rows(KNOWN)], self.count(LEARNING)
             if learning and not known:
                 return
@@ -75,7 +77,7 @@ class Storm(Witness):
             else:
                 await self._enrol(person)
             self._asked += 1
-            await self.until(lambda busy=busy: self.count(BUSY) > busy or not self.count(BUSY), 30)
+            await self.until(lambda accepted=accepted: self.count(ACCEPTED) > accepted, 30)
 
     async def _portray(self, person: Person, name: str) -> None:
         style = self._rng.choice(("oil", "ink", "pixel"))
