@@ -130,8 +130,7 @@ class Rounds:
             return
         if message_id is None:
             return
-        await self._last_word(delivery, job)
-        await self._delivered(delivery, post, message_id)
+        await self._delivered(delivery, job, post, message_id)
 
     async def _found_or_sent(self, delivery: Delivery, post: Post) -> int | None:
         """The message's id; None: the pet was forgotten before anything was sent."""
@@ -190,10 +189,14 @@ class Rounds:
                 raise
             return None
 
-    async def _delivered(self, delivery: Delivery, post: Post, message_id: int) -> None:
-        """Reactions are only heard in the server, so in direct messages nothing hangs on the portraits."""
+    async def _delivered(self, delivery: Delivery, job: JobRow, post: Post, message_id: int) -> None:
+        """Noted before all else: what a crash leaves unnoted has to be sought, and cannot be where nobody may look.
+
+        Reactions are only heard in the server, so in direct messages nothing hangs on the portraits.
+        """
         direct = delivery.home is Home.DIRECT
         portraits = () if direct else delivery.letter.portraits
         known = await self._house.outbox.sent(delivery.id, delivery.channel_id, message_id, portraits)
+        await self._last_word(delivery, job)
         if known and post.pictures and not direct:
             await self._counter.invite(delivery.channel_id, message_id)
