@@ -64,8 +64,8 @@ def passing(error: Exception) -> bool:
 
 
 def patience(error: Exception, tries: int) -> float:
-    """Seconds to wait after this error and so many tries; longer, if the error says so."""
-    return max(rest(tries), error.retry_after if isinstance(error, Resting) else 0.0)
+    """Seconds to wait after this error and so many tries; as long as the error says, if it does."""
+    return error.retry_after if isinstance(error, Resting) else rest(tries)
 
 
 def next_home(delivery: Delivery, parent_id: int) -> Home | None:

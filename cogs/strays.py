@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from cogs.budget import Resting
 from cogs.counter import Counter
 from cogs.postage import (
     MISSING_ACCESS,
@@ -60,17 +61,23 @@ class Catcher:
         """Everything that is due, once."""
         for stray in await self._outbox.strays(self._clock()):
             shut = self._shut.get(stray.channel_id, 0.0)
-            due = shut if shut > self._clock() else await self._caught(stray)
+            try:
+                due = shut if shut > self._clock() else await self._caught(stray)
+            except Resting as error:  # Discord was not even asked: that is no try, and no reason to rest longer
+                await self._outbox.stray_later(stray, self._clock() + error.retry_after, stray.tries)
+                continue
             if due is None:
                 await self._outbox.stray_gone(stray)
             else:
-                await self._outbox.stray_later(stray, due)
+                await self._outbox.stray_later(stray, due, stray.tries + 1)
 
     async def _caught(self, stray: Stray) -> float | None:
-        """When to try again; None: it is gone, or never will be."""
+        """When to try again; None: it is gone, or never will be. Raises Resting."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await self._catch(stray)
+        except Resting:
+            raise
         except Exception as error:
             return self._again(stray, error)
 

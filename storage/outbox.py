@@ -146,10 +146,10 @@ class Outbox:
         sql = "SELECT * FROM strays WHERE due <= ? ORDER BY due, id LIMIT ?"
         return [_stray(row) for row in await self._db.all(sql, now, MOST_STRAYS)]
 
-    async def stray_later(self, stray: Stray, due: float) -> None:
-        """Try again at `due`, unless its message has become known meanwhile: then at once."""
-        sql = "UPDATE strays SET due = ?, tries = tries + 1 WHERE id = ? AND message_id IS ?"
-        await self._run(sql, due, stray.id, stray.message_id)
+    async def stray_later(self, stray: Stray, due: float, tries: int) -> None:
+        """Try again at `due`, after so many tries; unless its message has become known meanwhile: then at once."""
+        sql = "UPDATE strays SET due = ?, tries = ? WHERE id = ? AND message_id IS ?"
+        await self._run(sql, due, tries, stray.id, stray.message_id)
 
     async def stray_gone(self, stray: Stray) -> None:
         """It hangs nowhere any more, or can never be taken down."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cogs.budget import PER_S, Budget
 from cogs.counter import DiscordCounter
 from cogs.strays import SETTLED_S, SHUT_S, WEEK_S
 from storage.pets import Pet
@@ -197,6 +198,23 @@ async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Offic
     post.net.deny(0)
     assert await caught(post, SHUT_S) <= 3
     assert not post.seen()
+
+
+async def test_minutes_without_a_free_request_are_no_failed_tries(post: Office):
+    """Or a message that should be gone hangs on for minutes after Discord is well again."""
+    pet, _ = await unheard(post)
+    await post.house.pets.forget(pet.id)
+    for _ in range(12):
+        spend(post.budget)
+        await post.postman.catch()
+        post.pass_time(PER_S)
+    assert await caught(post, 1.0) <= 2 and not post.seen()
+
+
+def spend(budget: Budget) -> None:
+    while not budget.full():
+        budget.began()
+        budget.ended(failed=True)
 
 
 async def test_after_a_week_it_is_let_be(post: Office, caplog: pytest.LogCaptureFixture):
