@@ -17,6 +17,7 @@ from gpu.errors import WorkerDied
 from gpu.executor import InlineExecutor, Workshop
 from gpu.process import ProcessExecutor, worker
 from gpu.types import Census, Done, Enroll, Failed, Paint, Paused
+from gpu.worker import SPINS
 from tests.children import child_born, children, ended
 from tests.executor_contract import SLOW, Watcher, WorkshopContract
 from tests.light_jobs import enroll_job, paint_job, steps_taken
@@ -203,6 +204,15 @@ async def test_the_real_child_lets_the_bot_go_first() -> None:
         assert process.nice() == 10
     finally:
         await child.bury()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another library than libgomp")
+def test_the_childs_threads_do_not_spin_for_long() -> None:
+    """As libgomp itself says when torch loads it."""
+    program = "import gpu.worker; gpu.worker._give_way(); import torch"
+    environment = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE"}
+    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert f"GOMP_SPINCOUNT = '{SPINS}'" in told.stderr
 
 
 def _oom_score(pid: int) -> int:
