@@ -56,6 +56,7 @@ class Shelf:
         reproducible()
         self.profile = profile
         self.device = best_device()
+        prove(self.device)
         self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
         self.tight = self.device.type == "cuda" and torch.cuda.get_device_properties(0).total_memory < ROOMY
         self._models: dict[Name, Any] = {}
@@ -209,6 +210,17 @@ def best_device() -> torch.device:
     """A card, if there is one for which torch has kernels: since Turing."""
     usable = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (7, 5)
     return torch.device("cuda" if usable else "cpu")
+
+
+def prove(device: torch.device) -> None:
+    """Compute a little there, by cuBLAS and cuDNN. Raises what torch does if the device is no good.
+
+    A child does this before it is ready, so that a card that fails costs no job an attempt: models load only when a job
+    first needs them.
+    """
+    picture = torch.ones(1, 8, 16, 16, device=device)
+    nn.functional.conv2d(picture, torch.ones(8, 8, 3, 3, device=device))
+    (picture @ picture).sum().item()  # .item() waits until all of it is done
 
 
 def probe(device: torch.device) -> torch.dtype:

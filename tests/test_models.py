@@ -7,7 +7,7 @@ import torch
 from accelerate.hooks import UserCpuOffloadHook
 
 from gpu import dataset
-from gpu.models import Name, Shelf
+from gpu.models import Name, Shelf, best_device, prove
 from tests import twigs
 
 pytestmark = twigs.QUIET
@@ -47,3 +47,9 @@ def test_photos_are_read_on_a_tight_card_as_on_any(tight: Shelf, tmp_path: Path)
     with tight.use("sdxl") as one, twigs.shelf().use("sdxl") as other:
         pairs = zip(dataset.samples(one, cutouts, 64), dataset.samples(other, cutouts, 64), strict=True)
         assert all(torch.equal(mine.latents, theirs.latents) for mine, theirs in pairs)
+
+
+def test_a_device_proves_itself_or_says_why_not() -> None:
+    prove(best_device())
+    with pytest.raises((RuntimeError, AssertionError)):  # AssertionError: a torch that was built without CUDA
+        prove(torch.device("cuda", 99))
