@@ -42,7 +42,7 @@ torture: .venv/ready  ## Every promise about the line, measured: 200 simulated h
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture
 
 torture-long: .venv/ready  ## 5,000 histories and 400 kills: hours; goes on where it was stopped
-	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long ../pawtrait-build
+	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long
 
 fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)

@@ -2,7 +2,7 @@
 
     python -m tests.torture --seed 7 [--steps 1000]      one seed again, with what happened before it went wrong
     python -m tests.torture [--small]                    all of it, at most 25 minutes on 2 cores; or a little of it
-    python -m tests.torture --long ../pawtrait-build     5,000 seeds, 200 kills of each; goes on where it was stopped
+    python -m tests.torture --long                       5,000 seeds, 200 kills of each; goes on where it was stopped
 
 Knows: how much of each, in which order, and where figures go. Does not know: how anything is measured, or the bars.
 
@@ -116,7 +116,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="play this one only")
     parser.add_argument("--steps", type=int, default=STEPS, help="of that one")
     parser.add_argument("--small", action="store_true", help="a little of everything; the figures are not kept")
-    parser.add_argument("--long", type=Path, metavar="FOLDER", help="where it is noted what is done")
+    parser.add_argument("--long", action="store_true", help="many times everything, over many sittings")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end in order, and so do all that were started
     if options.seed is not None:
@@ -124,7 +124,7 @@ def main() -> int:
         print(story.text)
         return 1 if story.wrong else 0
     if options.long:
-        return run(options.long)
+        return run()
     figures = short(SMALL if options.small else FULL)
     if not options.small:
         keep("torture", figures | {"unmet": unmet(figures)})

@@ -1,30 +1,32 @@
 """`make torture-long`: 5,000 seeds, 200 kills of the bot and 200 of the child, over many sittings.
 
-Knows: how far it has come, which is noted in a folder of the caller's and in tests/bench/results/torture-long.json.
-Does not know: what a seed or a blow does. A sitting may end at any moment: told to stop, it notes what is done; killed,
-it does again what came after the last note, which is a storm and the seeds beside it.
+Knows: how far it has come, which is noted in tests/bench/results/torture-long.json: it goes on from there, on any
+machine, and begins anew where there is no such file. Does not know: what a seed or a blow does. A sitting may end at
+any moment: told to stop, it notes what is done; killed, it does again what came after the last note, which is a storm
+and the seeds beside it.
 """
 
 import asyncio
-import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.bench.kills import Blow, measure
-from tests.bench.results import note
+from tests.bench.results import kept, note
 from tests.torture.pile import Pile, Sums
 from tests.torture.promises import table, unmet
 
 SEEDS, STORMS = 5000, 40
 BLOWS: dict[Blow, int] = {"bot": 5, "child": 5, "term": 1}  # of a storm
 OFTEN = 10  # seeds between two notes, once there are no storms any more
+NOTES = "torture-long"
 MOST = ("most_redone_s", "slowest_exit_s")  # of figures that do not add up
 
 
-def run(folder: Path) -> int:
+def run() -> int:
     """The exit status: 0 if no bar is missed."""
-    marathon = Marathon(folder / "torture.json")
+    marathon = Marathon()
     with Pile(range(marathon.seeds, SEEDS)) as pile:
         try:
             marathon.go_on(pile)
@@ -37,9 +39,10 @@ def run(folder: Path) -> int:
 class Marathon:
     """How far it has come."""
 
-    def __init__(self, notes: Path) -> None:
-        self._notes = notes
-        known: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {"simulated": None, "storms": []}
+    def __init__(self) -> None:
+        known: dict[str, Any] = {"simulated": None, "storms": []}
+        with suppress(FileNotFoundError):
+            known = kept(NOTES)
         self._sums, self._storms = Sums(known["simulated"]), known["storms"]
 
     @property
@@ -77,14 +80,10 @@ class Marathon:
             "done": ", ".join(f"{name} {count} of {whole}" for name, (count, whole) in done.items()),
             "simulated": self._sums.figures,
             "blows": blows,
+            "storms": self._storms,
         }
 
     def _note(self) -> None:
-        """Whole or not at all."""
-        self._notes.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._notes.with_suffix(".tmp")
-        fresh.write_text(json.dumps({"simulated": self._sums.figures, "storms": self._storms}))
-        fresh.replace(self._notes)
         figures = self.figures()
-        note("torture-long", figures)
+        note(NOTES, figures)
         print(figures["done"], flush=True)
