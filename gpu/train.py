@@ -1,12 +1,12 @@
 # pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportArgumentType=false
 """Pivotal tuning of SDXL on one dog: first the new tokens' rows, then a LoRA with the rows frozen.
 
-Knows: the loss, the two phases, what a checkpoint holds. Does not know: photos, files of adapters, jobs, who waits.
+Knows: the two phases, the optimiser, what a checkpoint holds. Does not know: what a step is about (lesson.py), photos,
+files of adapters, jobs, who waits.
 
 A step is a function of State and of (seed, step number), and a checkpoint holds State whole: a training that was
-paused, killed and resumed, or interrupted by a painting goes on bit for bit. Sources: min-SNR weights (Hang et al.
-2023), norm-pinned rows that start as the class word (DCO), a masked loss with a pull to the base model's own prediction
-outside the mask (OneTrainer's prior target).
+paused, killed and resumed, or interrupted by a painting goes on bit for bit. Source of the norm-pinned rows that start
+as the class word: DCO.
 """
 
 import json
@@ -19,19 +19,19 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler, StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLPipeline
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from gpu import tokens
 from gpu.dataset import Sample
 from gpu.errors import NotFinite
+from gpu.lesson import Captions, Lessons, Pictures, losses, predict
 from gpu.profile import Profile
-from gpu.tokens import Text
 from gpu.types import Progress
 
 LORA = "learning"  # the LoRA's name while it is learnt
@@ -143,80 +143,16 @@ def train(
 
     Writes `checkpoint` every profile.checkpoint_every_s seconds. Raises NotFinite when the numbers run away.
     """
-    pipe, profile, recipe = state.pipe, state.profile, state.recipe
-    dtype = pipe.unet.dtype
-    scale = HALF_SCALE if dtype == torch.float16 else 1.0
+    profile = state.profile
     steps = profile.token_steps + profile.lora_steps
-    parts = recipe.get(PARTS, 1)
-    schedule = DDPMScheduler.from_config(pipe.scheduler.config)
-    signal = schedule.alphas_cumprod
-    snr = signal / (1 - signal)
-    snr_weight = snr_weights(snr, profile.snr_gamma, profile.snr_floor)
-
-    pet = " ".join([*recipe["tokens"], recipe["class_word"]])
-    with torch.no_grad():  # what the base model knows without the pet
-        base_texts = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in profile.captions]
-        empty = tokens.encode(pipe, [""])
-    pet_texts: list[Text] = []  # cached after the pivot
+    lessons = Lessons(state.pipe, profile, samples, device)
+    captions = Captions(state.pipe, profile, state.recipe)
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
     while state.step < steps:
         began = time.monotonic()
-        if state.step == profile.token_steps and not state.pivoted:
-            state.pivot()
-        if state.pivoted and not pet_texts:
-            with torch.no_grad():
-                pet_texts = [tokens.encode(pipe, [caption.format(pet)]) for caption in profile.captions]
-
-        # All chance of this step comes from its own generator: nothing to keep, nothing that a painting could disturb.
-        chance = Generator().manual_seed((recipe["seed"] * 1_000_003 + state.step) % 2**63)
-        batch = _draw(samples, profile.train_batch, chance)
-        caption = int(torch.randint(len(profile.captions), (), generator=chance))
-        t = torch.randint(len(snr), (len(batch),), generator=chance)
-        dropped = state.pivoted and float(torch.rand((), generator=chance)) < profile.caption_dropout
-        latents = torch.stack([sample.latents for sample in batch])
-        noise = torch.randn(latents.shape, generator=chance)
-        noisy = schedule.add_noise(latents, noise, t).to(device, dtype)
-        mask = torch.stack([sample.mask for sample in batch]).to(device)
-        sizes = torch.stack([sample.sizes for sample in batch]).to(device, dtype)
-        whole = (noisy, noise.to(device), mask, sizes, t.to(device), snr_weight[t].to(device))
-
-        loss = 0.0
-        for part in zip(*(tensor.chunk(parts) for tensor in whole), strict=True):  # their gradients add up
-            noisy, noise, mask, sizes, t, weight = part
-            state.wear(False)
-            with torch.no_grad():
-                base = _predict(pipe, noisy, t, empty if dropped else base_texts[caption], sizes)
-            state.wear(True)
-
-            if dropped:
-                text = empty
-            elif state.pivoted:
-                text = pet_texts[caption]
-            else:
-                text = tokens.encode(pipe, [profile.captions[caption].format(pet)])
-            predicted = _predict(pipe, noisy, t, text, sizes)
-
-            on_dog = _mean_over(mask, (predicted - noise) ** 2)
-            elsewhere = _mean_over(1 - mask, (predicted - base) ** 2)
-            share = (weight * (on_dog + profile.background_weight * elsewhere)).sum() / len(batch)
-            (share * scale).backward()
-            loss += share.item()
-        if scale != 1.0:
-            for param in state.params.values():
-                assert param.grad is not None  # every row and every layer has its part in the loss
-                param.grad /= scale
-        norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
-        if not math.isfinite(norm.item() + loss):
-            raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")
-        state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, profile)
-        state.optimiser.step()
-        state.optimiser.zero_grad()
-        if not state.pivoted:
-            tokens.pin_norm(state.rows, state.norms)
-        state.step += 1
-
+        _step(state, lessons, captions)
         if checkpoint and time.monotonic() - checkpointed >= profile.checkpoint_every_s:
             state.save(checkpoint)
             checkpointed = time.monotonic()
@@ -225,29 +161,46 @@ def train(
         yield Progress(phase="learning", step=state.step, steps=steps, seconds_left=left, checkpoint=state.saved)
 
 
-def snr_weights(snr: Tensor, gamma: float, floor: float = 0.0) -> Tensor:
-    """Of an epsilon loss at these signal-to-noise ratios: min-SNR-`gamma`, and no less than at `floor` where more noise
-    is. There colour is decided, and an error of the noise that hides it is small (0.1: Pawtrait's own bench).
-    """
-    return snr.clamp(floor, gamma) / snr
+def _step(state: State, lessons: Lessons, captions: Captions) -> None:
+    """A function of State and of (seed, step number) alone."""
+    profile = state.profile
+    if state.step == profile.token_steps and not state.pivoted:
+        state.pivot()
+    scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
+    pictures, caption = lessons.draw(state.recipe["seed"], state.step, dropping=state.pivoted)
+    loss = 0.0
+    for part in pictures.parts(state.recipe.get(PARTS, 1)):
+        share = _losses(state, part, captions, caption).sum() / len(pictures.t)
+        (share * scale).backward()
+        loss += share.item()
+    _descend(state, loss, scale)
+    if not state.pivoted:
+        tokens.pin_norm(state.rows, state.norms)
+    state.step += 1
 
 
-def _predict(pipe: StableDiffusionXLPipeline, noisy: Tensor, t: Tensor, text: Text, sizes: Tensor) -> Tensor:
-    """The UNet's idea of the noise, fp32; one prompt for the whole batch."""
-    hidden = text.hidden.expand(len(noisy), -1, -1)
-    added = {"text_embeds": text.pooled.expand(len(noisy), -1), "time_ids": sizes}
-    return pipe.unet(noisy, t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
+def _losses(state: State, pictures: Pictures, captions: Captions, caption: int | None) -> Tensor:
+    """[b]"""
+    state.wear(False)
+    with torch.no_grad():
+        base = predict(state.pipe, pictures, captions.base(caption))
+    state.wear(True)
+    predicted = predict(state.pipe, pictures, captions.pet(caption, learning=not state.pivoted))
+    return losses(pictures, predicted, base, state.profile.background_weight)
 
 
-def _draw(samples: list[Sample], most: int, chance: Generator) -> list[Sample]:
-    """Up to `most` different samples of one bucket."""
-    order = [samples[i] for i in torch.randperm(len(samples), generator=chance).tolist()]
-    return [sample for sample in order if sample.bucket == order[0].bucket][:most]
-
-
-def _mean_over(mask: Tensor, error: Tensor) -> Tensor:
-    """[batch]: the mean of the error under the soft mask; a small dog counts as much as a large one."""
-    return (mask * error).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3)).clamp(min=1e-3)
+def _descend(state: State, loss: float, scale: float) -> None:
+    """One step of the optimiser, with gradients that are `scale` times too large. Raises NotFinite."""
+    if scale != 1.0:
+        for param in state.params.values():
+            assert param.grad is not None  # every row and every layer has its part in the loss
+            param.grad /= scale
+    norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
+    if not math.isfinite(norm.item() + loss):
+        raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")
+    state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, state.profile)
+    state.optimiser.step()
+    state.optimiser.zero_grad()
 
 
 def _cosine(step: int, profile: Profile) -> float:

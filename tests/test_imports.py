@@ -13,7 +13,19 @@ FILES = [
 ]
 
 HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics"}
-STARRED = {"models", "segment", "dataset", "tokens", "train", "adapter", "rewrite", "generate", "likeness", "worker"}
+STARRED = {
+    "models",
+    "segment",
+    "dataset",
+    "tokens",
+    "lesson",
+    "train",
+    "adapter",
+    "rewrite",
+    "generate",
+    "likeness",
+    "worker",
+}
 SHARED = {"gpu.types", "gpu.errors", "gpu.line"}  # storage: values, and the line's journal and its errors
 ARROWS = {
     "gpu": {"gpu"},

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
-from gpu import adapter, dataset, tokens, train
+from gpu import adapter, dataset, lesson, tokens, train
 from gpu.dataset import Sample
 from gpu.errors import NotFinite
 from gpu.generate import generate
@@ -195,8 +195,8 @@ def test_numbers_that_run_away_are_an_error(pipe: StableDiffusionXLPipeline, sam
 
 def test_noise_weighs_as_told_at_both_ends() -> None:
     snr = torch.tensor([20.0, 1.0, 0.01])
-    assert train.snr_weights(snr, 5.0).tolist() == pytest.approx([0.25, 1, 1])
-    assert train.snr_weights(snr, 5.0, 0.1).tolist() == pytest.approx([0.25, 1, 10])
+    assert lesson.snr_weights(snr, 5.0).tolist() == pytest.approx([0.25, 1, 1])
+    assert lesson.snr_weights(snr, 5.0, 0.1).tolist() == pytest.approx([0.25, 1, 10])
 
 
 def test_a_small_dog_counts_as_much_as_a_large_one() -> None:
@@ -204,7 +204,7 @@ def test_a_small_dog_counts_as_much_as_a_large_one() -> None:
     mask[0, :, :1, :1] = mask[1, :, :3, :3] = 1
     error = torch.ones(2, 2, 4, 4)
     error[:, :, 3, 3] = 1000  # outside both
-    assert train._mean_over(mask, error).tolist() == [1, 1]
+    assert lesson.mean_over(mask, error).tolist() == [1, 1]
 
 
 def test_buckets_hold_the_area_and_take_the_nearest_aspect() -> None:

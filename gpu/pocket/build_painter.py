@@ -20,10 +20,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from gpu.lesson import snr_weights
 from gpu.pocket.build_common import captions, shards, take_over, to_tensor
 from gpu.pocket.build_fit import Fit
 from gpu.pocket.kennel import SIZE, sheet
-from gpu.train import snr_weights
 
 BATCH, LATENT = 64, SIZE // 8
 TOWERS = (64, 128)  # hidden sizes of the two text encoders
