@@ -23,7 +23,8 @@ from tests.bench.bars import Bar
 
 MODELS: dict[str, tuple[str, ...]] = {
     "vae": ("sdxl/vae",), "segmenter": ("yolo",), "drawn": (), "painter": ("sdxl",), "likeness": ("dino",),
-    "rewriter": ("llama",), "enrolment": ("sdxl", "yolo"), "leak": ("sdxl", "yolo"), "jobs": ("sdxl", "yolo", "dino"),
+    "rewriter": ("llama",), "enrolment": ("sdxl", "yolo", "dino"), "leak": ("sdxl", "yolo"),
+    "jobs": ("sdxl", "yolo", "dino"),
 }  # fmt: skip
 """Every measurement, and which of the pocket models it is of."""
 
