@@ -37,6 +37,7 @@ from cogs.observe import Discreet, Metrics
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
 from cogs.progress import Board
+from cogs.reactions import Reactions
 from cogs.upkeep import Upkeep
 from gpu.executor import Executor
 from gpu.line import Line
@@ -154,9 +155,9 @@ async def serve(settings: Settings, executor: Executor) -> int:
         )
         board = Board(bot, house)
         postman = Postman(bot, house, board)
-        portraits = PortraitCog(bot, house)
-        commanded = (EnrollCog(bot, house, board), portraits, PetsCog(bot, house), AdminCog(bot, house))
-        for cog in (*commanded, board, postman, Upkeep(bot, house, portraits)):
+        reactions = Reactions(bot, house)
+        commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
+        for cog in (*commanded, reactions, board, postman, Upkeep(bot, house, reactions)):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Figures(db), executor.census, settings.metrics_port))
@@ -239,11 +240,8 @@ def main() -> int:
     configure_logging(settings)
     environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
     try:
-        patience = PROFILES[settings.profile].patience
-        executor = ProcessExecutor(
-            worker(settings.profile, settings.log_level), environment=environment, patience=patience
-        )
-        return asyncio.run(serve(settings, executor))
+        child, patience = worker(settings.profile, settings.log_level), PROFILES[settings.profile].patience
+        return asyncio.run(serve(settings, ProcessExecutor(child, environment=environment, patience=patience)))
     except (AlreadyRunning, TooNew, MigrationFailed) as error:
         return refuse(str(error))
 

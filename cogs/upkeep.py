@@ -1,7 +1,7 @@
 """What happened while we were away, and what has left.
 
 Knows: how to read the reactions under a message, and what follows when a thread or a whole server is gone. Does not
-know: what a reaction asks for (portrait.py), or what hangs on a pet (storage/pets.py). The rules:
+know: what a reaction asks for (reactions.py), or what hangs on a pet (storage/pets.py). The rules:
 
 Reactions. After every new login (a resumed connection replays what it missed by itself) the portraits of the last week
 are looked at. Whoever's 🔁 or 🗑️ hangs there and is not noted yet is answered once, as if it came now. One that is
@@ -26,8 +26,8 @@ from discord.ext import commands
 
 from cogs import House
 from cogs.counter import REACTIONS, invite, translated
-from cogs.portrait import DELETE, REROLL, PortraitCog, Reaction
 from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.reactions import DELETE, REROLL, Reaction, Reactions
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,11 @@ class Upkeep(commands.Cog):
     """Catches up, and clears away. The clock counts Unix seconds."""
 
     def __init__(
-        self, bot: commands.Bot, house: House, portraits: PortraitCog, clock: Callable[[], float] = time.time
+        self, bot: commands.Bot, house: House, reactions: Reactions, clock: Callable[[], float] = time.time
     ) -> None:
         self._bot = bot
         self._house = house
-        self._portraits = portraits
+        self._reactions = reactions
         self._clock = clock
         self._catching_up = asyncio.Lock()
         self._failures = 0  # in a row, at whatever message: if all of Discord is down, the rests grow long
@@ -146,7 +146,7 @@ class Upkeep(commands.Cog):
             for user_id in known - people:
                 await self._house.portraits.took_back(rows[0].id, user_id, sign)
             for user_id in people - known:
-                await self._portraits.answer(Reaction(channel_id, message_id, user_id, sign), rows)
+                await self._reactions.answer(Reaction(channel_id, message_id, user_id, sign), rows)
         ours = [one for one in message.reactions if one.me]
         if len(ours) < len(REACTIONS) and self._clock() - message.created_at.timestamp() < FRESH_S:
             await invite(message)

@@ -20,8 +20,8 @@ from PIL import Image
 from cogs import House
 from cogs.budget import Budget, watched
 from cogs.delivery import Postman
-from cogs.portrait import PortraitCog
 from cogs.progress import Board
+from cogs.reactions import Reactions
 from cogs.upkeep import Upkeep
 from gpu.errors import OutOfMemory
 from gpu.executor import InlineExecutor
@@ -81,8 +81,8 @@ class Office:
     def hire(self) -> None:
         """People who know nothing but what is stored, with the client that is there."""
         self.postman = Postman(self.bot, self.house, Board(self.bot, self.house), self.clock)
-        self.portraits = PortraitCog(self.bot, self.house)
-        self.upkeep = Upkeep(self.bot, self.house, self.portraits, self.clock)
+        self.reactions = Reactions(self.bot, self.house)
+        self.upkeep = Upkeep(self.bot, self.house, self.reactions, self.clock)
 
     def thread(self, name: str = "Rex", parent: Channel | None = None) -> Thread:
         """A thread of the bot's."""

@@ -55,7 +55,7 @@ async def test_what_was_asked_meanwhile_is_answered_once(post: Office):
 
 async def test_live_and_late_are_one(post: Office):
     _, message = await hung(post, post.thread())
-    await post.bot.add_cog(post.portraits)
+    await post.bot.add_cog(post.reactions)
     await post.mina.react(message, "🔁")
     await post.upkeep.catch_up()
     await post.until(lambda: rerolls(post))
@@ -64,7 +64,7 @@ async def test_live_and_late_are_one(post: Office):
     await post.mina.unreact(message, "🔁")
     await post.mina.react(message, "🔁")
     await post.until(lambda: rerolls(post), 2)
-    await post.bot.remove_cog(post.portraits.__cog_name__)
+    await post.bot.remove_cog(post.reactions.__cog_name__)
     await post.mina.unreact(message, "🔁")
     await post.mina.react(message, "🔁")
     await post.upkeep.catch_up()
@@ -82,7 +82,7 @@ async def test_a_session_that_discord_forgot_is_a_time_away(post: Office, monkey
 
     monkeypatch.setattr(post.bot, "before_identify_hook", at_once)
     _, message = await hung(post, post.thread())
-    await post.bot.add_cog(post.portraits)
+    await post.bot.add_cog(post.reactions)
     await post.bot.add_cog(post.upkeep)
     post.net.gateway.forget()
     await post.mina.react(message, "🔁")
@@ -162,7 +162,7 @@ async def test_a_bad_moment_costs_no_click(post: Office, monkeypatch: pytest.Mon
 async def test_a_click_at_a_bad_moment_is_done_later(post: Office):
     thread = post.thread()
     _, message = await hung(post, thread)
-    await post.bot.add_cog(post.portraits)
+    await post.bot.add_cog(post.reactions)
     post.net.fail("DELETE", ONE, status=503)
     await post.mina.react(message, "🗑️")
     await post.heard(lambda: "I could not delete that picture. Please try again." in post.texts(thread))
