@@ -5,7 +5,8 @@ Knows: commands, messages, threads, reactions, and the sentences. Does not know:
     text.py        every sentence, in English and Korean (text.toml)
     errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
     enroll.py      /enroll: photos in, a thread, a job
-    portrait.py    /portrait, and the reactions under a portrait
+    portrait.py    /portrait
+    reactions.py   what a reaction under a portrait does
     pets.py        /pets, /pet forget
     admin.py       /queue, /cancel
     progress.py    the one progress message of each job
