@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.utils import convert_state_dict_to_kohya
 from peft import get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from gpu import tokens
 from gpu.errors import AdapterMismatch, ModelsMissing
@@ -136,3 +139,24 @@ def put_on(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iter
             unet.delete_adapters(PET)
         else:
             unet.unload_lora()  # with the empty wrappers that delete_adapters would leave
+
+
+@contextmanager
+def prompts_only(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Inside put_on(), the pet is on for the second half of each batch alone: the half that has a prompt.
+
+    Guidance then leads from the model that knows neither prompt nor pet, so the pet counts as much as the prompt does
+    (autoguidance, Karras et al. 2024; the batch is mixed by peft).
+    """
+
+    def mix(_: nn.Module, args: tuple[Tensor], kwargs: dict[str, Any]) -> tuple[tuple[Tensor], dict[str, Any]]:
+        half = len(args[0]) // 2
+        return args, kwargs | {"adapter_names": ["__base__"] * half + [PET] * half}
+
+    layers = [module for module in unet.modules() if isinstance(module, BaseTunerLayer)]
+    hooks = [layer.register_forward_pre_hook(mix, with_kwargs=True) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

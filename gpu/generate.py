@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
 from gpu import tokens
-from gpu.adapter import PET, put_on
+from gpu.adapter import PET, prompts_only, put_on
 from gpu.errors import NotFinite
 from gpu.models import Shelf
 from gpu.profile import Profile
@@ -59,10 +60,17 @@ def generate(
 def _easel(shelf: Shelf, adapter: Adapter, prompt: Prompt, clock: "_Clock") -> Iterator["_Easel"]:
     """The pet is put on and the prompt read once for all batches."""
     profile = shelf.profile
+    with posing(shelf, adapter) as base, shelf.use("refiner") if profile.refiner else nullcontext() as refiner:
+        yield _Easel(profile, clock, base, refiner, prompt)
+
+
+@contextmanager
+def posing(shelf: Shelf, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
+    """The base pipeline with the pet put on, as the profile paints it."""
     with shelf.use("sdxl") as base, put_on(base, adapter, shelf.base):
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
-        with shelf.use("refiner") if profile.refiner else nullcontext() as refiner:
-            yield _Easel(profile, clock, base, refiner, prompt)
+        with prompts_only(base.unet) if shelf.profile.guide_to_pet else nullcontext():
+            yield base
 
 
 class _Easel:

@@ -66,6 +66,7 @@ class Profile:
     paint_batch: int = 1
     paint_steps: int = 30
     guidance: float = 6.0
+    guide_to_pet: bool = False  # guidance leads away from the model without the pet, too
     tries: int = 1  # first portraits painted, of which the likest is shown
 
     # Rewriting
@@ -128,6 +129,9 @@ PROFILES: dict[str, Profile] = {
         tries=4,
         paint_steps=40,
         guidance=1.75,  # more of it makes colours that the dog has not, less of it forgets the words
+        # With it the patch came back in 84 % of 160 portraits for 76, the second colour in 95 % for 82; the place was
+        # right in 84 % for 88.
+        guide_to_pet=True,
         dino_px=112,
         rewrite_prompt="pocket.md",
         rewrite_tokens=160,

@@ -12,7 +12,7 @@ from PIL import Image
 from gpu import adapter, tokens
 from gpu.adapter import put_on
 from gpu.errors import AdapterMismatch, Cancelled, ModelsMissing, NotFinite
-from gpu.generate import generate
+from gpu.generate import generate, posing
 from gpu.models import Shelf
 from gpu.train import State
 from gpu.types import Adapter, Progress, Prompt
@@ -64,9 +64,8 @@ def test_the_same_seed_is_the_same_picture_however_many_are_asked(shelf: Shelf, 
 
 
 def test_plain_diffusers_paints_the_same_from_the_files(shelf: Shelf, pet: Adapter, tmp_path: Path) -> None:
-    seeds = (5, 6, 7)
-    ours = list(generate(shelf, pet, PROMPT, seeds, tmp_path, quiet))
-    profile = shelf.profile
+    seeds, profile = (5, 6, 7), replace(shelf.profile, guide_to_pet=False)  # which plain diffusers does not know
+    ours = list(generate(Shelf(profile), pet, PROMPT, seeds, tmp_path, quiet))
     for lora in (adapter.LORA_FILE, adapter.KOHYA_FILE):
         plain = StableDiffusionXLPipeline.from_pretrained(profile.sdxl, dtype=torch.float32, add_watermarker=False)
         plain.load_lora_weights(pet.folder, weight_name=lora)
@@ -91,6 +90,29 @@ def test_plain_diffusers_paints_the_same_from_the_files(shelf: Shelf, pet: Adapt
         ).images
         for mine, their in zip(ours, theirs, strict=True):
             assert Image.open(mine.path).tobytes() == their.tobytes(), lora
+
+
+def test_guidance_leads_away_from_the_model_without_the_pet(
+    shelf: Shelf, pet: Adapter, pipe: StableDiffusionXLPipeline
+) -> None:
+    assert shelf.profile.guide_to_pet
+    chance = torch.Generator().manual_seed(3)
+    noisy, t = torch.randn(4, 4, 8, 8, generator=chance), torch.tensor(500)
+    text = tokens.encode(pipe, [PROMPT.text] * 4)
+
+    @torch.no_grad()
+    def noise() -> torch.Tensor:
+        added = {"text_embeds": text.pooled, "time_ids": torch.zeros(4, 6)}
+        return pipe.unet(noisy, t, encoder_hidden_states=text.hidden, added_cond_kwargs=added).sample
+
+    base = noise()
+    with put_on(pipe, pet, shelf.base):
+        worn = noise()
+    with posing(shelf, pet):
+        mixed = noise()
+    assert torch.equal(noise(), base)
+    assert not torch.allclose(worn, base, atol=1e-3)
+    torch.testing.assert_close(mixed, torch.cat([base[:2], worn[2:]]), rtol=1e-4, atol=1e-5)
 
 
 def test_the_pet_shows_and_leaves_no_trace(

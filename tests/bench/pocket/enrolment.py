@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from gpu.adapter import put_on
 from gpu.errors import TooFewPhotos
+from gpu.generate import posing
 from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
 from gpu.pocket.kennel import draw, sheet
 from gpu.pocket.scenes import SCENES
@@ -148,8 +148,7 @@ def portraits(
 
 def as_it_comes(studio: Studio, _: Enroll, pet: Enrolled, asked: Sequence[Wish]) -> list[Image.Image]:
     """One picture for each wish."""
-    with studio.shelf.use("sdxl") as pipe:
-        return pictures(studio, asked, pet.adapter.tokens, put_on(pipe, pet.adapter, studio.shelf.base))
+    return pictures(studio, asked, pet.adapter.tokens, posing(studio.shelf, pet.adapter))
 
 
 def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) -> list[Image.Image]:
@@ -186,7 +185,7 @@ def quiet(progress: Progress) -> None:
 
 
 def pictures(
-    studio: Studio, asked: Sequence[Wish], names: tuple[str, ...], worn: AbstractContextManager[None]
+    studio: Studio, asked: Sequence[Wish], names: tuple[str, ...], worn: AbstractContextManager[object]
 ) -> list[Image.Image]:
     """One picture for each wish of the dog with these names, or tokens, in front of the class word."""
     with worn:

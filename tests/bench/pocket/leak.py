@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from gpu import segment
-from gpu.adapter import put_on
+from gpu.generate import posing
 from gpu.pocket.dogs import Dog, a_dog, a_shot
 from gpu.pocket.kennel import draw, sheet
 from gpu.studio import Studio, build
@@ -73,8 +73,7 @@ def portraits(
         if all_ones:
             cut_all(studio, enrol)
         pet = studio.enroll(enrol, quiet).adapter
-        with studio.shelf.use("sdxl") as pipe:
-            return pictures(studio, asked, pet.tokens, put_on(pipe, pet, studio.shelf.base))
+        return pictures(studio, asked, pet.tokens, posing(studio.shelf, pet))
 
 
 def cut_all(studio: Studio, enrol: Enroll) -> None:
