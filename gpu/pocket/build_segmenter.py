@@ -78,7 +78,9 @@ def draw_set(folder: Path, part: str, count: int) -> None:
 
 
 def train_segmenter(folder: Path, pictures: int, epochs: int, warm: Path | None) -> None:
-    """Goes on where it was stopped, else begins with the weights in `warm`; leaves folder/yolo."""
+    """Goes on where it was stopped, else begins with the weights in `warm`; leaves folder/yolo, and then is done."""
+    if (folder / "yolo" / "model.yaml").is_file():  # written last
+        return
     data, run = folder / f"segments-{SIDE}", folder / "runs" / "segmenter"
     draw_set(data, "train", pictures)
     draw_set(data, "val", 16)  # ultralytics wants some; tests/bench/pocket measures
