@@ -143,7 +143,7 @@ def put_on(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iter
 
 @contextmanager
 def prompts_only(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Inside put_on(), the pet is on for the second half of each batch alone: the half that has a prompt.
+    """Inside put_on(), the pet is on for the second half of each guided batch alone: the half that has a prompt.
 
     Guidance then leads from the model that knows neither prompt nor pet, so the pet counts as much as the prompt does
     (autoguidance, Karras et al. 2024; the batch is mixed by peft).

@@ -54,7 +54,7 @@ SHOWING = ("photo", "watercolour", "oil", "pixel", "glass", "comic")
 """Styles whose drawings show the dog's own colours; pencil has none, and pop, neon and ukiyo-e have their own."""
 
 
-Painter = Callable[[Studio, Enroll, Enrolled, Sequence[Wish]], list[Image.Image]]
+Way = Callable[[Studio, Enroll, Enrolled, Sequence[Wish]], list[Image.Image]]
 
 
 class Shown(NamedTuple):
@@ -134,7 +134,7 @@ def wishes(number: int, count: int) -> list[Wish]:
 
 
 def portraits(
-    studio: Studio, photos: Sequence[Image.Image], ways: Mapping[str, Painter], asked: Sequence[Wish]
+    studio: Studio, photos: Sequence[Image.Image], ways: Mapping[str, Way], asked: Sequence[Wish]
 ) -> dict[str, list[Image.Image]]:
     """Enrol as the bot does, then by each way one picture for each wish; none where the photos were refused."""
     with tempfile.TemporaryDirectory() as name:
