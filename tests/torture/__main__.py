@@ -12,7 +12,6 @@ lowest priority, while bots, lines and children go through the rest one after th
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 import tempfile
@@ -53,13 +52,13 @@ SMALL = Counts(False, 4, 20, {"bot": 1, "child": 1, "term": 1}, 4)
 
 def short(counts: Counts) -> Figures:
     """Everything once."""
-    began, cores = time.monotonic(), os.sched_getaffinity(0)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         figures = asyncio.run(quiet(folder)) if counts.quiet else {}
         with Pile(range(counts.seeds), counts.cuts) as pile:
-            os.sched_setaffinity(0, {min(cores)})  # for all that is started from here on, but not for the pile
-            figures |= asyncio.run(busy(folder, counts))
+            with pile.beside():
+                figures |= asyncio.run(busy(folder, counts))
             sums = Sums()
             for story in pile.stories():
                 sums.add(story)

@@ -17,8 +17,9 @@ from tests.bench.results import kept, note
 from tests.torture.pile import Pile, Sums
 from tests.torture.promises import table, unmet
 
-SEEDS, STORMS = 5000, 40
-BLOWS: dict[Blow, int] = {"bot": 5, "child": 5, "term": 1}  # of a storm
+SEEDS, STORMS = 5000, 10
+BLOWS: dict[Blow, int] = {"bot": 20, "child": 20, "term": 4}  # of a storm
+LULL_S = 20.0  # at most, between two blows: trainings come to their end, too, and portraits of whom they have learnt
 OFTEN = 10  # seeds between two notes, once there are no storms any more
 NOTES = "torture-long"
 MOST = ("most_redone_s", "slowest_exit_s")  # of figures that do not add up
@@ -53,8 +54,9 @@ class Marathon:
     def go_on(self, pile: Pile) -> None:
         """To the end."""
         while len(self._storms) < STORMS:
-            with tempfile.TemporaryDirectory() as place:
-                self._storms.append(asyncio.run(measure(Path(place), BLOWS, seed=1000 + len(self._storms))))
+            with pile.beside(), tempfile.TemporaryDirectory() as place:
+                figures = asyncio.run(measure(Path(place), BLOWS, seed=1000 + len(self._storms), lull_s=LULL_S))
+            self._storms.append(figures)
             self.collect(pile)
         for story in pile.stories():
             self._sums.add(story)
