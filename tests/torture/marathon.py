@@ -7,6 +7,7 @@ and the seeds beside it.
 """
 
 import asyncio
+import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,15 +15,19 @@ from typing import Any
 
 from tests.bench.kills import Blow, measure
 from tests.bench.results import kept, note
+from tests.bot_process import ROOT
+from tests.sim.run import Story
 from tests.torture.pile import Pile, Sums
 from tests.torture.promises import table, unmet
 
-SEEDS, STORMS = 5000, 10
-BLOWS: dict[Blow, int] = {"bot": 20, "child": 20, "term": 4}  # of a storm
+SEEDS = 5000
+ALL: dict[Blow, int] = {"bot": 200, "child": 200, "term": 40}
+BLOWS: dict[Blow, int] = {"bot": 20, "child": 20, "term": 4}  # of a storm, at most
 LULL_S = 20.0  # at most, between two blows: trainings come to their end, too, and portraits of whom they have learnt
 OFTEN = 10  # seeds between two notes, once there are no storms any more
 NOTES = "torture-long"
 MOST = ("most_redone_s", "slowest_exit_s")  # of figures that do not add up
+PROVED = ("bot.py", "cogs", "gpu", "storage", "tests/sim", "tests/bench/kills.py")  # and by whom
 
 
 def run() -> int:
@@ -37,14 +42,20 @@ def run() -> int:
     return int(bool(unmet(marathon.figures(), ("missed",))))
 
 
+def commit() -> str:
+    """The last one that changed what is proved, or by whom."""
+    return subprocess.check_output(("git", "log", "-1", "--format=%h", "--", *PROVED), cwd=ROOT, text=True).strip()
+
+
 class Marathon:
     """How far it has come."""
 
     def __init__(self) -> None:
-        known: dict[str, Any] = {"simulated": None, "storms": []}
+        known: dict[str, Any] = {"simulated": None, "storms": [], "commits": {}}
         with suppress(FileNotFoundError):
             known = kept(NOTES)
-        self._sums, self._storms = Sums(known["simulated"]), known["storms"]
+        self._sums, self._storms, self._commits = Sums(known["simulated"]), known["storms"], known["commits"]
+        self._today: dict[str, int] = self._commits.setdefault(commit(), {"seeds": 0, "storms": 0})
 
     @property
     def seeds(self) -> int:
@@ -53,20 +64,21 @@ class Marathon:
 
     def go_on(self, pile: Pile) -> None:
         """To the end."""
-        while len(self._storms) < STORMS:
+        while blows := self.next_blows():
             with pile.beside(), tempfile.TemporaryDirectory() as place:
-                figures = asyncio.run(measure(Path(place), BLOWS, seed=1000 + len(self._storms), lull_s=LULL_S))
+                figures = asyncio.run(measure(Path(place), blows, seed=1000 + len(self._storms), lull_s=LULL_S))
             self._storms.append(figures)
+            self._today["storms"] += 1
             self.collect(pile)
         for story in pile.stories():
-            self._sums.add(story)
+            self._add(story)
             if self.seeds % OFTEN == 0:
                 self._note()
 
     def collect(self, pile: Pile) -> None:
         """Note what is done."""
         for story in pile.stories(wait_s=0):
-            self._sums.add(story)
+            self._add(story)
         self._note()
 
     def figures(self) -> dict[str, Any]:
@@ -76,14 +88,26 @@ class Marathon:
             for name, figure in storm.items():
                 known = blows.get(name, 0.0)
                 blows[name] = max(known, figure) if name in MOST else round(known + figure, 1)
-        done = {name: (count * len(self._storms), count * STORMS) for name, count in BLOWS.items()}
-        done = {"seeds": (self.seeds, SEEDS)} | {f"blows ({name})": count for name, count in done.items()}
+        done = {"seeds": (self.seeds, SEEDS)} | {f"blows ({name})": (self._dealt(name), ALL[name]) for name in ALL}
         return {
             "done": ", ".join(f"{name} {count} of {whole}" for name, (count, whole) in done.items()),
+            "commits": self._commits,
             "simulated": self._sums.figures,
             "blows": blows,
             "storms": self._storms,
         }
+
+    def next_blows(self) -> dict[Blow, int]:
+        """The blows of the next storm; none: all are dealt."""
+        left = {name: min(most, ALL[name] - self._dealt(name)) for name, most in BLOWS.items()}
+        return left if any(left.values()) else {}
+
+    def _dealt(self, name: Blow) -> int:
+        return sum(int(storm[name]) for storm in self._storms)
+
+    def _add(self, story: Story) -> None:
+        self._sums.add(story)
+        self._today["seeds"] += 1
 
     def _note(self) -> None:
         figures = self.figures()
