@@ -5,6 +5,7 @@
 Knows: folders and files of the build. Does not know: any model, or how one is trained.
 """
 
+import hashlib
 import json
 import random
 from concurrent.futures import ProcessPoolExecutor
@@ -16,10 +17,17 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from gpu.pocket import anatomy, dogs, kennel, pencil, scenes, styling
 from gpu.pocket.dogs import a_dog, a_shot
 from gpu.pocket.kennel import SIZE, draw
 
 SHARD = 2048  # pictures a file
+SOURCES = tuple(Path(part.__file__) for part in (anatomy, dogs, kennel, pencil, scenes, styling))  # of every picture
+
+
+def digest(*files: Path) -> str:
+    """Stands in the names of what was made from these files, so that nothing is taken for what others made."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
 def _draw_shard(folder: Path, number: int) -> None:

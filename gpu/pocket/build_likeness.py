@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
 from gpu.likeness import MEAN, STD
+from gpu.pocket import litters as drawing
 from gpu.pocket.build_attention import look_around
+from gpu.pocket.build_common import SOURCES, digest
 from gpu.pocket.build_fit import Fit
 from gpu.pocket.litters import CELLS, KINDS, LEFT, LITTER, MAPS, RIGHT, draw_litter
 
@@ -79,7 +81,7 @@ def draw_litters(name: str, count: int) -> list[Tensor]:
 
 def litters(folder: Path, count: int) -> list[Tensor]:
     """Those to learn from, drawn once."""
-    file = folder / f"litters-{count}-{SIDE}-{MAPS}x{CELLS}.pt"
+    file = folder / f"litters-{count}-{SIDE}-{digest(*SOURCES, Path(drawing.__file__))}.pt"
     if not file.is_file():
         torch.save(draw_litters("training", count), file.with_suffix(".tmp"))
         file.with_suffix(".tmp").rename(file)

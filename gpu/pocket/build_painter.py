@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gpu.lesson import snr_weights
-from gpu.pocket.build_common import captions, shards, take_over, to_tensor
+from gpu.pocket.build_common import captions, digest, shards, take_over, to_tensor
 from gpu.pocket.build_fit import Fit
 from gpu.pocket.kennel import SIZE, sheet
 
@@ -149,11 +149,13 @@ class Painter(nn.Module):
 
 @torch.no_grad()
 def cache_latents(folder: Path, drawn: Path) -> Tensor:
-    """All drawn pictures as scaled latents (n, 8, 16, 16) fp16, kept in folder/latents-???.pt."""
+    """All drawn pictures as scaled latents (n, 8, 16, 16) fp16, kept in one folder for each VAE and drawn world."""
+    kept = folder / f"latents-{digest(*sorted((folder / 'vae').iterdir()))}-{drawn.name}"
+    kept.mkdir(exist_ok=True)
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
     parts: list[Tensor] = []
     for n, images in enumerate(shards(drawn, "images")):
-        file = folder / f"latents-{n:03}.pt"
+        file = kept / f"{n:03}.pt"
         if not file.is_file():
             print(f"latents: shard {n}", flush=True)
             with torch.autocast("cpu", torch.bfloat16):
