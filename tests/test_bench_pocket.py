@@ -50,6 +50,13 @@ def test_iou_of_perfect_half_and_empty_masks() -> None:
     assert segmenter.iou(left, ~left) == segmenter.iou(left, empty) == segmenter.iou(empty, empty) == 0
 
 
+def test_what_hides_the_dog_is_taken_for_it_whole_half_or_not_at_all() -> None:
+    whole, seen, half = np.ones((4, 4), bool), np.ones((4, 4), bool), np.ones((4, 4), bool)
+    seen[:, :2] = half[:, :1] = False
+    assert [segmenter.taken_of_hidden(found, whole, seen) for found in (whole, half, seen)] == [1, 0.5, 0]
+    assert segmenter.taken_of_hidden(whole, whole, whole) is None, "nothing hides it"
+
+
 def test_a_refused_photo_counts_as_a_dog_not_found() -> None:
     photo = Image.new("RGB", (8, 8))
     looks = [segmenter.Look(photo, "", 1.0, "cut"), segmenter.Look(photo, "hand", 0.0, "no_dog")]

@@ -25,11 +25,11 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
     """One stage. Each imports its own libraries. VAE, painter, segmenter and likeness begin with the weights of the
     pipeline `warm` and of those beside it, if there is one.
     """
-    drawn = folder / "drawn"
+    from gpu.pocket.build_common import SOURCES, digest, draw_shards
+
+    drawn = folder / f"drawn-{digest(*SOURCES)}"
     match stage:
         case "draw":
-            from gpu.pocket.build_common import draw_shards
-
             draw_shards(drawn, 16)
         case "vae":
             from gpu.pocket.build_vae import train_vae
@@ -54,7 +54,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "segmenter":
             from gpu.pocket.build_segmenter import train_segmenter
 
-            train_segmenter(folder, pictures=4000, epochs=6, warm=WEIGHTS / "yolo" if warm else None)
+            train_segmenter(folder, pictures=8000, epochs=4, warm=WEIGHTS / "yolo" if warm else None)
         case "likeness":
             from gpu.pocket.build_likeness import train_likeness
 
