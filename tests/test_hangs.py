@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -215,8 +216,14 @@ async def undead(root: Path, **options: Any) -> AsyncIterator[tuple[ProcessExecu
     finally:
         os.close(rope)
     async with asyncio.timeout(5):
-        while _young() - before:  # noqa: ASYNC110 - nobody can tell us
+        while _watches():  # noqa: ASYNC110 - nobody can tell us
             await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)  # the loop hears of it, too
+
+
+def _watches() -> list[threading.Thread]:
+    """Threads that wait for the end of a child, each until the loop was told of it: later than the child is gone."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("asyncio-waitpid")]
 
 
 def _young() -> set[psutil.Process]:
