@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.pool import AsyncResult
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,8 +42,11 @@ class Pile:
     def __init__(self, seeds: Iterable[int], cuts: int = 0) -> None:
         self._cores = sorted(os.sched_getaffinity(0))
         context = multiprocessing.get_context("spawn")
+        free = context.SimpleQueue()
+        for core in self._cores:
+            free.put(core)
         # each process is given up after some pieces of work, so that nothing adds up
-        self._pool = context.Pool(len(self._cores), _step_back, [self._cores], maxtasksperchild=10)
+        self._pool = context.Pool(len(self._cores), _step_back, [free], maxtasksperchild=10)
         self._cut = self._pool.apply_async(_cut, [cuts]) if cuts else None
         names = MACHINES if cuts else ()
         self._machines: dict[str, AsyncResult[str]] = {name: self._pool.apply_async(_machine, [name]) for name in names}
@@ -104,10 +109,15 @@ class Sums:
             print(story.text, flush=True)
 
 
-def _step_back(cores: list[int]) -> None:
-    """Give way to whatever is measured, on any core, and let the parent decide about the end."""
+def _step_back(free: "SimpleQueue[int]") -> None:
+    """Give way to whatever is measured, and let the parent decide about the end.
+
+    On one core, until this process ends: the two threads of a history wait for each other all the time.
+    """
     os.nice(NICENESS)
-    os.sched_setaffinity(0, cores)
+    core = free.get()
+    os.sched_setaffinity(0, [core])
+    Finalize(None, free.put, [core], exitpriority=0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
