@@ -1,9 +1,17 @@
-"""The light children (tests/light_studio.py) of this process, as the operating system sees them."""
+"""The light children (tests/light_studio.py) of this process, as the operating system sees them, and how long they may
+be silent.
+"""
 
 import asyncio
 import time
 
 import psutil
+
+from gpu.watchdog import Patience
+
+LONG = Patience(birth=60, loading=60, cutting=60, learning=60, thinking=60, painting=60)
+SHORT_S = 0.5  # in place of one of them
+NEXT_S = 30.0  # from a hang to the next job's start, at most: the promise
 
 
 def children() -> list[psutil.Process]:
