@@ -8,7 +8,6 @@ it. A colour is measured: the mean of the close-up where the network looks, plus
 it has learnt.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gpu.pocket import anatomy, dogs, kennel, pencil, scenes, styling
+from gpu.pocket.build_common import SOURCES, digest
 from gpu.profile import PROFILES
 from tests.bench.pocket import lessons as school
 from tests.bench.pocket import truth
@@ -164,10 +163,8 @@ def reader(folder: Path, drawings: int = DRAWINGS, rounds: int = ROUNDS) -> Read
 
 def _digest() -> str:
     """Of all that decides what is learnt: another kennel or another VAE, another reader."""
-    modules = (dogs, anatomy, kennel, pencil, scenes, styling, school, truth)
-    sources = [Path(module.__file__ or "") for module in modules]
     vae = Path(PROFILES["pocket"].sdxl) / "vae" / "diffusion_pytorch_model.safetensors"
-    return hashlib.sha256(b"".join(path.read_bytes() for path in (*sources, vae, Path(__file__)))).hexdigest()[:12]
+    return digest(*SOURCES, Path(school.__file__), Path(truth.__file__), vae, Path(__file__))
 
 
 def train(network: Network, taught: Lessons, rounds: int, lr: float = 3e-3) -> None:
