@@ -60,7 +60,10 @@ class Disk:
         """Between two rounds. What has been answered just now, the bot hears of in the round to come."""
         self._heard = self._written
         if answered:
-            self._written = self._log.stat().st_size if self._log.exists() else 0
+            try:
+                self._written = self._log.stat().st_size
+            except FileNotFoundError:  # nothing is written yet
+                self._written = 0
 
     def fail(self, power: Random | None) -> None:
         """The next life begins with what is there now; after a power cut, with what is safe."""

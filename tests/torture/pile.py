@@ -45,8 +45,8 @@ class Pile:
         free = context.SimpleQueue()
         for core in self._cores:
             free.put(core)
-        # each process is given up after some pieces of work, so that nothing adds up
-        self._pool = context.Pool(len(self._cores), _step_back, [free], maxtasksperchild=10)
+        # each process is given up after some pieces of work, so that nothing adds up; a new one takes a second to begin
+        self._pool = context.Pool(len(self._cores), _step_back, [free], maxtasksperchild=50)
         self._cut = self._pool.apply_async(_cut, [cuts]) if cuts else None
         names = MACHINES if cuts else ()
         self._machines: dict[str, AsyncResult[str]] = {name: self._pool.apply_async(_machine, [name]) for name in names}
@@ -112,9 +112,12 @@ class Sums:
 def _step_back(free: "SimpleQueue[int]") -> None:
     """Give way to whatever is measured, and let the parent decide about the end.
 
-    On one core, until this process ends: the two threads of a history wait for each other all the time.
+    On one core, until this process ends: the two threads of a history wait for each other all the time. And as a batch:
+    then whoever is woken lets the other finish first, instead of finding it in possession of Python's lock (of 180,000
+    switches 60,000 are left, and a tenth of the time is saved).
     """
     os.nice(NICENESS)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     core = free.get()
     os.sched_setaffinity(0, [core])
     Finalize(None, free.put, [core], exitpriority=0)
