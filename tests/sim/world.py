@@ -230,7 +230,7 @@ class World:
 
     async def _calm(self) -> None:
         self._bad_days = False
-        self._sick_until = 0.0
+        self._sick_until = min(self._sick_until, self._loop.time())  # the line is still dazed by what was until now
         self._discord.weather = Weather()
         self._discord.show()
         for _ in range(100):
