@@ -3,7 +3,7 @@
 Knows: how far it has come, which is noted in tests/bench/results/torture-long.json: it goes on from there, on any
 machine, and begins anew where there is no such file. Does not know: what a seed or a blow does. A sitting may end at
 any moment: told to stop, it notes what is done; killed, it does again what came after the last note, which is a storm
-and the seeds beside it.
+and the seeds beside it. Seeds that went wrong are played again first: whether they are right by now.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ PROVED = ("bot.py", "cogs", "gpu", "storage", "tests/sim", "tests/bench/kills.py
 def run() -> int:
     """The exit status: 0 if no bar is missed."""
     marathon = Marathon()
-    with Pile(range(marathon.seeds, SEEDS)) as pile:
+    with Pile(marathon.left()) as pile:
         try:
             marathon.go_on(pile)
         finally:
@@ -51,16 +51,22 @@ class Marathon:
     """How far it has come."""
 
     def __init__(self) -> None:
-        known: dict[str, Any] = {"simulated": None, "storms": [], "commits": {}}
+        known: dict[str, Any] = {"simulated": None, "storms": [], "commits": {}, "mended": {}}
         with suppress(FileNotFoundError):
-            known = kept(NOTES)
+            known |= kept(NOTES)
         self._sums, self._storms, self._commits = Sums(known["simulated"]), known["storms"], known["commits"]
-        self._today: dict[str, int] = self._commits.setdefault(commit(), {"seeds": 0, "storms": 0})
+        self._mended: dict[str, str] = known["mended"]  # wrong once; with which commit they are right
+        self._commit = commit()
+        self._today: dict[str, int] = self._commits.setdefault(self._commit, {"seeds": 0, "storms": 0})
 
     @property
     def seeds(self) -> int:
         """The first that was not played."""
         return self._sums.figures["seeds"]
+
+    def left(self) -> list[int]:
+        """The seeds to play."""
+        return [*self._sums.figures["wrong_seeds"], *range(self.seeds, SEEDS)]
 
     def go_on(self, pile: Pile) -> None:
         """To the end."""
@@ -71,14 +77,23 @@ class Marathon:
             self._today["storms"] += 1
             self.collect(pile)
         for story in pile.stories():
-            self._add(story)
+            self.add(story)
             if self.seeds % OFTEN == 0:
                 self._note()
+
+    def add(self, story: Story) -> None:
+        """The next one, or one that was wrong, again."""
+        if story.seed >= self.seeds:
+            self._sums.add(story)
+            self._today["seeds"] += 1
+        elif not story.wrong:
+            self._sums.mended(story.seed)
+            self._mended[str(story.seed)] = self._commit
 
     def collect(self, pile: Pile) -> None:
         """Note what is done."""
         for story in pile.stories(wait_s=0):
-            self._add(story)
+            self.add(story)
         self._note()
 
     def figures(self) -> dict[str, Any]:
@@ -92,6 +107,7 @@ class Marathon:
         return {
             "done": ", ".join(f"{name} {count} of {whole}" for name, (count, whole) in done.items()),
             "commits": self._commits,
+            "mended": self._mended,
             "simulated": self._sums.figures,
             "blows": blows,
             "storms": self._storms,
@@ -104,10 +120,6 @@ class Marathon:
 
     def _dealt(self, name: Blow) -> int:
         return sum(int(storm[name]) for storm in self._storms)
-
-    def _add(self, story: Story) -> None:
-        self._sums.add(story)
-        self._today["seeds"] += 1
 
     def _note(self) -> None:
         figures = self.figures()

@@ -108,6 +108,11 @@ class Sums:
             figures["wrong_seeds"].append(story.seed)
             print(story.text, flush=True)
 
+    def mended(self, seed: int) -> None:
+        """It was wrong, and is not any more."""
+        self.figures["wrong_seeds"].remove(seed)
+        self.figures["wrong"] -= 1
+
 
 def _step_back(free: "SimpleQueue[int]") -> None:
     """Give way to whatever is measured, and let the parent decide about the end.
