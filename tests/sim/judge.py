@@ -11,7 +11,7 @@ from cogs.budget import MOST_FAILING, PER_S
 from gpu.line import Claim
 from gpu.turns import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
-from storage.jobs import JobRow
+from storage.jobs import JobRow, Kind
 from storage.journal import MOST_ATTEMPTS
 from tests.light_studio import STROKES
 from tests.sim.discord import SimDiscord
@@ -30,6 +30,7 @@ WHOLE = 10  # looks
 CATCH_S = SHUT_S + 600.0  # a thread that is seen again holds no second answer after that
 JITTER_S = 5.0  # between Discord's count of failing requests and ours
 COLUMNS = "id, state, error, fence, checkpoint"
+JOBS = "SELECT id, kind, guild_id, user_id, pet_id, created, instr(body, 'die=') > 0 FROM jobs"  # poison, if they die
 CHILDREN = {
     "photos": "pet_id NOT IN (SELECT id FROM pets)",
     "portraits": "pet_id NOT IN (SELECT id FROM pets)",
@@ -67,15 +68,14 @@ class Judge:
 
     # ---- what is heard ------------------------------------------------------------------------------------------
 
-    def accepted(self, row: JobRow, now: float, *, poison: bool = False) -> Promise:
-        number = len(self.promises)
-        promise = Promise(row.id, number, row.kind, row.guild_id, row.user_id, row.pet_id, now, poison)
-        if row.id not in self.promises:
-            self.promises[row.id] = self._open[row.id] = promise
-        return self.promises[row.id]
+    def accepted(self, row: JobRow, now: float, *, poison: bool) -> None:
+        self._promise(row.id, row.kind, row.guild_id, row.user_id, row.pet_id, now, poison)
 
     def born(self, db: sqlite3.Connection) -> None:
         """A new life, which remembers turns and messages by the rows alone."""
+        for row in db.execute(JOBS):
+            if row["id"] not in self.promises:  # a crash came after the commit, before anybody was told of it
+                self._promise(*row)
         self._painted = 0.0
         self.noted |= {row[0] for row in db.execute("SELECT message_id FROM outbox WHERE message_id IS NOT NULL")}
         for promise in self._open.values():
@@ -84,9 +84,7 @@ class Judge:
             promise.passed.clear()
 
     def claimed(self, claim: Claim) -> None:
-        promise = self.promises.get(claim.job.job_id)
-        if promise is None:  # a crash came before anybody was told of it
-            return
+        promise = self.promises[claim.job.job_id]
         hold(not promise.claims or claim.attempt > promise.claims[-1], "a fence went back:", promise, claim)
         hold(promise.over is None, "claimed although it is over:", promise)
         hold(promise.cancelled is None, "claimed although it was cancelled:", promise)
@@ -97,19 +95,19 @@ class Judge:
 
     def reached(self, job_id: str, checkpoint: int) -> None:
         """The child has told of a checkpoint; a newer one is worth an attempt."""
-        promise = self.promises.get(job_id)
-        if promise and checkpoint > promise.checkpoint:
+        promise = self.promises[job_id]
+        if checkpoint > promise.checkpoint:
             promise.checkpoint = checkpoint
             promise.refund()
 
     def may_die(self, job_id: str) -> bool:
         """Nobody's third attempt is lost by chance: such a job would be set aside, and rightly."""
-        promise = self.promises.get(job_id)
-        return promise is not None and (promise.poison or promise.attempts < MOST_ATTEMPTS)
+        promise = self.promises[job_id]
+        return promise.poison or promise.attempts < MOST_ATTEMPTS
 
     def returned(self, job_id: str, outcome: Done | Failed | Paused, now: float) -> None:
-        promise = self.promises.get(job_id)
-        if promise is None or promise.claimed is None:
+        promise = self.promises[job_id]
+        if promise.claimed is None:
             return
         if isinstance(outcome, Failed):
             promise.errors.add(outcome.error)
@@ -157,6 +155,12 @@ class Judge:
         first = min(places.values(), default=0)
         hold(first in (0, 1), "nobody is next:", places)
         hold(sorted(places.values()) == list(range(first, first + len(places))), "not a permutation:", places)
+
+    def _promise(
+        self, job_id: str, kind: Kind, guild_id: int, user_id: int, pet_id: int | None, at: float, poison: bool
+    ) -> None:
+        promise = Promise(job_id, len(self.promises), kind, guild_id, user_id, pet_id, at, poison)
+        self.promises[job_id] = self._open[job_id] = promise
 
     # ---- what is seen ---------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class People:
         plan = f"ms={rng.randint(50, 600)}" + (" die=2" if poison else " fail=2" if rng.random() < 0.02 else "")
         who, which, seeds = user_id or rng.choice(USERS), rng.random(), tuple(range(rng.randint(1, 4)))
         if pet := await self._a_pet(house, which):
-            await self._order(house, pet, who, pet.thread_id, Wish(style="oil", text=plan), seeds, poison=poison)
+            await self._order(house, pet, who, pet.thread_id, Wish(style="oil", text=plan), seeds)
 
     async def burst(self, house: House) -> None:
         """One person orders many at once, and then come the others."""
@@ -121,7 +121,7 @@ class People:
             await house.jobs.progressed(stale, Progress(phase="learning", checkpoint=FAR))
 
     async def _cancel(self, house: House, job: JobRow) -> None:
-        promise = self._judge.accepted(job, job.created)  # or known already
+        promise = self._judge.promises[job.id]
         promise.asked = True
         if await house.line.cancel(job.id):
             promise.cancelled = promise.cancelled or self._now()
@@ -132,7 +132,7 @@ class People:
 
     async def _order(
         self, house: House, pet: Pet, user_id: int, thread_id: int | None, wish: Wish, seeds: tuple[int, ...],
-        *, reply_to: int | None = None, poison: bool = False,
+        *, reply_to: int | None = None,
     ) -> None:  # fmt: skip
         try:
             row = await house.jobs.accept_paint(

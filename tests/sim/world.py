@@ -160,8 +160,7 @@ class World:
             self._do(house, partial(self._people.haunt, stale=self._rng.choice(stale)))
 
     def _is_stale(self, claim: Claim) -> bool:
-        promise = self.judge.promises.get(claim.job.job_id)
-        return promise is not None and promise.claims[-1:] != [claim.attempt]
+        return self.judge.promises[claim.job.job_id].claims[-1] != claim.attempt
 
     def _do(self, house: House, what: Callable[[House], Awaitable[None]]) -> None:
         async def doing() -> None:
@@ -220,10 +219,9 @@ class World:
         if self._reader:
             self.judge.look(self._reader, self._now())
 
-    def _number(self, job_id: str) -> int | None:
+    def _number(self, job_id: str) -> int:
         """Ids differ from run to run, numbers do not."""
-        promise = self.judge.promises.get(job_id)
-        return promise and promise.number
+        return self.judge.promises[job_id].number
 
     def _log(self, *what: object) -> None:
         self.events.append(" ".join(map(str, (f"{self._loop.time():.6f}", self._loop.rounds, *what))))
