@@ -1,4 +1,4 @@
-"""A job that somebody was told is in line, and what has become of it so far.
+"""A job that is in line, told to somebody or kept by a crash from being told, and what has become of it so far.
 
 Knows: what a judge has to remember. Does not know: what is right.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(slots=True)
 class Promise:
-    """A job that somebody was told is in line."""
+    """A job that is in line."""
 
     job_id: str
     number: int  # ids differ from run to run, numbers do not
