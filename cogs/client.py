@@ -83,6 +83,11 @@ class Client(commands.Bot):
         """Log in to the gateway and stay."""
         await self._insist(partial(self._connect, reconnect=reconnect))
 
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Tell the listeners, until we close: discord.py says "ready" some time later than it is, without a look."""
+        if not self.is_closed():
+            super().dispatch(event_name, *args, **kwargs)
+
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Until it is done, or we close. Raises what does not pass by itself."""
         tries = 0

@@ -15,7 +15,7 @@ import pytest
 from aiohttp.web import Request, Response
 from pydantic import ValidationError
 
-from bot import Settings
+from bot import PortraitBot, Settings
 from cogs.client import patience
 from cogs.observe import Discreet
 from storage.files import Files
@@ -197,6 +197,16 @@ async def test_it_is_online_once_the_leavings_of_a_former_run_are_swept_up(tmp_p
         await alive.start()
         assert not files.found()
         await alive.stop()
+
+
+async def test_a_closed_client_tells_its_listeners_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """discord.py says "ready" 0.3 s after Discord did, though the client may be closed by then and have no loop."""
+    caplog.set_level(logging.INFO, "pawtrait")
+    async with PortraitBot(settings(data=tmp_path)) as client:
+        client.dispatch("ready")
+        await asyncio.sleep(0)
+    client.dispatch("ready")
+    assert caplog.messages.count("Online") == 1
 
 
 async def test_it_is_online_soon_small_and_ends_in_order(tmp_path: Path):
