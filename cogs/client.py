@@ -84,7 +84,7 @@ class Client(commands.Bot):
         await self._insist(partial(self._connect, reconnect=reconnect))
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Tell the listeners, until we close: discord.py says "ready" some time later than it is, without a look."""
+        """Tell the listeners, until we close. discord.py still would after that, without a loop to run them in."""
         if not self.is_closed():
             super().dispatch(event_name, *args, **kwargs)
 
