@@ -39,9 +39,9 @@ from cogs.portrait import PortraitCog
 from cogs.progress import Board
 from cogs.reactions import Reactions
 from cogs.upkeep import Upkeep
-from gpu.executor import Executor
-from gpu.line import Line
-from gpu.process import ProcessExecutor, worker
+from gpu.line.executor import Executor
+from gpu.line.line import Line
+from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES
 from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.figures import Figures

@@ -24,7 +24,7 @@ Knows: commands, messages, threads, reactions, and the sentences. Does not know:
 
 from dataclasses import dataclass
 
-from gpu.line import Line
+from gpu.line.line import Line
 from storage.files import Files
 from storage.intake import Intake
 from storage.jobs import Jobs

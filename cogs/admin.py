@@ -1,6 +1,6 @@
 """/queue and /cancel: the line, as people see it.
 
-Knows: how places and times are shown, whose job may be cancelled. Does not know: whose turn it is (gpu/line.py).
+Knows: how places and times are shown, whose job may be cancelled. Does not know: whose turn it is (gpu/line/line.py).
 """
 
 from discord import app_commands

@@ -138,7 +138,7 @@ class Rows(Collector):
 
 
 def child() -> str:
-    """The id of the process that computes: of our children it alone leads a session (gpu/process.py)."""
+    """The id of the process that computes: of our children it alone leads a session (gpu/line/process.py)."""
     with suppress(OSError):
         for task in Path("/proc/self/task").iterdir():
             for pid in (task / "children").read_text().split():

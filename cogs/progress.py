@@ -21,7 +21,7 @@ from cogs import House
 from cogs.errors import DROPPED
 from cogs.postage import ARCHIVED, Verdict, judge
 from cogs.text import Name, duration, say
-from gpu.line import forecast
+from gpu.line.schedule import forecast
 from gpu.types import Progress
 from storage.jobs import JobRow
 

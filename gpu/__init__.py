@@ -1,27 +1,16 @@
-"""gpu: what the GPU does, and who waits for it.
+"""gpu: what the GPU does, and the line in front of it.
 
-Knows: values in, values out. Does not know: Discord, the database. Only what is below the line imports torch, in a
-process of its own.
+Knows: values in, values out. Does not know: Discord, the database. The files here belong to both processes, the bot and
+the one that computes, and import no torch; the folders say which process their files run in.
 
     types.py       the values that cross seams
     errors.py      what can go wrong, by name
-    styles.py      the catalogue of styles (styles.toml)
     profile.py     which models, and every number the studio works with
-    line.py        the jobs in front of the GPU; turns.py: whose turn it is; journal.py: what the line has written down
-    executor.py    the seam to whatever computes
-    process.py     the bot's side of the child; child.py: one of them; wire.py: the words between; watchdog.py: patience
+    styles.py      the catalogue of styles (styles.toml)
+    wire.py        the messages between the two processes
     log.py         how a line of the log looks
-    ----------------------------------------------------------------------------------------------------------------
-    worker.py      the child itself
-    studio.py      enrol a dog, paint a portrait: read this first
-    models.py      the shelf: loads the models, owns the card's memory
-    segment.py     photo -> cut-out
-    dataset.py     cut-outs -> samples
-    tokens.py      new tokens, and prompts to embeddings
-    train.py       pivotal tuning; lesson.py: what one step of it is about
-    adapter.py     what was learnt, as files, put on and taken off
-    rewrite.py     wish -> prompt
-    generate.py    prompt + adapter -> pictures
-    likeness.py    how much a picture looks like the pet
-    pocket/        the small models: their world, how they are built, their weights
+    line/          in the bot: the jobs in front of the GPU, and the process that computes, seen from outside
+    worker/        in the process that computes: its shell, which hears commands and runs jobs
+    studio/        in the process that computes: the models; the only torch of the product
+    pocket/        the small models: the world that they know, how they are trained, their weights
 """

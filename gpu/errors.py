@@ -3,15 +3,7 @@
 Knows: kinds of failure. Does not know: how people are told (cogs/text.py has a sentence for each class name).
 """
 
-import re
-
 from gpu.types import Failed, Rejected
-
-BROKEN = re.compile(
-    r"CUDA (driver )?error|cu(dnn|fft|solver)( frontend)? error|triton error \[cuda\]|unable to find an engine",
-    re.IGNORECASE,
-)
-"""As torch and Triton word what the card and its libraries say. The last is cuDNN's: every way to convolve failed."""
 
 
 class StudioError(Exception):
@@ -64,17 +56,5 @@ class PauseAsked(Exception):
     """Raised by a report between two steps: stop here, keep what is there. Not a failure."""
 
 
-def of_machine(error: Exception) -> StudioError:
-    """What an exception means that the studio has no name for.
-
-    Told by names and words, since the bot's process does not import torch. After any CUDA error but a plain lack of
-    memory every later call on the device fails too, and only a new process helps (pytorch#17425): that one is dead.
-    The first call that meets it may be a library's: a convolution then says "cuDNN error" and nothing of CUDA.
-    """
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    first_line = str(error).partition("\n")[0]
-    if kinds & {"OutOfMemoryError", "MemoryError"}:
-        return OutOfMemory(first_line)
-    if "AcceleratorError" in kinds or BROKEN.search(first_line):
-        return WorkerDied(f"The device cannot be used any more: {first_line}")
-    return Internal()
+SPOILT = (OutOfMemory.__name__, WorkerDied.__name__)
+"""Failures of the process, not of the job: a new one is as good as new, and may well get the job done."""

@@ -8,9 +8,43 @@ rank 16 is enough; diffusers' advanced SDXL script). `pocket` is the same studio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gpu.watchdog import Patience, Stint
+from gpu.types import Progress
 
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds without progress after which a child is taken for hung."""
+
+    birth: float  # until it is ready: its imports alone read gigabytes of libraries
+    loading: float
+    cutting: float
+    learning: float
+    thinking: float
+    painting: float
+
+    def after(self, progress: Progress) -> float:
+        """How long the next progress may take."""
+        match progress.phase:
+            case "loading":
+                return self.loading
+            case "cutting":
+                return self.cutting
+            case "learning":
+                return self.learning
+            case "thinking":
+                return self.thinking
+            case "painting":
+                return self.painting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stint:
+    """How long one child serves. Memory creeps when adapters are put on and off (diffusers#8532)."""
+
+    jobs: int
+    growth: float  # bytes of resident memory since it was ready, with the models that it loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +64,7 @@ class Profile:
     llama_revision: str | None = None
     dino: str
     dino_revision: str | None = None
-    segmenter: str  # folder with model.yaml and model.safetensors (gpu/segment.py says how to make one)
+    segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/segment.py says how to make one)
     segmenter_dogs: tuple[int, ...] = (16,)  # class numbers that are dogs; COCO's is 16
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 

@@ -46,7 +46,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """What was learnt about one pet: a folder with LoRA, token rows and recipe.json (gpu/adapter.py)."""
+    """What was learnt about one pet: a folder with LoRA, token rows and recipe.json (gpu/studio/adapter.py)."""
 
     folder: Path
     tokens: tuple[str, ...]  # in prompt order, e.g. ("<s0>", "<s1>")
@@ -60,7 +60,7 @@ class Adapter:
 class Wish:
     """What a person asked for, as typed."""
 
-    style: str  # a key of gpu/styles.toml, or free text
+    style: str  # a key of styles.toml, or free text
     text: str = ""  # any language
 
 
@@ -132,7 +132,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-"""Called between steps. It may raise Cancelled or PauseAsked (gpu/errors.py): that is how both take effect."""
+"""Called between steps. It may raise Cancelled or PauseAsked (errors.py): that is how both take effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The words between the bot's side and the child's (gpu/process.py, gpu/worker.py): JSON with its length before it.
+"""The messages between the bot's side (gpu/line/child.py) and the child's (gpu/worker/serve.py): JSON after its length.
 
 Knows: how each message looks on the pipe. Does not know: pipes, processes, or what follows from a message.
 """

@@ -1,7 +1,7 @@
 """The job rows: how a job is accepted, and what people may ask about it. They are the truth that the line reads.
 
-Knows: the jobs table. Does not know: whose turn it is (gpu/line.py), how a job is claimed and ended (journal.py), or
-what it computes.
+Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), how a job is claimed and ended
+(journal.py), or what it computes.
 """
 
 import secrets

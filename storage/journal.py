@@ -1,7 +1,7 @@
 """The line's journal: claims, checkpoints, pauses and ends, as rows.
 
-Knows: the rules of attempts and fences. Does not know: whose turn it is (gpu/line.py), what a job computes, how it was
-accepted (jobs.py), or what follows from its end (settlement.py).
+Knows: the rules of attempts and fences. Does not know: whose turn it is (gpu/line/schedule.py), what a job computes,
+how it was accepted (jobs.py), or what follows from its end (settlement.py).
 
 A claim raises `fence` and charges an attempt. Whoever comes with an older fence is stale and changes nothing. An
 attempt is refunded at most once a claim: on a pause, when a newer checkpoint is safe, or when the bot died instead.
@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from time import time
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.line import Claim, Ticket, Turn
+from gpu.line.journal import Claim
+from gpu.line.schedule import Ticket, Turn
 from gpu.types import JOB, Done, Failed, Progress
 from storage.database import Database, Transaction
 from storage.files import Files
@@ -36,7 +37,7 @@ KEEPS_FOLDER = "SELECT id FROM jobs WHERE state IN ('waiting', 'running', 'done'
 
 
 class JobJournal:
-    """The Journal of gpu/line.py over the jobs table."""
+    """The Journal of gpu/line/line.py over the jobs table."""
 
     def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time) -> None:
         self._db = db

@@ -19,7 +19,7 @@ from storage.names import name_key
 from storage.outbox import let_stray
 from storage.retention import scrub
 
-Stop = Callable[[Collection[str]], Awaitable[None]]  # gpu.line.Line.stop
+Stop = Callable[[Collection[str]], Awaitable[None]]  # gpu.line.line.Line.stop
 
 ACTIVE = ("waiting", "running")
 

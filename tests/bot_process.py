@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from gpu.pocket.dogs import a_dog, photo_shots
-from gpu.pocket.kennel import draw
+from gpu.pocket.world.dogs import a_dog, photo_shots
+from gpu.pocket.world.kennel import draw
 from tests.loopback import Loopback, Upload
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ LEASH = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()  #
 
 
 def light(plan: str) -> tuple[str, ...]:
-    """The command of the same bot with a child that needs no models; the plan is of tests/light_studio.py."""
+    """The command of the same bot with a child that needs no models; the plan is of light_studio.py."""
     return sys.executable, "-m", "tests.light_bot", plan
 
 

@@ -1,4 +1,4 @@
-"""The light children (tests/light_studio.py) of this process, as the operating system sees them, and how long they may
+"""The light children (light_studio.py) of this process, as the operating system sees them, and how long they may
 be silent.
 """
 
@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from gpu.watchdog import Patience
+from gpu.profile import Patience
 
 LONG = Patience(birth=60, loading=60, cutting=60, learning=60, thinking=60, painting=60)
 SHORT_S = 0.5  # in place of one of them

@@ -3,7 +3,7 @@
 Knows: the story, and what must be true at each point of it. Does not know: how the bot does anything.
 The bot is its own process, logged in to a Discord on this machine over real HTTP and a real WebSocket.
 Ends with the path of demo/index.html; exit status 1 if anything was not as it should be.
-tests/test_demo.py plays the same story with a child that needs no models.
+test_demo.py plays the same story with a child that needs no models.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What the line may rely on in an executor. A test class inherits this and gives the fixture `executor`.
 
-Knows: Executor (gpu/executor.py), and that tests/light_studio.py does the work. Does not know: where it does it.
+Knows: Executor (gpu/line/executor.py), and that light_studio.py does the work. Does not know: where it does it.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu.executor import Executor
+from gpu.line.executor import Executor
 from gpu.types import Done, Enrolled, Failed, Painted, Paused, Progress
 from tests.light_jobs import enroll_job, paint_job, saved_step, steps_taken
 

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gpu import journal as journal_module
-from gpu import line as line_module
-from gpu.executor import Executor, InlineExecutor
-from gpu.line import Line
+from gpu.line import journal as journal_module
+from gpu.line import line as line_module
+from gpu.line.executor import Executor
+from gpu.line.line import Line
 from gpu.types import Enroll, Paint, Progress
+from tests.inline_executor import InlineExecutor
 from tests.light_studio import LightStudio
 from tests.memory_journal import MemoryJournal
 

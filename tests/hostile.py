@@ -1,6 +1,6 @@
 """Photos that a bot should be afraid of, and photos that are only odd: all made in code, small, and the same each time.
 
-Knows: file formats. Does not know: what anybody should do with them; tests/test_intake.py says that.
+Knows: file formats. Does not know: what anybody should do with them; test_intake.py says that.
 The odd ones all show one scene, WIDTH x HEIGHT upright: red on the left, blue on the right; and all of them that can
 carry metadata carry MARKER as their GPS area.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu.line import Claim
+from gpu.line.journal import Claim
 from gpu.types import Adapter, Cutout, Done, Enrolled, Paint, Painted, Photo, Portrait, Prompt, Wish
 from storage.database import Database
 from storage.files import Files

@@ -1,6 +1,6 @@
 """What the line may rely on in a journal. A test class inherits this and says how jobs come in and what is stored.
 
-Knows: Journal (gpu/line.py). Does not know: whether rows lie in SQLite or in memory.
+Knows: Journal (gpu/line/line.py). Does not know: whether rows lie in SQLite or in memory.
 """
 
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from gpu.errors import Cancelled, TooFewPhotos, WorkerDied
-from gpu.line import Claim, Journal
+from gpu.line.journal import Claim, Journal
 from gpu.types import Done, Progress
 from tests.light_jobs import done
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from bot import Settings, configure_logging, serve
-from gpu.process import ProcessExecutor
+from gpu.line.process import ProcessExecutor
 from tests.light_studio import COMMAND
 
 if __name__ == "__main__":

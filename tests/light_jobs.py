@@ -1,4 +1,4 @@
-"""What the light studio (tests/light_studio.py) leaves in a job's folder, and jobs for tests.
+"""What the light studio (light_studio.py) leaves in a job's folder, and jobs for tests.
 
 Knows: files and values of jobs and results. Does not know: steps, or when anything happens.
 """

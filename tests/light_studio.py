@@ -1,6 +1,6 @@
-"""A studio without models, a double of gpu.studio.Studio: true steps, real small files, and misbehaviour on demand.
+"""A studio without models, a double of the real one: true steps, real small files, and misbehaviour on demand.
 
-Knows: what executors, cogs and storage may rely on (it passes tests/studio_contract.py). Does not know: learning.
+Knows: what executors, cogs and storage may rely on (it passes studio_contract.py). Does not know: learning.
 A wish may say what happens: "steps=40 ms=10 die=20" is 40 steps of 10 ms, killed at step 20. Every training step taken
 leaves a line in the job's folder, so that a test can see what was done twice.
 As a program it is the child of a ProcessExecutor: `python -m tests.light_studio [PLAN] [STINT] FD_IN FD_OUT`.
@@ -17,14 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
-from gpu.profile import SDXL
+from gpu.profile import SDXL, Stint
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
-from gpu.watchdog import Stint
-from gpu.worker import serve
+from gpu.worker.serve import serve
 from tests.light_jobs import cut, enrolled, learn, painted, saved_step
 
 COMMAND = (sys.executable, "-m", "tests.light_studio")
-CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/train.py does
+CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/studio/train.py does
 STROKES = 4  # steps of a painting
 
 

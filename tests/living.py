@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 import bot
-from gpu.executor import InlineExecutor
+from tests.inline_executor import InlineExecutor
 from tests.light_studio import LightStudio, Plan
 from tests.loopback import Loopback, Person, Thread, Upload
 

@@ -1,4 +1,4 @@
-"""A journal in memory, a double of storage.jobs.Jobs for the line's tests; it passes tests/journal_contract.py.
+"""A journal in memory, a double of storage.jobs.Jobs for the line's tests; it passes journal_contract.py.
 
 Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer is only counted.
 """
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.line import Claim, Ticket, Turn
-from gpu.turns import Kind
+from gpu.line.journal import Claim
+from gpu.line.schedule import Kind, Ticket, Turn
 from gpu.types import Done, Enroll, Failed, Paint, Progress
 
 ATTEMPTS, KILLS = 3, 25

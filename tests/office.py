@@ -24,8 +24,7 @@ from cogs.progress import Board
 from cogs.reactions import Reactions
 from cogs.upkeep import Upkeep
 from gpu.errors import OutOfMemory
-from gpu.executor import InlineExecutor
-from gpu.line import Line
+from gpu.line.line import Line
 from gpu.types import Done, Failed, Painted, Photo, Wish
 from storage.database import Database
 from storage.files import Files
@@ -35,6 +34,7 @@ from storage.outbox import Outbox
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
 from tests.house import enrolled, portrait
+from tests.inline_executor import InlineExecutor
 from tests.light_studio import LightStudio
 from tests.loopback import Channel, Loopback, Person, Thread
 from tests.loopback import threads as loopback_threads

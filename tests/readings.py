@@ -5,7 +5,7 @@ Knows: dogs, shots, what a reader says. Does not know: a reader that can err.
 
 import random
 
-from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from tests.bench.pocket.reader import Reading
 from tests.bench.pocket.truth import lab
 

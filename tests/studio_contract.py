@@ -1,6 +1,6 @@
 """What executors and the line may rely on in a studio. A test class inherits this and gives the fixtures.
 
-Knows: Workshop (gpu/executor.py). Does not know: whether models or a double do the work.
+Knows: Workshop (gpu/line/executor.py). Does not know: whether models or a double do the work.
 """
 
 import shutil
@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from gpu.errors import Cancelled, PauseAsked
-from gpu.executor import Workshop
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress
+from gpu.worker.control import Workshop
 
 
 class Listener:

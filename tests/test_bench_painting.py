@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gpu import segment
-from gpu.pocket.styling import MEDIA
-from gpu.studio import build
+from gpu.pocket.world.styling import MEDIA
+from gpu.studio import segment
+from gpu.studio.studio import build
 from tests.bench.pocket import enrolment, leak
 from tests.bench.pocket.painter import kept, said, unseen
 from tests.bench.pocket.reader import Network, Reader

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu.pocket.dogs import Dog, a_dog
+from gpu.pocket.world.dogs import Dog, a_dog
 from tests import twigs
 from tests.bench import results
 from tests.bench.pocket import __main__ as bench

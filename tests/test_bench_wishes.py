@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gpu.pocket.dogs import WEAR
-from gpu.pocket.scenes import SCENES
-from gpu.pocket.wishes import PHRASES
-from gpu.rewrite import Plan, join, template
+from gpu.pocket.build.wishes import PHRASES
+from gpu.pocket.world.dogs import WEAR
+from gpu.pocket.world.scenes import SCENES
+from gpu.studio.plan import Plan, join, template
 from gpu.styles import STYLES, find
 from gpu.types import Prompt, Wish
 from tests.bench.pocket import rewriter

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gpu.pocket.build_fit import EVERY, Fit
+from gpu.pocket.build.fit import EVERY, Fit
 
 STEPS = 2 * EVERY
 

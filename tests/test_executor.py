@@ -12,14 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gpu.child import Child
 from gpu.errors import WorkerDied
-from gpu.executor import InlineExecutor, Workshop
-from gpu.process import ProcessExecutor, worker
+from gpu.line.child import Child
+from gpu.line.process import ProcessExecutor, worker
 from gpu.types import Census, Done, Enroll, Failed, Paint, Paused
-from gpu.worker import SPINS
+from gpu.worker.__main__ import SPINS
+from gpu.worker.control import Workshop
 from tests.children import child_born, children, ended
 from tests.executor_contract import SLOW, Watcher, WorkshopContract
+from tests.inline_executor import InlineExecutor
 from tests.light_jobs import enroll_job, paint_job, steps_taken
 from tests.light_studio import COMMAND, LightStudio
 from tests.studio_contract import StudioContract
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 
 PARENT = """
 import asyncio, pathlib
-from gpu.process import ProcessExecutor
+from gpu.line.process import ProcessExecutor
 from tests.light_jobs import enroll_job
 from tests.light_studio import COMMAND
 
@@ -209,7 +210,7 @@ async def test_the_real_child_lets_the_bot_go_first() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="another library than libgomp")
 def test_the_childs_threads_do_not_spin_for_long() -> None:
     """As libgomp itself says when torch loads it."""
-    program = "import gpu.worker; gpu.worker._give_way(); import torch"
+    program = "from gpu.worker.__main__ import _give_way; _give_way(); import torch"
     environment = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE"}
     told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert f"GOMP_SPINCOUNT = '{SPINS}'" in told.stderr
@@ -220,7 +221,7 @@ def _oom_score(pid: int) -> int:
 
 
 async def test_the_bots_side_never_imports_torch() -> None:
-    program = "import sys, gpu.line, gpu.process; sys.exit('torch' in sys.modules)"
+    program = "import sys, gpu.line.line, gpu.line.process; sys.exit('torch' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=ROOT)
     assert await process.wait() == 0
 

@@ -9,12 +9,12 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from gpu import adapter, tokens
-from gpu.adapter import put_on
 from gpu.errors import AdapterMismatch, Cancelled, ModelsMissing, NotFinite
-from gpu.generate import generate, posing
-from gpu.models import Shelf
-from gpu.train import State
+from gpu.studio import adapter, tokens
+from gpu.studio.adapter import put_on
+from gpu.studio.generate import generate, posing
+from gpu.studio.models import Shelf
+from gpu.studio.train import State
 from gpu.types import Adapter, Progress, Prompt
 from tests import twigs
 

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from gpu.errors import WorkerDied
-from gpu.process import ProcessExecutor
+from gpu.line.process import ProcessExecutor
+from gpu.line.watchdog import RESTS_S
 from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Photo, Progress
-from gpu.watchdog import RESTS_S
 from tests.children import LONG, NEXT_S, SHORT_S, children, ended
 from tests.executor_contract import SLOW, Watcher
 from tests.light_jobs import enroll_job, paint_job, saved_step, steps_taken

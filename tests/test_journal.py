@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from gpu.errors import WorkerDied
-from gpu.line import Journal
+from gpu.line.journal import Journal
 from gpu.types import Done, Progress
 from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpu.pocket import kennel
-from gpu.pocket.dogs import EARS, EYES, FAMILIES, PATCHES, SIDED, Dog, Shot, a_dog, a_shot, caption, photo_shots
-from gpu.pocket.kennel import SIZE, draw
-from gpu.pocket.styling import MEDIA
-from gpu.rewrite import template
+from gpu.pocket.world import kennel
+from gpu.pocket.world.dogs import EARS, EYES, FAMILIES, PATCHES, SIDED, Dog, Shot, a_dog, a_shot, caption, photo_shots
+from gpu.pocket.world.kennel import SIZE, draw
+from gpu.pocket.world.styling import MEDIA
+from gpu.studio.plan import template
 from tests.bench.pocket import enrolment, leak
 
 NEVER_SAID = ("coat", "second", "patch", "side", "ears_second", "muzzle", "muzzle_size", "long_fur", "eyes")

@@ -5,9 +5,9 @@ from typing import Literal
 
 import pytest
 
-from gpu import turns
-from gpu.executor import InlineExecutor
+from gpu.line import schedule as turns
 from tests.hall import LONG, Hall, hall, opened
+from tests.inline_executor import InlineExecutor
 from tests.journal_contract import JournalContract
 from tests.light_jobs import enroll_job, paint_job, steps_taken
 from tests.light_studio import LightStudio

@@ -5,11 +5,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Literal
 
-from gpu.executor import InlineExecutor
-from gpu.line import Claim
-from gpu.process import ProcessExecutor
+from gpu.line.journal import Claim
+from gpu.line.process import ProcessExecutor
 from gpu.types import Done, Failed
 from tests.hall import LONG, Hall, hall, opened
+from tests.inline_executor import InlineExecutor
 from tests.light_jobs import enroll_job, paint_job
 from tests.light_studio import COMMAND, LightStudio
 from tests.memory_journal import MemoryJournal

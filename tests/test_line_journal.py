@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gpu import journal as journal_module
-from gpu import line as line_module
-from gpu.executor import InlineExecutor
-from gpu.line import Claim, Line, Ticket
+from gpu.line import journal as journal_module
+from gpu.line import line as line_module
+from gpu.line.journal import Claim
+from gpu.line.line import Line
+from gpu.line.schedule import Ticket
 from gpu.types import Done, Failed, Progress
 from tests.hall import LONG, Hall, hall, opened, short_rests
+from tests.inline_executor import InlineExecutor
 from tests.light_jobs import enroll_job, paint_job
 from tests.light_studio import LightStudio
 from tests.memory_journal import MemoryJournal

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import OutOfMemory, WorkerDied
-from gpu.executor import InlineExecutor
-from gpu.line import Line
-from gpu.process import ProcessExecutor
+from gpu.line.line import Line
+from gpu.line.process import ProcessExecutor
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Report
 from tests.hall import LONG, Hall, hall, opened, short_rests
+from tests.inline_executor import InlineExecutor
 from tests.light_jobs import enroll_job, paint_job, steps_taken
 from tests.light_studio import COMMAND, LightStudio
 from tests.memory_journal import MemoryJournal

@@ -8,21 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.pocket.build_attention import AROUND, STEPS
-from gpu.pocket.build_likeness import (
-    FACTS,
-    PATCH,
-    SHIFT,
-    SIDE,
-    SIDED,
-    by_patch,
-    lesson,
-    losses,
-    new_dino,
-    reading,
-)
-from gpu.pocket.dogs import PATCHES, a_dog, a_shot
-from gpu.pocket.litters import (
+from gpu.pocket.build.attention import AROUND, STEPS
+from gpu.pocket.build.likeness import FACTS, PATCH, SHIFT, SIDE, SIDED, by_patch, lesson, losses, new_dino, reading
+from gpu.pocket.build.litters import (
     ATTRIBUTES,
     CELLS,
     FUR,
@@ -36,6 +24,7 @@ from gpu.pocket.litters import (
     draw_maps,
     kinds,
 )
+from gpu.pocket.world.dogs import PATCHES, a_dog, a_shot
 
 SMALL, GRID = 4 * PATCH, 4  # pixels and patches a side
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from accelerate.hooks import UserCpuOffloadHook
 
-from gpu import dataset
-from gpu.models import Name, Shelf, best_device, prove
+from gpu.studio import dataset
+from gpu.studio.device import best_device, prove
+from gpu.studio.models import Name, Shelf
 from tests import twigs
 
 pytestmark = twigs.QUIET

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cogs.observe import LOOPBACK, Discreet, Metrics, child
 from gpu.errors import WorkerDied
-from gpu.process import ProcessExecutor
+from gpu.line.process import ProcessExecutor
 from gpu.types import Census
 from storage.figures import Figures
 from tests.executor_contract import Watcher
@@ -33,9 +33,9 @@ __all__ = ["house"]  # a fixture
 
 TOKEN = "loopback.token.not-a-secret"
 WITH_A_CARD = """
-import runpy, gpu.worker
+import runpy, gpu.worker.serve
 
-gpu.worker._reserved = lambda: 5_000_000_000
+gpu.worker.serve._reserved = lambda: 5_000_000_000
 runpy.run_module("tests.light_studio", run_name="__main__")
 """
 FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')

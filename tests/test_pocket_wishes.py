@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from gpu.pocket.scenes import SCENES
-from gpu.pocket.wishes import PHRASES, _slips, _whole, a_wish, an_unseen_wish
+from gpu.pocket.build.wishes import PHRASES, _slips, _whole, a_wish, an_unseen_wish
+from gpu.pocket.world.scenes import SCENES
 from gpu.styles import STYLES, find
 from gpu.types import Wish
 

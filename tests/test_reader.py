@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu.pocket.kennel import SIZE, draw
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.kennel import SIZE, draw
+from gpu.pocket.world.styling import MEDIA
 from tests.bench.pocket import drawn
 from tests.bench.pocket import lessons as school
 from tests.bench.pocket import reader as reading_room

@@ -9,7 +9,8 @@ import torch
 from torch._dynamo.utils import counters
 
 from gpu.profile import PROFILES
-from gpu.rewrite import SCHEMA, Plan, Rewriter, clean, instruction, join, request, template
+from gpu.studio.plan import SCHEMA, Plan, clean, join, template
+from gpu.studio.rewrite import Rewriter, instruction, request
 from gpu.types import Wish
 from tests import twigs
 

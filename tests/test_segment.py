@@ -11,8 +11,8 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
-from gpu import segment
 from gpu.profile import PROFILES
+from gpu.studio import crop, segment
 from gpu.types import Photo
 from tests import twigs
 
@@ -33,7 +33,7 @@ def photo(path: Path) -> Photo:
 
 def test_one_dog_is_chosen() -> None:
     dog = disc(20, 20, 80, 80)
-    assert segment.choose([dog], 0.02) is dog
+    assert crop.choose([dog], 0.02) is dog
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,18 @@ def test_one_dog_is_chosen() -> None:
     ],
 )
 def test_why_not(found: list[segment.Mask], reason: str) -> None:
-    assert segment.choose(found, 0.02) == reason
+    assert crop.choose(found, 0.02) == reason
 
 
 def test_a_small_second_dog_and_a_second_look_at_the_first_do_not_count() -> None:
     dog = disc(0, 0, 60, 60)
-    assert segment.choose([dog, disc(70, 70, 100, 100)], 0.02) is dog
-    assert segment.choose([dog, disc(5, 5, 60, 60)], 0.02) is dog
+    assert crop.choose([dog, disc(70, 70, 100, 100)], 0.02) is dog
+    assert crop.choose([dog, disc(5, 5, 60, 60)], 0.02) is dog
 
 
 @pytest.mark.parametrize("box", [(40, 40, 60, 60), (0, 0, 30, 10), (90, 0, 100, 100), (0, 0, 100, 100)])
 def test_the_crop_holds_the_dog_and_stays_inside(box: tuple[int, int, int, int]) -> None:
-    left, top, right, bottom = segment.crop_box(disc(*box))
+    left, top, right, bottom = crop.crop_box(disc(*box))
     assert 0 <= left <= box[0] and box[2] <= right <= 100
     assert 0 <= top <= box[1] and box[3] <= bottom <= 100
     assert right - left == bottom - top
@@ -103,4 +103,4 @@ def test_the_real_segmenter_cuts_real_dogs(tmp_path: Path) -> None:
             assert image.size == mask.size and (image.mode, mask.mode) == ("RGB", "L")
             assert len(set(mask.get_flattened_data()) - {0, 255}) > 0, "the edge is soft"
     with Image.open(cut.sheet) as sheet:
-        assert sheet.width >= 3 * segment.TILE
+        assert sheet.width >= 3 * crop.TILE

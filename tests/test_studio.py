@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu import segment, studio
 from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
-from gpu.studio import Studio
+from gpu.studio import crop, segment, studio
+from gpu.studio.studio import Studio
 from gpu.types import Enroll, Paint, Photo, Prompt, Wish
 from tests import twigs
 from tests.studio_contract import Listener, StudioContract
@@ -30,7 +30,7 @@ def build() -> Studio:
 def enrolment_in(folder: Path, job_id: str = "enroll") -> Enroll:
     """One whose photos are cut out already: a segmenter with random weights finds no dogs."""
     cutouts = twigs.cutouts(folder / "cutouts")
-    cut = segment.Cut(cutouts=cutouts, rejected=(), sheet=segment.contact_sheet(list(cutouts), folder / "sheet.png"))
+    cut = segment.Cut(cutouts=cutouts, rejected=(), sheet=crop.contact_sheet(list(cutouts), folder / "sheet.png"))
     (folder / "cutouts" / "cut.json").write_bytes(segment.CUT.dump_json(cut))
     return Enroll(job_id=job_id, folder=folder, photos=(), wish=Wish(style="photo"), seed=3)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
-from gpu import tokens
+from gpu.studio import tokens
 from tests import twigs
 
 PET = "a photo of <s0> <s1> dog"

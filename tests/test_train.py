@@ -9,12 +9,13 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
-from gpu import adapter, dataset, lesson, tokens, train
-from gpu.dataset import Sample
 from gpu.errors import NotFinite
-from gpu.generate import generate
-from gpu.models import Shelf
-from gpu.train import State
+from gpu.studio import adapter, dataset, tokens, train
+from gpu.studio import objective as lesson
+from gpu.studio.dataset import Sample
+from gpu.studio.generate import generate
+from gpu.studio.models import Shelf
+from gpu.studio.train import State
 from gpu.types import Adapter, Prompt
 from tests import twigs
 

@@ -10,7 +10,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu.turns import HELD_S, SLICE_S, Balance, Kind, Last, Ticket, Turn, first, forecast, order, took
+from gpu.line.schedule import HELD_S, SLICE_S, Balance, Kind, Last, Ticket, Turn, first, forecast, order, took
 
 NOW = 10**6
 

@@ -1,4 +1,4 @@
-"""Children that stay when they are killed, as a driver may hold them (tests/undead.py): they are left behind."""
+"""Children that stay when they are killed, as a driver may hold them (undead.py): they are left behind."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-import gpu.child
-from gpu.process import ProcessExecutor
+import gpu.line.child
+from gpu.line.process import ProcessExecutor
 from gpu.types import Done, Failed, Paused
 from tests.children import LONG, NEXT_S, SHORT_S
 from tests.executor_contract import Watcher
@@ -59,7 +59,7 @@ def _traced(process: psutil.Process) -> bool:
 async def test_a_child_that_cannot_be_buried_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(gpu.child, "BURY_S", 0.3)
+    monkeypatch.setattr(gpu.line.child, "BURY_S", 0.3)
     async with undead(tmp_path, patience=replace(LONG, learning=SHORT_S), close_s=1.0) as (executor, first):
         async with asyncio.timeout(NEXT_S):
             outcome = await executor.run(enroll_job(tmp_path, "a", "hang=learning"), Watcher())
@@ -73,7 +73,7 @@ async def test_a_child_that_cannot_be_buried_is_left_behind(
 async def test_a_child_that_cannot_be_buried_does_not_keep_the_bot_from_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu.child, "BURY_S", 3.0)
+    monkeypatch.setattr(gpu.line.child, "BURY_S", 3.0)
     async with undead(tmp_path, close_s=0.2) as (executor, _):
         watcher = Watcher()
         running = asyncio.create_task(executor.run(paint_job(tmp_path, "a", "hang=painting"), watcher))

@@ -1,4 +1,4 @@
-"""Losing patience, wearing out and resting, by numbers; tests/test_hangs.py has the children for it."""
+"""Losing patience, wearing out and resting, by numbers; test_hangs.py has the children for it."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -6,10 +6,12 @@ from typing import get_args
 
 import pytest
 
-from gpu.errors import Internal, NotFinite, OutOfMemory, StudioError, WorkerDied, of_machine
-from gpu.profile import PROFILES
+from gpu.errors import Internal, NotFinite, OutOfMemory, StudioError, WorkerDied
+from gpu.line.watchdog import RESTS_S, Rests, Watchdog
+from gpu.profile import PROFILES, Patience, Stint
 from gpu.types import Paused, Progress
-from gpu.watchdog import RESTS_S, Patience, Rests, Stint, Watchdog, Wear
+from gpu.worker.control import of_machine
+from gpu.worker.recycle import Wear
 from tests.light_jobs import done, paint_job
 
 LONG = Patience(birth=60, loading=60, cutting=60, learning=60, thinking=60, painting=60)

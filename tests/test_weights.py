@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoTokenizer, Dinov2Model, LlamaForCausalLM
 
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES, WEIGHTS
-from gpu.segment import dogs, load
+from gpu.studio.segment import dogs, load
 from tests import twigs
 
 pytestmark = twigs.QUIET

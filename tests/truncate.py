@@ -2,7 +2,7 @@
 
 Knows: real transactions of the storage classes, and how long the log is after each. Does not know: how SQLite does it.
 The bar: exactly the transactions of which every byte is there are found again, each whole, and the database is sound.
-`truncate(folder, 1000, seed)` is for `make torture`; tests/test_storage.py does a slice of it.
+`truncate(folder, 1000, seed)` is for `make torture`; test_storage.py does a slice of it.
 """
 
 import random
@@ -19,7 +19,7 @@ from storage.database import Database
 from tests.house import GUILD, OWNER, THREAD, House, painted
 
 DOGS = 6
-FILE = "bot.sqlite"  # as tests/house.py names it
+FILE = "bot.sqlite"  # as house.py names it
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from gpu.models import Shelf
-from gpu.pocket.build_painter import new_tokenizer
+from gpu.pocket.build.painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
-from gpu.segment import segmentation_model
+from gpu.studio.models import Shelf
+from gpu.studio.segment import segmentation_model
 from gpu.types import Cutout
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]

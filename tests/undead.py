@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from gpu.profile import SDXL
-from gpu.worker import serve
+from gpu.worker.serve import serve
 from tests.light_studio import LightStudio
 
 HOLDER = """

@@ -31,7 +31,7 @@ from transformers import (
 )
 
 from gpu.profile import PROFILES, SDXL, Profile
-from gpu.studio import build
+from gpu.studio.studio import build
 from gpu.types import Enroll, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload

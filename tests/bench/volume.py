@@ -15,15 +15,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gpu.executor import InlineExecutor
-from gpu.line import Line
-from gpu.turns import first
+from gpu.line.line import Line
+from gpu.line.schedule import first
 from gpu.types import ADAPTER, JOB, PORTRAIT, Adapter, Paint, Portrait, Prompt, Wish
 from storage.database import Database
 from storage.files import Files
 from storage.jobs import Jobs
 from storage.portraits import WISH, Portraits
 from tests.bench.results import keep
+from tests.inline_executor import InlineExecutor
 from tests.light_studio import LightStudio
 
 WAITING, PORTRAITS, EACH = 10_000, 100_000, 4  # portraits to a job and a message

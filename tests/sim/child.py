@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
-from gpu.executor import REPORT_S, Reins
 from gpu.types import Census, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+from gpu.worker.control import REPORT_S, Reins
 from tests.house import portrait
 from tests.light_jobs import adapter, learn, saved_step
 from tests.light_studio import CHECKPOINT_EVERY, STROKES, Plan

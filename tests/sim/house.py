@@ -23,7 +23,8 @@ from cogs import House as Rooms
 from cogs.counter import Counter
 from cogs.rounds import Rounds
 from cogs.strays import Catcher
-from gpu.line import Claim, Line
+from gpu.line.journal import Claim
+from gpu.line.line import Line
 from gpu.types import Progress
 from storage.database import Database, Transaction
 from storage.files import Files

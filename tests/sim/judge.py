@@ -8,8 +8,8 @@ import sqlite3
 from collections import Counter
 
 from cogs.budget import MOST_FAILING, PER_S
-from gpu.line import Claim
-from gpu.turns import HELD_S, SLICE_S
+from gpu.line.journal import Claim
+from gpu.line.schedule import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
 from storage.jobs import JobRow, Kind
 from storage.journal import MOST_ATTEMPTS

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from gpu.line import Line
+from gpu.line.line import Line
 from gpu.types import Enroll, Paint
 from tests.light_jobs import enroll_job, paint_job
 from tests.memory_journal import MemoryJournal

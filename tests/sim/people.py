@@ -10,7 +10,7 @@ from contextlib import suppress
 from random import Random
 
 from cogs.postage import Refused
-from gpu.line import Claim
+from gpu.line.journal import Claim
 from gpu.types import Failed, Photo, Progress, Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id
 from storage.pets import NameTaken, Pet

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
 from gpu.errors import TooFewPhotos, WorkerDied
-from gpu.line import Claim
+from gpu.line.journal import Claim
 from gpu.types import Paint, Progress
 from storage.journal import MOST_ATTEMPTS, MOST_KILLS
 from tests.house import House, enrolled, painted

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from gpu.journal import RETRY_S
-from gpu.line import STUMBLE_S, Claim
+from gpu.line.journal import RETRY_S, Claim
+from gpu.line.line import STUMBLE_S
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
 from tests.light_studio import Plan
 from tests.sim.child import Mood, SimChild

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from gpu.line import Line
-from gpu.process import ProcessExecutor, worker
+from gpu.line.line import Line
+from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES
 from gpu.types import Photo, Progress, Wish
 from storage.database import Database

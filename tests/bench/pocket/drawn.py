@@ -12,9 +12,9 @@ from statistics import median
 
 from PIL import Image
 
-from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
-from gpu.pocket.kennel import draw
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.world.kennel import draw
+from gpu.pocket.world.styling import MEDIA
 from tests.bench.pocket.lessons import missed, truth
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import NEAR, delta_e, judge, lab, share, shares

@@ -29,14 +29,14 @@ from typing import NamedTuple
 from PIL import Image
 
 from gpu.errors import TooFewPhotos
-from gpu.generate import posing
-from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
-from gpu.pocket.kennel import draw, sheet
-from gpu.pocket.scenes import SCENES
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.dogs import Dog, a_dog, a_shot, photo_shots
+from gpu.pocket.world.kennel import draw, sheet
+from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES, Profile
-from gpu.rewrite import template
-from gpu.studio import Studio, build
+from gpu.studio.generate import posing
+from gpu.studio.plan import template
+from gpu.studio.studio import Studio, build
 from gpu.types import Enroll, Enrolled, Paint, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload

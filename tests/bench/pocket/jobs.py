@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from gpu.pocket.kennel import sheet
-from gpu.studio import Studio, build
+from gpu.pocket.world.kennel import sheet
+from gpu.studio.studio import Studio, build
 from gpu.types import Enroll, Enrolled, Paint, Painted, Wish
 from tests.bench.pocket.enrolment import POCKET, job, quiet, unseen
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from gpu import segment
-from gpu.generate import posing
-from gpu.pocket.dogs import Dog, a_dog, a_shot
-from gpu.pocket.kennel import draw, sheet
-from gpu.studio import Studio, build
+from gpu.pocket.world.dogs import Dog, a_dog, a_shot
+from gpu.pocket.world.kennel import draw, sheet
+from gpu.studio import segment
+from gpu.studio.generate import posing
+from gpu.studio.studio import Studio, build
 from gpu.types import Enroll, Wish
 from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, one_a_core, pictures, quiet
 from tests.bench.pocket.reader import Reading, reader

@@ -15,10 +15,10 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from gpu.pocket.dogs import EARS, FAMILIES, PATCHES, Dog, Shot, a_dog, a_shot
-from gpu.pocket.kennel import SIZE, draw
-from gpu.pocket.scenes import SCENES
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, Dog, Shot, a_dog, a_shot
+from gpu.pocket.world.kennel import SIZE, draw
+from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
 from tests.bench.pocket.truth import lab
 

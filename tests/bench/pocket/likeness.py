@@ -1,6 +1,7 @@
 """Whether the likeness encoder tells one dog from another in any style, and from a twin that differs in one thing.
 
-Knows: dogs and their twins, gpu/likeness.py's embedding, AUC. Does not know: how a dog is found; masks are the truth.
+Knows: dogs and their twins, gpu/studio/likeness.py's embedding, AUC. Does not know: how a dog is found; masks are
+the truth.
 A score is the cosine between one photo's cut-out and a whole picture; "of_five" scores as the studio does, against the
 mean of five cut-outs. A twin is drawn with the dog's own shot: same style, place and pose, one attribute changed.
 """
@@ -18,13 +19,13 @@ from PIL import Image
 from torch import Tensor
 from transformers import Dinov2Model
 
-from gpu.likeness import embed
-from gpu.models import Shelf
-from gpu.pocket.dogs import Dog, a_dog, a_shot, photo_shots
-from gpu.pocket.kennel import Picture, draw, sheet
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.dogs import Dog, a_dog, a_shot, photo_shots
+from gpu.pocket.world.kennel import Picture, draw, sheet
+from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
-from gpu.segment import crop_box
+from gpu.studio.crop import crop_box
+from gpu.studio.likeness import embed
+from gpu.studio.models import Shelf
 from tests.bench.pocket.truth import auc, delta_e, lab
 
 PHOTOS = 5  # of each dog
@@ -117,7 +118,7 @@ def differs(attribute: str, dog: Dog, one: Dog) -> bool:
 
 
 def look(dino: Dinov2Model, drawn: Drawn) -> tuple[Seen, Seen]:
-    """With a pet of one photo, and of all. Photos are cut out as gpu/segment.py does; pictures are seen whole."""
+    """With a pet of one photo, and of all. Photos are cut out as the studio does; pictures are seen whole."""
     side = PROFILES["pocket"].dino_px
     photos = torch.stack([embed(dino, *cutout(photo), side) for photo in drawn.photos])
     picture, *others = [embed(dino, p.image, p.masks[0], side) for p in (drawn.picture, *drawn.twins.values())]

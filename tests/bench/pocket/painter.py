@@ -1,6 +1,6 @@
 """Whether the painter does what a caption says: style, coat family, scene and ears, read back from its pictures.
 
-Knows: held-out captions, the drawings that they were written for, gpu/generate.py's call. Does not know: adapters.
+Knows: held-out captions, the drawings that they were written for, the studio's call. Does not know: adapters.
 The reader errs too, so its score on pictures is divided by its own score on drawings with the same captions.
 """
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from gpu.generate import embeddings
-from gpu.models import Shelf
-from gpu.pocket.dogs import Dog, Shot, a_dog, a_shot
-from gpu.pocket.kennel import Picture, draw, sheet
+from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
+from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.profile import PROFILES
+from gpu.studio.generate import embeddings
+from gpu.studio.models import Shelf
 from gpu.types import Prompt
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
@@ -72,7 +72,7 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
 
 @torch.no_grad()
 def paint(shelf: Shelf, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
-    """One picture for each prompt, as gpu/generate.py paints them, but with other words for each one of a batch."""
+    """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
     profile, pictures = shelf.profile, list[Image.Image]()
     with shelf.use("sdxl") as pipe:
         for at in range(0, len(prompts), profile.paint_batch):

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gpu.pocket.build_common import SOURCES, digest
+from gpu.pocket.build.common import SOURCES, digest
 from gpu.profile import PROFILES
 from tests.bench.pocket import lessons as school
 from tests.bench.pocket import truth

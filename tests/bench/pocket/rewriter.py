@@ -1,6 +1,6 @@
 """What the pocket rewriter makes of 200 wishes that people could type, in English and Korean.
 
-Knows: wishes.toml with what each wish must keep, and gpu/rewrite.py. Does not know: how the rewriter was trained.
+Knows: wishes.toml with what each wish must keep, and the studio's rewriter. Does not know: how it was trained.
 The pocket painter knows the kennel's places by name, so a scene is kept when its own phrase, and no other, is in the
 prompt. Catalogue styles are kept by code; only a style in a person's own words shows what the model understands.
 People ask for like things: more than half of the wishes hold, beside other words, a phrase that the training has for
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpu.models import Shelf
-from gpu.pocket.scenes import SCENES
-from gpu.pocket.wishes import PHRASES
+from gpu.pocket.build.wishes import PHRASES
+from gpu.pocket.world.scenes import SCENES
 from gpu.profile import PROFILES
-from gpu.rewrite import Rewriter
+from gpu.studio.models import Shelf
+from gpu.studio.rewrite import Rewriter
 from gpu.styles import STYLES
 from gpu.types import Prompt, Wish
 

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from ultralytics import YOLO
 
-from gpu.models import Shelf
-from gpu.pocket.dogs import a_dog, a_shot, photo_shots
-from gpu.pocket.kennel import Picture, draw, sheet
-from gpu.pocket.scenes import SCENES
+from gpu.pocket.world.dogs import a_dog, a_shot, photo_shots
+from gpu.pocket.world.kennel import Picture, draw, sheet
+from gpu.pocket.world.scenes import SCENES
 from gpu.profile import PROFILES, Profile
-from gpu.segment import choose, dogs
+from gpu.studio.crop import choose
+from gpu.studio.models import Shelf
+from gpu.studio.segment import dogs
 from tests.bench.pocket.lessons import missed
 
 SIDE = 512  # pixels of a photo, as in the demo
@@ -86,7 +87,7 @@ def dogless(number: int, things: tuple[str, ...] = ()) -> Image.Image:
 
 
 def look(yolo: YOLO, picture: Picture, clutter: str, profile: Profile) -> Look:
-    """Through gpu/segment.py, as an enrolment does."""
+    """Through gpu/studio/segment.py, as an enrolment does."""
     match choose(dogs(yolo, picture.image, profile), profile.least_share):
         case str() as reason:
             return Look(picture.image, clutter, 0.0, reason)

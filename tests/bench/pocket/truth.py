@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gpu.pocket.dogs import Dog
+from gpu.pocket.world.dogs import Dog
 
 Lab = tuple[float, float, float]
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ def delta_e(one: ArrayLike, other: ArrayLike) -> Floats:
 
 
 class Seen(Protocol):
-    """What a judge needs to know about a picture; tests/bench/pocket/reader.py's Reading is one."""
+    """What a judge needs to know about a picture; reader.py's Reading is one."""
 
     @property
     def coat(self) -> Lab: ...

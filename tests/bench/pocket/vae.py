@@ -17,11 +17,11 @@ from diffusers import StableDiffusionXLPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu.models import Shelf
-from gpu.pocket.dogs import a_dog, a_shot
-from gpu.pocket.kennel import Picture, draw, sheet
-from gpu.pocket.styling import MEDIA
+from gpu.pocket.world.dogs import a_dog, a_shot
+from gpu.pocket.world.kennel import Picture, draw, sheet
+from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
+from gpu.studio.models import Shelf
 from tests.bench.pocket.truth import delta_e, lab
 
 Pixels = NDArray[np.uint8]  # (h, w, 3)
@@ -50,7 +50,7 @@ def unseen(style: str, number: int) -> Picture:
 
 @torch.no_grad()
 def there_and_back(pipe: StableDiffusionXLPipeline, image: Image.Image) -> Image.Image:
-    """Encoded as gpu/dataset.py does, decoded as gpu/generate.py does, in the profile's precision."""
+    """Encoded as gpu/studio/dataset.py does, decoded as gpu/studio/generate.py does, in the profile's precision."""
     pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
     latents = pipe.vae.encode(pixels.to(pipe.vae.device, pipe.vae.dtype)).latent_dist.mean
     return pipe.image_processor.postprocess(pipe.vae.decode(latents).sample, output_type="pil")[0]

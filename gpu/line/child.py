@@ -1,0 +1,118 @@
+"""One child as the bot's side sees it: a process with a session of its own, and the two pipes to it.
+
+Knows: processes and pipes. Does not know: jobs, when a child is wanted (process.py), what it computes.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[2]
+BURY_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never wake
+
+
+class Child:
+    """One process and the two pipes to it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        events: asyncio.StreamReader,
+        reading: asyncio.ReadTransport,
+        writing: asyncio.WriteTransport,
+    ) -> None:
+        self._process = process
+        self._events = events
+        self._reading = reading
+        self._writing = writing
+        self.reserved = 0  # bytes of the card's memory, as it said last
+        self.leaving = False  # it has said its last word and ends by itself
+        self._left = False  # behind, unburied
+
+    @classmethod
+    async def born(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "Child":
+        theirs_in, ours_out = os.pipe()
+        ours_in, theirs_out = os.pipe()
+        loop = asyncio.get_running_loop()
+        events = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(events)
+        reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours_in, "rb", buffering=0))
+        writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(ours_out, "wb", buffering=0))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *(str(theirs_in), str(theirs_out)),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs_in, theirs_out),
+                start_new_session=True,  # Ctrl-C is for the bot, which then drains
+                cwd=ROOT,
+                env=environment,
+            )
+        except BaseException:
+            reading.close()
+            writing.close()
+            raise
+        finally:
+            os.close(theirs_in)  # or the end of the child would not be the end of the pipe
+            os.close(theirs_out)
+        return cls(process, events, reading, writing)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None and not self._events.at_eof() and not self.leaving
+
+    def send(self, command: Run | Ask | Close) -> None:
+        self._writing.write(frame(COMMAND, command))
+
+    async def receive(self, within_s: float) -> Ready | Step | End:
+        """Raises EOFError once the child is gone, TimeoutError if it says nothing in time.
+
+        What lies there already counts as said in time, however late this process looks.
+        """
+        event = asyncio.create_task(self._receive())
+        try:
+            await asyncio.wait({event}, timeout=within_s)
+            if event.done():
+                return event.result()
+            raise TimeoutError
+        finally:
+            event.cancel()
+
+    async def _receive(self) -> Ready | Step | End:
+        (length,) = HEADER.unpack(await self._events.readexactly(HEADER.size))
+        return EVENT.validate_json(await self._events.readexactly(length))
+
+    async def ended(self, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it and what it started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def bury(self) -> int | None:
+        """End it if it still lives, release all it had here; returns its exit status, negative for a signal.
+
+        None if it is not gone BURY_S after it was killed: it is left behind, and reaped should it ever end.
+        """
+        if self._process.returncode is None:
+            self.kill()
+        if not self._left and not await self.ended(BURY_S):
+            self._left = True
+            log.error("Child %d is killed and not gone: it is left behind, with all it holds", self._process.pid)
+        self._reading.close()
+        self._writing.close()
+        return self._process.returncode

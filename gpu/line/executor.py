@@ -1,0 +1,43 @@
+"""The seam to whatever computes: one job at a time, no order of its own.
+
+Knows: how a job is run, paused and cancelled, seen from the bot's process. Does not know: the line, the database,
+Discord, what a job means.
+"""
+
+from typing import Protocol
+
+from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Report
+
+
+class Executor(Protocol):
+    """Runs one job at a time. Every executor passes tests/executor_contract.py."""
+
+    async def start(self) -> None:
+        """Get ready; returns when jobs can be run, at once if they can. Raises WorkerDied if it cannot get ready."""
+        ...
+
+    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+        """Run the job to an outcome. `report` is called in the caller's event loop. Never raises for a job's failure.
+
+        A job that was paused goes on where it stopped. After close() every run is Paused.
+        """
+        ...
+
+    async def pause(self, job_id: str) -> None:
+        """Ask the running job to stop at its next step and keep what is there; run() then returns Paused."""
+        ...
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask the running job to stop at its next step; run() then returns Failed(error="Cancelled").
+
+        Of a job that does not run, forget what is kept warm for it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End everything; a running job is Paused and left at its last checkpoint."""
+        ...
+
+    def census(self) -> Census:
+        """For the operator. Never raises, and may be called from any thread."""
+        ...

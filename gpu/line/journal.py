@@ -1,0 +1,108 @@
+"""What the line needs written down: claims, and what becomes of them; and writing again where a disk was busy.
+
+Knows: which promises hold about a job's row. Does not know: how a row is stored (storage/journal.py), whose turn it is.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from gpu.line.schedule import Ticket, Turn
+from gpu.types import Done, Enroll, Failed, Paint, Progress
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.2, 1.0, 5.0)  # rests between tries to write an outcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to run a job now."""
+
+    job: Enroll | Paint
+    attempt: int  # the fence: grows with every claim of this job, also where the charge was refunded
+    at: float  # Unix seconds
+
+
+class Journal(Protocol):
+    """What is written down about jobs. Every journal passes tests/journal_contract.py.
+
+    A job is waiting, running, done, failed or cancelled. A claim is stale once its job was claimed again or is no
+    longer running; a stale claim changes nothing. Whatever closes a job writes the row of its answer (outbox) in the
+    same transaction.
+
+    Each claim charges one attempt and refunds it at most once: on a pause, with a newer checkpoint, or if the bot died
+    instead of the job. Three charged attempts are deaths of the child under this job, or its want of memory, so it is
+    set aside. The bot dies for reasons of its own, so that is counted apart, since the job's newest checkpoint, and the
+    25th sets it aside: a job that takes the machine down with it comes to an end, and one that has an even chance to
+    get done before the next of 200 kills is lost once in 100,000 times.
+    """
+
+    async def waiting(self) -> list[Ticket]:
+        """Jobs nobody runs, oldest first."""
+        ...
+
+    async def turns(self) -> list[Turn]:
+        """When each person last had a turn with each kind of job, in the order of time."""
+        ...
+
+    async def claim(self, job_id: str) -> Claim | None:
+        """waiting -> running under a lease, charging one attempt; None if the job is not waiting."""
+        ...
+
+    async def renewed(self, claim: Claim) -> None:
+        """The job gives signs of life: renew its lease, up to which recover() counts its running time."""
+        ...
+
+    async def progressed(self, claim: Claim, progress: Progress) -> None:
+        """Keep a checkpoint that is newer than the stored one and refund the attempt; anything else is no news."""
+        ...
+
+    async def paused(self, claim: Claim) -> None:
+        """running -> waiting, at its old place in line, the attempt refunded."""
+        ...
+
+    async def crashed(self, claim: Claim, failed: Failed) -> bool:
+        """The child died under this job, or had to go after it. True: the job waits again, fewer than 3 are charged.
+
+        False: set aside as failed with `failed` and its answer (or the claim was stale). No refund.
+        """
+        ...
+
+    async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
+        """running -> done, failed or cancelled (Failed "Cancelled"), with all that follows; False if stale."""
+        ...
+
+    async def cancelled(self, job_id: str) -> bool:
+        """waiting -> cancelled with its answer, True; False if the job is running, over or unknown."""
+        ...
+
+    async def doomed(self, claim: Claim) -> None:
+        """Somebody cancelled the running job: should the bot die before that is settled, recover() cancels it."""
+        ...
+
+    async def recover(self) -> None:
+        """Nothing runs: running -> waiting, cancelled if doomed, or at the 25th time set aside as "WorkerDied"."""
+        ...
+
+
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Write to the journal, trying again after an error; raises the last one."""
+    for rest in RETRY_S:
+        try:
+            return await write()
+        except Exception:
+            log.exception("The journal refused; trying again in %s s", rest)
+            await asyncio.sleep(rest)
+    return await write()
+
+
+async def note(write: Callable[[], Awaitable[None]]) -> None:
+    """Write what the job can do without."""
+    with suppress(Exception):
+        await insist(write)

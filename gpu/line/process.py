@@ -1,0 +1,186 @@
+"""The bot's side of the child that computes: starts it, talks to it over a pipe pair, outlives it.
+
+Knows: when a child is born and buried, and what becomes of its job. Does not know: pipes (child.py), when to lose
+patience (watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs the job
+it was running and nothing else; the next run starts a new one, as it does after a child that said it was worn out. The
+child ends by itself when its end of the pipe closes (gpu/worker/serve.py), so it does not outlive the bot either.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from gpu.errors import SPOILT, WorkerDied
+from gpu.line.child import Child
+from gpu.line.watchdog import Rests, Watchdog
+from gpu.profile import SDXL, Patience
+from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Report
+from gpu.wire import Ask, Close, End, Run, Step
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 15.0  # for a closing child to reach its next step and write its checkpoint
+
+
+def worker(profile: str, log_level: str = "INFO") -> tuple[str, ...]:
+    """The command of the real child."""
+    return (sys.executable, "-m", "gpu.worker", "--profile", profile, "--log-level", log_level)
+
+
+class ProcessExecutor:
+    """Runs jobs in a child process, one at a time.
+
+    `command` starts a program that calls gpu.worker.serve.serve; the numbers of its two pipe ends are put behind it.
+    `environment` is the child's whole environment (thread counts, no secrets); None: the bot's own.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        patience: Patience = SDXL.patience,  # the most patient
+        close_s: float = CLOSE_S,
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._patience = patience
+        self._close_s = close_s
+        self._child: Child | None = None
+        self._starting = asyncio.Lock()  # held from a child's birth until it is ready
+        self._early: list[Ask] = []  # asked of the job that waits for its child to be ready
+        self._rests = Rests()
+        self._births = self._deaths = 0
+        self._closed = asyncio.Event()
+
+    async def start(self) -> None:
+        await self._ready()
+
+    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+        if self._closed.is_set():
+            return Paused()
+        self._early = []
+        try:
+            child = await self._ready()
+        except WorkerDied as error:
+            return self._lost(str(error), 0)
+        for command in (Run(job), *self._early):
+            child.send(command)
+        return await self._follow(child, report)
+
+    async def pause(self, job_id: str) -> None:
+        self._ask(Ask("pause", job_id))
+
+    async def cancel(self, job_id: str) -> None:
+        self._ask(Ask("cancel", job_id))
+
+    async def close(self) -> None:
+        self._closed.set()
+        if self._child and self._starting.locked():
+            self._child.kill()  # it holds nothing yet
+        elif self._child:
+            self._child.send(Close())
+            if not await self._child.ended(self._close_s):
+                log.warning("The child did not close within %s s and is killed", self._close_s)
+                self._child.kill()
+        async with self._starting:
+            await self._bury()
+
+    def census(self) -> Census:
+        child = self._child
+        reserved = child.reserved if child and child.alive else 0
+        return Census(births=self._births, deaths=self._deaths, reserved=reserved)
+
+    async def _ready(self) -> Child:
+        async with self._starting:
+            if self._child and self._child.alive:
+                return self._child
+            await self._bury()
+            await self._rest()
+            try:
+                child = self._child = await self._born()
+            except WorkerDied:
+                self._rests.died(_now())
+                raise
+            self._rests.lived()
+            return child
+
+    async def _rest(self) -> None:
+        """After deaths at birth; close() ends it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._rests.left(_now())):
+                await self._closed.wait()
+
+    async def _born(self) -> Child:
+        """A new child that is ready. Raises WorkerDied, also if it takes too long."""
+        self._births += 1
+        try:
+            child = self._child = await Child.born(self._command, self._environment)
+        except OSError as error:
+            self._deaths += 1
+            raise WorkerDied(f"The child cannot be started: {error}") from error
+        ready = False
+        if self._closed.is_set():  # while it was being born
+            child.kill()
+        try:
+            await child.receive(self._patience.birth)
+            ready = True
+        except EOFError:
+            raise WorkerDied(f"The child ended with status {await child.bury()} before it was ready.") from None
+        except TimeoutError:
+            raise WorkerDied(f"The child was not ready after {self._patience.birth:g} s and is killed.") from None
+        finally:
+            if not ready:
+                await self._bury()
+        return child
+
+    async def _follow(self, child: Child, report: Report) -> Done | Paused | Failed:
+        watchdog = Watchdog(self._patience, _now())
+        checkpoint = 0
+        outcome = None
+        try:
+            while not outcome:
+                event = await child.receive(watchdog.left(_now()))
+                if isinstance(event, Step):
+                    checkpoint = max(checkpoint, event.progress.checkpoint)
+                    watchdog.heard(event.progress, _now())
+                    report(event.progress)
+                elif isinstance(event, End):
+                    outcome, child.leaving, child.reserved = event.outcome, event.last, event.reserved
+                    self._deaths += isinstance(outcome, Failed) and outcome.error in SPOILT
+            return outcome
+        except EOFError:
+            return self._lost(f"The child ended with status {await child.bury()} in the middle of the job.", checkpoint)
+        except TimeoutError:
+            return self._lost(f"The child hung and is killed: {watchdog}.", checkpoint)
+        finally:
+            if not outcome:  # it died, or it is in the middle of something that nobody waits for any more
+                await self._bury()
+
+    def _lost(self, message: str, checkpoint: int) -> Paused | Failed:
+        if self._closed.is_set():
+            return Paused(checkpoint=checkpoint)
+        log.error(message)
+        return WorkerDied(message).as_failed(checkpoint)
+
+    def _ask(self, ask: Ask) -> None:
+        if self._starting.locked():
+            self._early.append(ask)
+        elif self._child:
+            self._child.send(ask)
+
+    async def _bury(self) -> None:
+        child, self._child = self._child, None
+        if child:
+            self._deaths += not (child.leaving or self._closed.is_set())
+            try:
+                if child.leaving:
+                    await child.ended(self._close_s)
+            finally:
+                await child.bury()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,72 @@
+"""What the stages of the build share: drawn pictures, their captions, weights that are there already.
+
+Knows: folders and files of the build. Does not know: any model, or how one is trained.
+"""
+
+import hashlib
+import json
+import random
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from gpu.pocket.world import anatomy, dogs, kennel, pencil, scenes, styling
+from gpu.pocket.world.dogs import a_dog, a_shot
+from gpu.pocket.world.kennel import SIZE, draw
+
+SHARD = 2048  # pictures a file
+SOURCES = tuple(Path(part.__file__) for part in (anatomy, dogs, kennel, pencil, scenes, styling))  # of every picture
+
+
+def digest(*files: Path) -> str:
+    """Stands in the names of what was made from these files, so that nothing is taken for what others made."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+
+def _draw_shard(folder: Path, number: int) -> None:
+    images = np.empty((SHARD, SIZE, SIZE, 3), np.uint8)
+    masks = np.empty((SHARD, SIZE, SIZE), np.uint8)
+    captions: list[str] = []
+    for i in range(SHARD):
+        rng = random.Random(f"train {number} {i}")
+        picture = draw(a_dog(rng), a_shot(rng))
+        images[i], masks[i] = np.asarray(picture.image), np.asarray(picture.masks[0])
+        captions.append(picture.caption)
+    np.save(folder / f"masks-{number:03}.npy", masks)
+    (folder / f"captions-{number:03}.json").write_text(json.dumps(captions))
+    np.save(folder / f"images-{number:03}.tmp.npy", images)
+    (folder / f"images-{number:03}.tmp.npy").rename(folder / f"images-{number:03}.npy")
+
+
+def draw_shards(folder: Path, count: int, workers: int = 2) -> None:
+    """Draw the first `count` shards that are not there yet. Training seeds; held-out pictures use others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [n for n in range(count) if not (folder / f"images-{n:03}.npy").is_file()]
+    with ProcessPoolExecutor(workers) as pool:
+        for n, _ in zip(missing, pool.map(_draw_shard, [folder] * len(missing), missing), strict=True):
+            print(f"drawn: shard {n + 1} of {count}", flush=True)
+
+
+def shards(folder: Path, kind: str) -> list[NDArray[np.uint8]]:
+    """All drawn shards of a kind ("images", "masks"), as maps of the files."""
+    return [np.load(p, mmap_mode="r") for p in sorted(folder.glob(f"{kind}-???.npy"))]
+
+
+def captions(folder: Path) -> list[str]:
+    return [c for p in sorted(folder.glob("captions-???.json")) for c in json.loads(p.read_text())]
+
+
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """(n, h, w, 3) bytes -> (n, 3, h, w) in -1..1."""
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def take_over(model: nn.Module, folder: Path) -> None:
+    """Begin with the weights of a model that lies in `folder` in its library's format."""
+    [file] = folder.glob("*.safetensors")
+    model.load_state_dict(load_file(file))

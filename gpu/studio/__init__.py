@@ -1,0 +1,18 @@
+"""gpu/studio: learns a dog and paints it. Runs in the process that computes; the only torch of the product.
+
+studio.py      enrol a dog, paint a portrait: read this first
+models.py      loads the models, owns the card's memory
+hub.py         where a model's files come from
+device.py      which device, in which precision
+segment.py     photo -> cut-out
+crop.py        which dog is meant, and the crop around it (no torch)
+dataset.py     cut-outs -> samples
+tokens.py      new tokens, and prompts to embeddings
+objective.py   what one training step is about: pictures, caption, loss
+train.py       pivotal tuning
+adapter.py     what was learnt, as files, and applied to a pipeline
+plan.py        the picture as a plan, and the plan as a prompt (no torch)
+rewrite.py     wish -> plan, by Llama (prompts/)
+generate.py    prompt + adapter -> pictures
+likeness.py    how much a picture looks like the pet
+"""

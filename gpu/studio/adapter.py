@@ -1,0 +1,161 @@
+"""What was learnt about one pet: as files, and put on a pipeline and taken off again.
+
+Knows: the files and their formats, the peft adapter in the UNet, the token rows. Does not know: how it was learnt.
+
+    pytorch_lora_weights.safetensors   the LoRA as diffusers reads it
+    pet.kohya.safetensors              the same as ComfyUI and A1111 read it
+    embeddings.safetensors             the tokens' rows under clip_l and clip_g
+    recipe.json                        what it was learnt from, and with what
+"""
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from diffusers import StableDiffusionXLPipeline
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.utils import convert_state_dict_to_kohya
+from peft import get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from gpu.errors import AdapterMismatch, ModelsMissing
+from gpu.studio import tokens
+from gpu.studio.models import Shelf
+from gpu.studio.train import LORA, State
+from gpu.types import Adapter, Cutout
+
+LORA_FILE = "pytorch_lora_weights.safetensors"
+KOHYA_FILE = "pet.kohya.safetensors"
+ROWS_FILE = "embeddings.safetensors"
+RECIPE_FILE = "recipe.json"
+PET = "pet"  # the LoRA's name while it is put on
+
+LEARNING = (
+    "size_px", "token_count", "token_steps", "token_lr", "lora_steps", "lora_rank", "lora_lr", "lora_targets",
+    "train_batch", "snr_gamma", "snr_floor", "background_weight", "caption_dropout", "captions",
+)  # fmt: skip
+"""The profile's numbers that decide what is learnt."""
+
+
+def recipe(shelf: Shelf, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
+    """What is learnt, from what, and how. Equal recipes give equal adapters on the same machine. Plain JSON."""
+    profile = shelf.profile
+    return json.loads(
+        json.dumps(
+            {
+                "base": shelf.base,
+                "profile": profile.name,
+                "dtype": str(shelf.dtype),
+                "tokens": tokens.names(profile.token_count),
+                "class_word": class_word,
+                "seed": seed,
+                "photos": [cutout.photo for cutout in cutouts],
+                "learning": {name: getattr(profile, name) for name in LEARNING},
+                "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "peft")},
+            }
+        )
+    )
+
+
+def save(state: State, folder: Path) -> Adapter:
+    """Write the finished training's files; `folder` appears whole or not at all."""
+    fresh = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
+    state.pipe.save_lora_weights(
+        fresh,
+        unet_lora_layers=lora,  # peft's own names: diffusers' old ones fit attention alone, and a mixture loads in part
+        unet_lora_adapter_metadata=state.pipe.unet.peft_config[LORA].to_dict(),  # carries alpha
+    )
+    named = {f"unet.{name}": tensor.cpu().contiguous() for name, tensor in lora.items()}
+    save_file(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
+    tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)
+    learnt = state.recipe | {"steps": state.step}
+    (fresh / RECIPE_FILE).write_text(json.dumps(learnt, indent=2, ensure_ascii=False), "utf-8")
+    for path in fresh.iterdir():
+        _sync(path)
+    fresh.rename(folder)
+    return load(folder)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def load(folder: Path) -> Adapter:
+    """The adapter as a value. Raises FileNotFoundError where there is none."""
+    learnt: dict[str, Any] = json.loads((folder / RECIPE_FILE).read_text("utf-8"))
+    return Adapter(
+        folder=folder,
+        tokens=tuple(learnt["tokens"]),
+        class_word=learnt["class_word"],
+        base=learnt["base"],
+        steps=learnt["steps"],
+        likeness=0.0,
+    )
+
+
+@contextmanager
+def put_on(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iterator[None]:
+    """Inside, the pipe paints this pet; after, everything is as it was, bit for bit, also a training in the making.
+
+    Raises AdapterMismatch if it was learnt on another base than `base`, ModelsMissing if its files are gone or broken.
+    """
+    if adapter.base != base:
+        raise AdapterMismatch(f"learnt on {adapter.base[:12]}, this is {base[:12]}")
+    try:
+        lora, rows = load_file(adapter.folder / LORA_FILE), tokens.load(adapter.folder / ROWS_FILE)
+    except (OSError, SafetensorError) as error:
+        raise ModelsMissing(f"adapter: {error}") from error
+    unet = pipe.unet
+    before = unet.active_adapters() if unet._hf_peft_config_loaded else []
+    rows_before = {key: live.detach().clone() for key, live in tokens.rows_of(pipe).items()}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # beside a training: that is the point
+        unet.load_lora_adapter(lora, prefix="unet", adapter_name=PET)
+    try:
+        unet.set_adapter(PET)
+        tokens.put_rows(pipe, rows)
+        loaded = sum(f".{PET}." in name for name, _ in unet.named_parameters())
+        if loaded != len(lora) or rows.keys() != rows_before.keys():
+            raise AdapterMismatch(f"{loaded} of {len(lora)} tensors fit")
+        yield
+    finally:
+        tokens.put_rows(pipe, rows_before)
+        if before:
+            unet.set_adapter(before)
+            unet.delete_adapters(PET)
+        else:
+            unet.unload_lora()  # with the empty wrappers that delete_adapters would leave
+
+
+@contextmanager
+def prompts_only(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Inside put_on(), the pet is on for the second half of each guided batch alone: the half that has a prompt.
+
+    Guidance then leads from the model that knows neither prompt nor pet, so the pet counts as much as the prompt does
+    (autoguidance, Karras et al. 2024; the batch is mixed by peft).
+    """
+
+    def mix(_: nn.Module, args: tuple[Tensor], kwargs: dict[str, Any]) -> tuple[tuple[Tensor], dict[str, Any]]:
+        half = len(args[0]) // 2
+        return args, kwargs | {"adapter_names": ["__base__"] * half + [PET] * half}
+
+    layers = [module for module in unet.modules() if isinstance(module, BaseTunerLayer)]
+    hooks = [layer.register_forward_pre_hook(mix, with_kwargs=True) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

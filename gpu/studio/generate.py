@@ -1,0 +1,145 @@
+"""Prompt + Adapter -> pictures: SDXL base, and the refiner where the profile has one.
+
+Knows: seeds, batches, guidance, both pipelines. Does not know: wishes, likeness, Discord.
+
+The same seed gives the same pixels on the same machine: pictures are always painted in full batches of
+profile.paint_batch, since another batch size gives other bits, and each has a generator of its own.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+from torch import Tensor
+
+from gpu.errors import NotFinite
+from gpu.profile import Profile
+from gpu.studio import tokens
+from gpu.studio.adapter import PET, prompts_only, put_on
+from gpu.studio.models import Shelf
+from gpu.types import Adapter, Progress, Prompt, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    seed: int
+    path: Path
+    seconds: float
+
+
+def generate(
+    shelf: Shelf, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...], out: Path, report: Report
+) -> Iterator[Picture]:
+    """Paint one picture for each seed into `out`, batch by batch.
+
+    Report is called at every denoising step and may raise. Raises NotFinite instead of giving a broken picture.
+    """
+    profile = shelf.profile
+    out.mkdir(parents=True, exist_ok=True)
+    rounds = [seeds[at : at + profile.paint_batch] for at in range(0, len(seeds), profile.paint_batch)]
+    clock = _Clock(report, steps=len(rounds) * profile.paint_steps)
+    with _easel(shelf, adapter, prompt, clock) as easel:
+        for some in rounds:
+            start = time.monotonic()
+            pictures = easel.paint(_full(some, profile.paint_batch))
+            seconds = (time.monotonic() - start) / len(some)
+            for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
+                yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
+
+
+@contextmanager
+def _easel(shelf: Shelf, adapter: Adapter, prompt: Prompt, clock: "_Clock") -> Iterator["_Easel"]:
+    """The pet is put on and the prompt read once for all batches."""
+    profile = shelf.profile
+    with posing(shelf, adapter) as base, shelf.use("refiner") if profile.refiner else nullcontext() as refiner:
+        yield _Easel(profile, clock, base, refiner, prompt)
+
+
+@contextmanager
+def posing(shelf: Shelf, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
+    """The base pipeline with the pet put on, as the profile paints it."""
+    with shelf.use("sdxl") as base, put_on(base, adapter, shelf.base):
+        assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
+        with prompts_only(base.unet) if shelf.profile.guide_to_pet else nullcontext():
+            yield base
+
+
+class _Easel:
+    """The pipelines, each with the prompt as it reads it."""
+
+    def __init__(self, profile: Profile, clock: "_Clock", base: Any, refiner: Any | None, prompt: Prompt) -> None:
+        self._profile, self._clock, self._base, self._refiner = profile, clock, base, refiner
+        self._texts = embeddings(base, prompt, profile.paint_batch)
+        self._refiner_texts = embeddings(refiner, prompt, profile.paint_batch) if refiner else {}
+
+    def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
+        """One full batch."""
+        profile = self._profile
+        common: dict[str, Any] = {
+            "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
+            "num_inference_steps": profile.paint_steps,
+            "guidance_scale": profile.guidance,
+            "callback_on_step_end": self._clock.tick,
+        }
+        base = {**self._texts, **common, "width": profile.size_px, "height": profile.size_px}
+        if self._refiner is None:
+            return _pictures(self._base, self._base(**base, output_type="np").images)
+        latents = self._base(**base, denoising_end=profile.refiner_from, output_type="latent").images
+        # As `image` alone, latents of other than four channels would be taken for pixels.
+        begun = {"image": latents, "latents": latents, "denoising_start": profile.refiner_from}
+        images = self._refiner(**self._refiner_texts, **common, **begun, output_type="np").images
+        return _pictures(self._refiner, images)
+
+
+@torch.no_grad()
+def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
+    """The prompt for the pipeline's call, the same for all pictures of a batch."""
+    text = tokens.encode(pipe, [prompt.text, prompt.negative])
+    (hidden, no_hidden), (pooled, no_pooled) = text.hidden, text.pooled
+    return {
+        "prompt_embeds": hidden.expand(count, -1, -1),
+        "negative_prompt_embeds": no_hidden.expand(count, -1, -1),
+        "pooled_prompt_embeds": pooled.expand(count, -1),
+        "negative_pooled_prompt_embeds": no_pooled.expand(count, -1),
+    }
+
+
+class _Clock:
+    """Counts denoising steps over all batches and reports each with the time left, as measured."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        self.report, self.steps, self.step = report, steps, 0
+        self.began = time.monotonic()
+
+    def tick(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.step += 1
+        left = (time.monotonic() - self.began) / self.step * (self.steps - self.step)
+        self.report(Progress(phase="painting", step=self.step, steps=self.steps, seconds_left=left))
+        return inputs
+
+
+def _full(seeds: tuple[int, ...], batch: int) -> tuple[int, ...]:
+    return seeds + tuple(seeds[-1] + extra for extra in range(1, batch - len(seeds) + 1))
+
+
+def _pictures(pipe: Any, images: np.ndarray) -> list[Image.Image]:
+    """[batch, height, width, 3] in 0..1 to pictures, none of them broken or of one colour."""
+    if not np.isfinite(images).all() or images.std(axis=(1, 2, 3)).min() == 0:
+        raise NotFinite("a picture came out broken")
+    return pipe.image_processor.numpy_to_pil(images)
+
+
+def _save(picture: Image.Image, path: Path) -> Path:
+    fresh = path.with_suffix(".tmp")
+    picture.save(fresh, "PNG")
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    return fresh.replace(path)

@@ -1,0 +1,170 @@
+"""The shelf: loads the models, and is the one owner of device memory.
+
+Knows: where files come from, which precision and which device, who must make room on a small card.
+Does not know: what the models are used for.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import torch
+from accelerate import cpu_offload_with_hook
+from accelerate.hooks import UserCpuOffloadHook
+from diffusers import AutoencoderKL, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from safetensors import SafetensorError
+from torch import nn
+from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast
+from ultralytics import YOLO
+
+from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.profile import Profile
+from gpu.studio import segment, tokens
+from gpu.studio.device import best_device, probe, prove, reproducible
+from gpu.studio.hub import files
+
+ROOMY = 44e9
+"""Bytes of device memory from which all models stay on the card together (about 38 GB with Llama-3-8B in bf16)."""
+
+Name = Literal["sdxl", "refiner", "llama", "dino", "yolo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Llama:
+    model: LlamaForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    device: torch.device
+
+
+class Shelf:
+    """Models by name, each loaded when first used. Used from one thread."""
+
+    def __init__(self, profile: Profile) -> None:
+        reproducible()
+        self.profile = profile
+        self.device = best_device()
+        prove(self.device)
+        self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
+        self.tight = self.device.type == "cuda" and torch.cuda.get_device_properties(0).total_memory < ROOMY
+        self._models: dict[Name, Any] = {}
+        self._hooks: dict[Name, list[UserCpuOffloadHook]] = {}
+
+    @overload
+    def use(self, name: Literal["sdxl"]) -> AbstractContextManager[StableDiffusionXLPipeline]: ...
+    @overload
+    def use(self, name: Literal["refiner"]) -> AbstractContextManager[StableDiffusionXLImg2ImgPipeline]: ...
+    @overload
+    def use(self, name: Literal["llama"]) -> AbstractContextManager[Llama]: ...
+    @overload
+    def use(self, name: Literal["dino"]) -> AbstractContextManager[Dinov2Model]: ...
+    @overload
+    def use(self, name: Literal["yolo"]) -> AbstractContextManager[YOLO]: ...
+    @contextmanager
+    def use(self, name: Name) -> Iterator[Any]:
+        """The model, ready on the device. Running out of memory inside becomes OutOfMemory.
+
+        Raises ModelsMissing where its files are not there.
+        """
+        try:
+            if self.tight:
+                self._make_room(name)
+            if name not in self._models:
+                self._models[name] = self._load(name)
+            for hook in self._hooks.get(name, ()):  # now, and not at its first call: what is made beside it looks there
+                hook.model.to(self.device)
+            yield self._models[name]
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemory(str(error)) from error
+
+    def _make_room(self, name: Name) -> None:
+        """For Llama, or of Llama: the others fit beside each other (12.5 GB with the refiner)."""
+        for other, hooks in self._hooks.items():
+            if (other == "llama") != (name == "llama"):
+                for hook in hooks:
+                    hook.offload()
+        torch.cuda.empty_cache()
+
+    def _load(self, name: Name) -> Any:
+        try:
+            match name:
+                case "sdxl":
+                    return self._sdxl()
+                case "refiner":
+                    return self._refiner()
+                case "llama":
+                    return self._llama()
+                case "dino":
+                    dino = Dinov2Model.from_pretrained(files(self.profile.dino, self.profile.dino_revision))
+                    return self._place(name, dino)
+                case "yolo":
+                    return segment.load(Path(self.profile.segmenter), self.device)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ModelsMissing(f"{name}: {error}") from error
+
+    def _sdxl(self) -> StableDiffusionXLPipeline:
+        profile = self.profile
+        kinds = {"dtype": self.dtype, "use_safetensors": True}
+        other = {}
+        if profile.vae:
+            other["vae"] = AutoencoderKL.from_pretrained(files(profile.vae, profile.vae_revision), **kinds)
+        pipe = StableDiffusionXLPipeline.from_pretrained(
+            self._sdxl_files, variant=profile.sdxl_variant, add_watermarker=False, **kinds, **other
+        )
+        tokens.install(pipe, profile.token_count)
+        if self.tight:
+            pipe.unet.enable_gradient_checkpointing()  # training in 6.5 GB for 13, at half the speed
+        return self._place_pipe("sdxl", pipe)
+
+    def _refiner(self) -> StableDiffusionXLImg2ImgPipeline:
+        """The refiner reads and decodes with the base's own modules: the pet's tokens work there too."""
+        profile = self.profile
+        assert profile.refiner
+        with self.use("sdxl") as base:
+            shared = {"vae": base.vae, "text_encoder_2": base.text_encoder_2, "tokenizer_2": base.tokenizer_2}
+        pipe = StableDiffusionXLImg2ImgPipeline.from_pretrained(
+            files(profile.refiner, profile.refiner_revision, profile.sdxl_variant),
+            variant=profile.sdxl_variant,
+            dtype=self.dtype,
+            use_safetensors=True,
+            add_watermarker=False,
+            **shared,
+        )
+        return self._place_pipe("refiner", pipe, besides=tuple(shared))
+
+    def _llama(self) -> Llama:
+        folder = files(self.profile.llama, self.profile.llama_revision)
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=self.dtype).eval()
+        return Llama(self._place("llama", model), PreTrainedTokenizerFast.from_pretrained(folder), self.device)
+
+    def _place_pipe(self, name: Name, pipe: Any, besides: tuple[str, ...] = ()) -> Any:
+        pipe.set_progress_bar_config(disable=True)
+        for part, module in pipe.components.items():
+            if isinstance(module, nn.Module) and part not in besides:
+                self._place(name, module)
+        return pipe
+
+    def _place(self, name: Name, module: Any) -> Any:
+        """Frozen, and on the device: for good, or on a tight card while it is used, until Llama needs the room."""
+        module.requires_grad_(False).eval()
+        if self.tight:
+            module, hook = cpu_offload_with_hook(module, self.device)
+            self._hooks.setdefault(name, []).append(hook)
+            return module
+        return module.to(self.device)
+
+    @cached_property
+    def _sdxl_files(self) -> Path:
+        return files(self.profile.sdxl, self.profile.sdxl_revision, self.profile.sdxl_variant)
+
+    @cached_property
+    def base(self) -> str:
+        """The base model's hash: sha256 over its UNet's weight files. An adapter fits the base it was learnt on."""
+        digest = hashlib.sha256()
+        for path in sorted((self._sdxl_files / "unet").glob("*.safetensors")):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()

@@ -1,0 +1,113 @@
+"""Wish -> Prompt: asks Llama for a plan of the picture, in JSON that cannot leave the schema while it is decoded.
+
+Knows: the chat, decoding, the constraint on it. Does not know: what a plan holds and how it becomes a prompt (plan.py),
+where models lie. The instructions and examples are data: prompts/*.md.
+"""
+
+import copy
+import json
+import logging
+import math
+import re
+from pathlib import Path
+
+import llguidance.hf
+import llguidance.numpy as masks
+import torch
+from llguidance import LLMatcher
+from pydantic import ValidationError
+from torch import Tensor
+from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
+
+from gpu import styles
+from gpu.profile import Profile
+from gpu.studio.models import Llama, Shelf
+from gpu.studio.plan import SCHEMA, Plan, clean, join, template
+from gpu.types import Prompt, Wish
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, str]
+
+
+def instruction(name: str) -> list[Message]:
+    """The fixed messages of prompts/<name>: `## role` lines, each followed by what that role says."""
+    text = (Path(__file__).parent / "prompts" / name).read_text("utf-8")
+    _, *parts = re.split(r"^## (system|user|assistant)\n", text, flags=re.MULTILINE)
+    return [{"role": role, "content": said.strip()} for role, said in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def request(wish: Wish) -> Message:
+    """The last message: the style in the catalogue's words, and the wish as typed, harmless."""
+    return {"role": "user", "content": f"style: {clean(styles.medium(wish.style))}\nwish: {clean(wish.text)}".rstrip()}
+
+
+class _Guide(LogitsProcessor):
+    """Lets through only tokens that keep the answer inside SCHEMA. Made anew for every answer; one answer at a time."""
+
+    def __init__(self, matcher: LLMatcher, prompt_length: int, vocabulary: int) -> None:
+        self.matcher, self.seen = matcher, prompt_length
+        self.mask = masks.allocate_token_bitmask(1, vocabulary)  # [1, vocabulary / 32] of int32
+        self.words = torch.from_numpy(self.mask)  # the same memory
+        self.bits = torch.arange(32, dtype=torch.int32)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        for token in input_ids[0, self.seen :].tolist():
+            self.matcher.consume_token(token)
+        self.seen = input_ids.shape[1]
+        masks.fill_next_token_bitmask(self.matcher, self.mask)
+        # By hand: llguidance.torch compiles this, which needs a C++ compiler, and takes seconds to import.
+        allowed = (self.words[..., None] >> self.bits & 1).flatten(1)[:, : scores.shape[1]]  # [1, vocabulary]
+        return scores.masked_fill(allowed.to(scores.device) == 0, -math.inf)
+
+
+class Rewriter:
+    """Asks Llama. The fixed instruction is read once: its keys and values are copied for every wish."""
+
+    def __init__(self, shelf: Shelf, profile: Profile) -> None:
+        self.shelf, self.profile = shelf, profile
+        self.fixed = instruction(profile.rewrite_prompt)
+        with shelf.use("llama") as llama, torch.no_grad():
+            self.head: str = llama.tokenizer.apply_chat_template(self.fixed, tokenize=False)
+            self.head_ids = _ids(llama, self.head)
+            self.cache = DynamicCache(config=llama.model.config)
+            llama.model(input_ids=self.head_ids, past_key_values=self.cache, use_cache=True)
+            self.words = llguidance.hf.from_tokenizer(llama.tokenizer, n_vocab=llama.model.config.vocab_size)
+        compact = json.dumps({**SCHEMA, "x-guidance": {"whitespace_flexible": False}})
+        self.grammar = LLMatcher.grammar_from_json_schema(compact)
+
+    def rewrite(self, wish: Wish, tokens: tuple[str, ...], class_word: str, seed: int) -> Prompt:
+        """The same wish and seed give the same prompt. Without a usable answer the template speaks."""
+        answer = self.ask(request(wish), seed)
+        try:
+            return join(Plan.model_validate_json(answer), wish, tokens, class_word)
+        except ValidationError:
+            log.warning("unusable answer of %d characters", len(answer))  # it may hold what somebody wrote
+            return template(wish, tokens, class_word)
+
+    @torch.no_grad()
+    def ask(self, message: Message, seed: int) -> str:
+        """The raw answer: JSON inside SCHEMA, unless profile.rewrite_tokens cut it off."""
+        with self.shelf.use("llama") as llama, torch.random.fork_rng():  # generate() draws from the global state
+            chat = [*self.fixed, message]
+            text = llama.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            ids = torch.cat([self.head_ids, _ids(llama, text.removeprefix(self.head))], dim=1)
+            guide = _Guide(LLMatcher(self.words, self.grammar), ids.shape[1], llama.model.config.vocab_size)
+            torch.manual_seed(seed)
+            out = llama.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                past_key_values=copy.deepcopy(self.cache),  # generate() writes into it
+                max_new_tokens=self.profile.rewrite_tokens,
+                do_sample=True,
+                temperature=self.profile.rewrite_temperature,
+                top_p=0.9,
+                pad_token_id=llama.tokenizer.eos_token_id,
+                logits_processor=LogitsProcessorList([guide]),
+            )
+            return str(llama.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+def _ids(llama: Llama, text: str) -> Tensor:
+    """[1, tokens]. The chat template has written begin-of-text already."""
+    return llama.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids.to(llama.device)

@@ -1,0 +1,213 @@
+"""The studio: enrol a dog, paint a portrait. Two pipelines, read top to bottom.
+
+Knows: the order of the stages, what lies where in a job's folder, what a pause keeps. Does not know: how a stage works,
+the line, the database, Discord. Called from one thread.
+
+Every stage leaves its result in the job's folder, so a job that is run again goes on where it stopped:
+
+    cutouts/   sheet.png   checkpoint/training.safetensors   adapter/   portraits/<seed>.png
+
+Where memory does not hold a batch, the training begins anew with half of it at a time, once: the steps are the same
+but for rounding, so the recipe says it, and checkpoint/halved keeps it over a pause or a kill. A painting is not
+halved: a portrait's seed and recipe promise its pixels, and in another batch they are others.
+"""
+
+import gc
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from PIL import Image
+
+from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.profile import Profile
+from gpu.studio import adapter, dataset, generate, likeness, segment, train
+from gpu.studio.models import Shelf
+from gpu.studio.rewrite import Rewriter
+from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
+
+log = logging.getLogger(__name__)
+
+VERSIONS = tuple((name, version(name)) for name in ("torch", "diffusers", "transformers", "peft"))
+"""What else decides about pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that is kept warm while something else is painted."""
+
+    job_id: str
+    state: train.State
+    checkpoint: Path
+    steps: Iterator[Progress]
+
+
+def build(profile: Profile) -> "Studio":
+    """A studio whose models load when they are first needed."""
+    return Studio(profile)
+
+
+class Studio:
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.shelf = Shelf(profile)
+        self.warm: Training | None = None
+
+    @cached_property
+    def rewriter(self) -> Rewriter:
+        return Rewriter(self.shelf, self.profile)
+
+    def enroll(self, job: Enroll, report: Report) -> Enrolled:
+        """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of profile.tries.
+
+        Raises StudioError, or what `report` raises. After PauseAsked the same job goes on where it stopped, from memory
+        if this studio still holds the training, else from its checkpoint; bit for bit as if nothing had happened.
+        """
+        report(Progress(phase="loading"))
+        cut = self._cut(job, report)
+        learnt = self._learn(job, cut.cutouts, report)
+        prompt = self._think(job.wish, learnt, job.seed, report)
+        seeds = tuple(range(job.seed, job.seed + self.profile.tries))
+        portraits = self._paint(learnt, cut.cutouts, prompt, seeds, job.folder, report)
+        best = max(portraits, key=lambda portrait: portrait.likeness)
+        return Enrolled(
+            adapter=replace(learnt, likeness=best.likeness),
+            cutouts=cut.cutouts,
+            rejected=cut.rejected,
+            sheet=cut.sheet,
+            portraits=(best,),
+        )
+
+    def paint(self, job: Paint, report: Report) -> Painted:
+        """One portrait for each seed, all of one prompt. Raises StudioError, or what `report` raises."""
+        report(Progress(phase="loading"))
+        prompt = job.prompt or self._think(job.wish, job.adapter, job.seeds[0], report)
+        return Painted(portraits=self._paint(job.adapter, job.cutouts, prompt, job.seeds, job.folder, report))
+
+    def rest(self, job_id: str | None = None) -> None:
+        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
+        if self.warm and job_id in (None, self.warm.job_id):
+            with suppress(FileNotFoundError):  # it was cancelled or forgotten, and is nobody's
+                self.warm.state.save(self.warm.checkpoint)
+
+    def drop(self, job_id: str) -> None:
+        """Forget a paused training; a job it does not know is fine."""
+        if self.warm and self.warm.job_id == job_id:
+            self.warm.state.close()
+            self.warm = None
+
+    def _cut(self, job: Enroll, report: Report) -> segment.Cut:
+        done = job.folder / "cutouts" / "cut.json"
+        if done.exists():
+            return segment.CUT.validate_json(done.read_bytes())
+        cut: segment.Cut | None = None
+        with self.shelf.use("yolo") as yolo:
+            for step, cut in enumerate(segment.segment(yolo, job.photos, done.parent, self.profile), start=1):
+                report(Progress(phase="cutting", step=step, steps=len(job.photos), picture=cut.sheet))
+        if cut is None or len(cut.cutouts) < self.profile.least_photos:
+            raise TooFewPhotos(rejected=cut.rejected if cut else ())
+        fresh = done.with_suffix(".tmp")  # whole or not at all, should this process be killed
+        fresh.write_bytes(segment.CUT.dump_json(cut))
+        fresh.replace(done)
+        return cut
+
+    def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:
+        folder = job.folder / "adapter"
+        if folder.exists():
+            shutil.rmtree(job.folder / "checkpoint", ignore_errors=True)  # where a kill came in between
+            return adapter.load(folder)
+        halved = job.folder / "checkpoint" / "halved"
+        try:
+            return self._train(job, cutouts, folder, report)
+        except OutOfMemory:
+            if halved.exists() or self.profile.train_batch < 2:
+                raise
+            log.warning("Job %s: a batch is too much for the memory; once more with half of it at a time", job.job_id)
+        halved.parent.mkdir(exist_ok=True)
+        halved.touch()
+        gc.collect()  # what the failed step held, now that its error is forgotten
+        return self._train(job, cutouts, folder, report)
+
+    def _train(self, job: Enroll, cutouts: tuple[Cutout, ...], folder: Path, report: Report) -> Adapter:
+        with self.shelf.use("sdxl"):
+            training = self._training(job, cutouts)
+            try:
+                for progress in training.steps:
+                    report(progress)
+                learnt = adapter.save(training.state, folder)
+            except PauseAsked:
+                raise
+            except BaseException:
+                self.drop(job.job_id)
+                raise
+        self.drop(job.job_id)
+        shutil.rmtree(training.checkpoint.parent, ignore_errors=True)
+        return learnt
+
+    def _training(self, job: Enroll, cutouts: tuple[Cutout, ...]) -> Training:
+        """The job's own training if it is warm, else one from its checkpoint or the start. Only one can be warm."""
+        if self.warm and self.warm.job_id == job.job_id:
+            return self.warm
+        if self.warm:
+            self.rest()
+            self.drop(self.warm.job_id)
+        checkpoint = job.folder / "checkpoint" / "training.safetensors"
+        with self.shelf.use("sdxl") as pipe:
+            samples = dataset.samples(pipe, cutouts, self.profile.size_px)
+            recipe = adapter.recipe(self.shelf, cutouts, job.class_word, job.seed)
+            if (checkpoint.parent / "halved").exists():
+                recipe[train.PARTS] = 2
+            state = train.State(pipe, self.profile, recipe)
+            try:
+                state.resume(checkpoint)
+            except BaseException:
+                state.close()
+                raise
+        steps = train.train(state, samples, self.shelf.device, checkpoint)
+        self.warm = Training(job.job_id, state, checkpoint, steps)
+        return self.warm
+
+    def _think(self, wish: Wish, pet: Adapter, seed: int, report: Report) -> Prompt:
+        report(Progress(phase="thinking"))
+        return self.rewriter.rewrite(wish, pet.tokens, pet.class_word, seed)
+
+    def _paint(
+        self,
+        pet: Adapter,
+        cutouts: tuple[Cutout, ...],
+        prompt: Prompt,
+        seeds: tuple[int, ...],
+        folder: Path,
+        report: Report,
+    ) -> tuple[Portrait, ...]:
+        pictures = list(generate.generate(self.shelf, pet, prompt, seeds, folder / "portraits", report))
+        scores = self._likeness([picture.path for picture in pictures], cutouts)
+        return tuple(
+            Portrait(
+                path=picture.path,
+                seed=picture.seed,
+                prompt=prompt,
+                likeness=score,
+                profile=self.profile.name,
+                batch=self.profile.paint_batch,
+                versions=VERSIONS,
+                seconds=picture.seconds,
+            )
+            for picture, score in zip(pictures, scores, strict=True)
+        )
+
+    def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
+        """Scores the dog that is found in each picture; where none is found, the whole picture."""
+        side = self.profile.dino_px
+        with self.shelf.use("yolo") as yolo, self.shelf.use("dino") as dino:
+            pet = likeness.of_cutouts(dino, cutouts, side)
+            pictures = [Image.open(path).convert("RGB") for path in paths]
+            masks = [segment.dog_or_all(yolo, picture, self.profile) for picture in pictures]
+            return [
+                likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
+            ]

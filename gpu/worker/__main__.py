@@ -1,0 +1,76 @@
+"""The process that computes: `python -m gpu.worker --profile pocket FD_IN FD_OUT`; the bot starts it.
+
+Knows: the command line, how this process gives way to the bot, when the heavy libraries are imported. Does not know:
+the words on the pipes (serve.py), the line, the database, Discord.
+"""
+
+import argparse
+import faulthandler
+import gc
+import logging
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from gpu.log import KeyValue
+from gpu.profile import PROFILES, Profile
+from gpu.worker.control import Workshop
+from gpu.worker.serve import serve
+
+LIBRARIES = ("transformers", "diffusers", "ultralytics")
+NICENESS = 10  # the bot's first answers go before
+SPINS = "10000"  # of a thread that waits for the others, before it sleeps (libgomp's GOMP_SPINCOUNT; its own: 300,000)
+OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc_pid_oom_score_adj(5))
+
+
+def _studio(profile: Profile) -> Workshop:
+    """Its imports last seconds, of which looking for garbage would be a fourth; they leave hardly any.
+
+    Some libraries write their log themselves, in their own way: from now on they do as we do.
+    """
+    gc.disable()
+    from gpu.studio.studio import build  # here, so that nothing else of this file waits for it
+
+    gc.freeze()
+    gc.enable()
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+    return build(profile)
+
+
+def _give_way() -> None:
+    """The bot goes before this process, on the processor and in memory; call it before torch is imported.
+
+    Threads that spin for each other on cores which they do not have to themselves hardly get on: on two cores, beside
+    three busy processes, a pocket training took more than 10 s for a step, and so takes 3 s. Alone it is 5 % slower.
+    """
+    os.nice(NICENESS)
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    with suppress(OSError):  # no Linux
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The process that computes; bot.py starts it.")
+    parser.add_argument("--profile", choices=PROFILES, required=True)
+    parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("fd_in", type=int)
+    parser.add_argument("fd_out", type=int)
+    options = parser.parse_args()
+    handler = logging.StreamHandler()
+    handler.setFormatter(KeyValue())
+    logging.basicConfig(level=options.log_level, handlers=[handler])
+    logging.captureWarnings(True)
+    faulthandler.enable()
+    _give_way()
+    profile = PROFILES[options.profile]
+    serve(lambda: _studio(profile), options.fd_in, options.fd_out, profile.stint)
+    sys.stdout.flush()
+    os._exit(0)  # what counts is on disk, and taking torch down in order lasts seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""How one job is run in the process that computes: paused and cancelled between steps, its end told as a value.
+
+Knows: what an executor needs of a studio, which report ends a job, what an exception means. Does not know: pipes,
+threads, the line, what a job means.
+"""
+
+import logging
+import re
+import time
+from typing import Literal, Protocol
+
+from gpu.errors import Cancelled, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
+from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+
+log = logging.getLogger(__name__)
+
+REPORT_S = 0.1  # least time between two reports that say the same but for the step
+
+BROKEN = re.compile(
+    r"CUDA (driver )?error|cu(dnn|fft|solver)( frontend)? error|triton error \[cuda\]|unable to find an engine",
+    re.IGNORECASE,
+)
+"""As torch and Triton word what the card and its libraries say. The last is cuDNN's: every way to convolve failed."""
+
+
+class Workshop(Protocol):
+    """What an executor needs of gpu.studio.studio.Studio. Called from one thread, one call at a time."""
+
+    def enroll(self, job: Enroll, report: Report) -> Enrolled:
+        """Raises StudioError, or what `report` raises.
+
+        After PauseAsked the same job goes on where it stopped; after anything else nothing is kept warm for it.
+        """
+        ...
+
+    def paint(self, job: Paint, report: Report) -> Painted:
+        """Raises StudioError, or what `report` raises."""
+        ...
+
+    def rest(self, job_id: str | None = None) -> None:
+        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
+        ...
+
+    def drop(self, job_id: str) -> None:
+        """Forget a paused training; a job it does not know is fine."""
+        ...
+
+
+class Reins:
+    """What was asked of the running job: set by one thread, obeyed by the job's own at its next step."""
+
+    def __init__(self) -> None:
+        self._job_id: str | None = None
+        self._asked: Literal["pause", "cancel"] | None = None
+        self._closing = False
+
+    def take(self, job_id: str) -> None:
+        """A job begins, and nothing was asked of it yet."""
+        self._job_id, self._asked = job_id, None
+
+    def let_go(self) -> None:
+        self._job_id = None
+
+    def ask(self, do: Literal["pause", "cancel"], job_id: str) -> bool:
+        """True if that job runs and will see it. A cancel is not taken back by a pause."""
+        if self._job_id != job_id:
+            return False
+        if self._asked != "cancel":
+            self._asked = do
+        return True
+
+    def close(self) -> None:
+        """Pause whatever runs, now and later."""
+        self._closing = True
+
+    def obey(self) -> None:
+        """Raises Cancelled or PauseAsked if it was asked for."""
+        if self._asked == "cancel":
+            raise Cancelled
+        if self._asked == "pause" or self._closing:
+            raise PauseAsked
+
+
+class _Watch:
+    """The report that the studio calls: thins out what is sent on, and raises what was asked."""
+
+    def __init__(self, reins: Reins, send: Report) -> None:
+        self.checkpoint = 0
+        self._reins = reins
+        self._send = send
+        self._sent: tuple[object, ...] = ()
+        self._sent_at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        self.checkpoint = max(self.checkpoint, progress.checkpoint)
+        news = (progress.phase, progress.picture, progress.checkpoint)
+        now = time.monotonic()
+        if news != self._sent or now - self._sent_at >= REPORT_S:
+            self._sent, self._sent_at = news, now
+            self._send(progress)
+        self._reins.obey()
+
+
+def carry_out(studio: Workshop, job: Enroll | Paint, reins: Reins, send: Report) -> Done | Paused | Failed:
+    """Run a job to its outcome, in the thread that calls; whatever the job raises becomes a value."""
+    watch = _Watch(reins, send)
+    began = time.monotonic()
+    try:
+        result = studio.enroll(job, watch) if isinstance(job, Enroll) else studio.paint(job, watch)
+        return Done(result=result, seconds=time.monotonic() - began)
+    except PauseAsked:
+        return Paused(checkpoint=watch.checkpoint)
+    except StudioError as error:
+        return error.as_failed(watch.checkpoint)
+    except Exception as error:
+        log.exception("Job %s failed in a way nobody expected", job.job_id)
+        return of_machine(error).as_failed(watch.checkpoint)
+    finally:
+        reins.let_go()
+
+
+def of_machine(error: Exception) -> StudioError:
+    """What an exception means that the studio has no name for.
+
+    Told by names and words, since the bot's process does not import torch. After any CUDA error but a plain lack of
+    memory every later call on the device fails too, and only a new process helps (pytorch#17425): that one is dead.
+    The first call that meets it may be a library's: a convolution then says "cuDNN error" and nothing of CUDA.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    first_line = str(error).partition("\n")[0]
+    if kinds & {"OutOfMemoryError", "MemoryError"}:
+        return OutOfMemory(first_line)
+    if "AcceleratorError" in kinds or BROKEN.search(first_line):
+        return WorkerDied(f"The device cannot be used any more: {first_line}")
+    return Internal()

@@ -1,0 +1,28 @@
+"""When a child that computes has served long enough.
+
+Knows: jobs, memory, and which failures spoil a process. Does not know: what happens then (serve.py says it to the bot).
+"""
+
+from collections.abc import Callable
+
+from gpu.errors import SPOILT
+from gpu.profile import Stint
+from gpu.types import Done, Failed, Paused
+
+
+class Wear:
+    """Follows one child from the moment it is ready. `memory`: its resident bytes."""
+
+    def __init__(self, stint: Stint, memory: Callable[[], int]) -> None:
+        self._stint = stint
+        self._memory = memory
+        self._at_first = memory()
+        self._jobs = 0
+
+    def out(self, outcome: Done | Paused | Failed) -> bool:
+        """Whether the child ends after this outcome. Not at a pause: somebody waits for a portrait right now."""
+        if isinstance(outcome, Paused):
+            return False
+        self._jobs += 1
+        spoilt = isinstance(outcome, Failed) and outcome.error in SPOILT
+        return spoilt or self._jobs >= self._stint.jobs or self._memory() - self._at_first > self._stint.growth

@@ -1,0 +1,111 @@
+"""The child's side of the pipes: runs one job after the other, and hears what is asked meanwhile.
+
+Knows: the words on the pipes, which thread does what, and when to end. Does not know: the line, the database,
+Discord, or what a job means. One thread listens and notes what is asked, so that the running job
+sees it at its next step; the main thread runs the jobs. The end of the parent is the end of this process, at once.
+
+It is the child that decides when it has served long enough (recycle.py): it knows its memory, what it keeps warm
+and whether its device still answers. It says so with the outcome, so that no job is sent to a child that is leaving.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from gpu.errors import WorkerDied
+from gpu.profile import Stint
+from gpu.types import Failed
+from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
+from gpu.worker.control import Reins, Workshop, carry_out
+from gpu.worker.recycle import Wear
+
+log = logging.getLogger(__name__)
+
+
+def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int, stint: Stint) -> None:
+    """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint.
+
+    Not one that was cancelled before that, be it while the last job ran.
+    """
+    commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
+    reins = Reins()
+    inbox = os.fdopen(fd_in, "rb")
+    threading.Thread(target=_listen, args=(inbox, reins, commands), name="commands", daemon=True).start()
+    with os.fdopen(fd_out, "wb") as outbox:
+        _work(build, reins, commands, lambda event: _send(outbox, event), stint)
+
+
+def _work(
+    build: Callable[[], Workshop],
+    reins: Reins,
+    commands: SimpleQueue[Run | Ask | Close],
+    send: Callable[[Ready | Step | End], None],
+    stint: Stint,
+) -> None:
+    studio = build()
+    wear = Wear(stint, _resident)
+    send(Ready())
+    last = False
+    while not (last and commands.empty()) and not isinstance(command := commands.get(), Close):
+        if isinstance(command, Ask):
+            studio.drop(command.job_id)
+            continue
+        outcome = carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))
+        last = wear.out(outcome)
+        send(End(outcome, last, _reserved()))
+        if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
+            return  # the device is gone, and what was warm with it
+    studio.rest()
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds now (getrusage knows only the most it ever held)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _reserved() -> int:
+    """Bytes of the card's memory that this process holds; 0 without a card, or without torch (tests/light_studio.py).
+
+    Of the first card, as gpu/studio/models.py uses it: to ask which is in use may fail once the device is broken.
+    """
+    torch = sys.modules.get("torch")
+    return torch.cuda.memory_reserved(0) if torch else 0
+
+
+def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:
+    outbox.write(frame(EVENT, event))
+    outbox.flush()
+
+
+def _listen(inbox: BinaryIO, reins: Reins, commands: SimpleQueue[Run | Ask | Close]) -> None:
+    try:
+        while True:
+            command = _receive(inbox)
+            if isinstance(command, Run):
+                reins.take(command.job.job_id)
+            elif isinstance(command, Close):
+                reins.close()
+            elif reins.ask(command.do, command.job_id) or command.do == "pause":
+                continue  # the job sees it at its next step, or there is nothing to pause
+            commands.put(command)
+    except EOFError:
+        os._exit(0)  # the parent is gone
+    except Exception:
+        log.exception("The child cannot hear its commands any more")
+        os._exit(1)
+
+
+def _receive(inbox: BinaryIO) -> Run | Ask | Close:
+    header = inbox.read(HEADER.size)
+    if len(header) < HEADER.size:
+        raise EOFError
+    (length,) = HEADER.unpack(header)
+    body = inbox.read(length)
+    if len(body) < length:
+        raise EOFError
+    return COMMAND.validate_json(body)
