@@ -26,19 +26,21 @@ from discord.http import Route
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cogs import House
 from cogs.admin import AdminCog
-from cogs.budget import Budget, watched
-from cogs.client import Client
-from cogs.delivery import Postman
+from cogs.api.budget import Budget, watched
+from cogs.api.client import Client
+from cogs.catch_up import CatchUp
+from cogs.delivery.cog import Postman
 from cogs.enroll import EnrollCog
-from cogs.errors import Tree
-from cogs.observe import Discreet, Metrics
+from cogs.guilds import Guilds
+from cogs.ops.metrics import Metrics
+from cogs.ops.redaction import Discreet
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
-from cogs.progress import Board
+from cogs.progress.messages import Board
 from cogs.reactions import Reactions
-from cogs.upkeep import Upkeep
+from cogs.shared.errors import Tree
+from cogs.shared.services import House
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -157,7 +159,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         postman = Postman(bot, house, board)
         reactions = Reactions(bot, house)
         commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
-        for cog in (*commanded, reactions, board, postman, Upkeep(bot, house, reactions)):
+        for cog in (*commanded, reactions, board, postman, CatchUp(bot, house, reactions), Guilds(bot, house)):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Figures(db), executor.census, settings.metrics_port))

@@ -6,10 +6,10 @@ Knows: how places and times are shown, whose job may be cancelled. Does not know
 from discord import app_commands
 from discord.ext import commands
 
-from cogs import House
-from cogs.errors import Interaction, Sorry
-from cogs.progress import Standing, standings
-from cogs.text import Name, duration, label, language, say
+from cogs.progress.eta import Standing, standings
+from cogs.shared.errors import Interaction, Sorry
+from cogs.shared.services import House
+from cogs.shared.text import Name, duration, label, language, say
 from storage.names import name_key
 
 MOST_LINES = 12  # so many of the longest names fit into a message

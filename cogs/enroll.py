@@ -15,11 +15,12 @@ from discord import Attachment, app_commands, ui
 from discord.ext import commands
 from yarl import URL
 
-from cogs import House
-from cogs.errors import DROPPED, Interaction, Sorry, apologising, tell
-from cogs.letters import reasons
-from cogs.progress import Board, open_thread
-from cogs.text import Name, label, language, say
+from cogs.progress.messages import Board
+from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising, tell
+from cogs.shared.photos import download, reasons
+from cogs.shared.services import House
+from cogs.shared.text import Name, label, language, say
+from cogs.shared.threads import open_thread
 from gpu.types import Photo, Wish
 from storage.intake import MOST_BYTES, PhotoRefused, Upload
 from storage.jobs import JobRow, new_job_id
@@ -37,27 +38,6 @@ BOOT = secrets.token_hex(4)  # forms opened by an earlier process cannot be read
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
 Refused = tuple[str, str]  # file name, key of the reason
-
-
-def allowed(url: URL, hosts: frozenset[str]) -> bool:
-    """May a photo be downloaded from there? https from a known host; http only from a known one on this machine."""
-    known = url.host in hosts or url.authority in hosts
-    return known and (url.scheme == "https" or (url.scheme == "http" and url.host in ("127.0.0.1", "::1", "localhost")))
-
-
-async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str]) -> bytes:
-    """The file, read no further than the limit. Raises PhotoRefused("too_big"), Sorry, aiohttp.ClientError."""
-    if not allowed(url, hosts):
-        raise Sorry("photo.elsewhere")
-    data = bytearray()
-    async with http.get(url, allow_redirects=False) as response:
-        if response.status != 200:
-            raise Sorry("photo.unreachable")
-        async for chunk in response.content.iter_chunked(1 << 16):
-            data += chunk
-            if len(data) > MOST_BYTES:
-                raise PhotoRefused("too_big")
-    return bytes(data)
 
 
 class EnrollCog(commands.Cog):

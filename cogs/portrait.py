@@ -11,12 +11,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs import House
-from cogs.errors import DROPPED, Interaction, Sorry
-from cogs.letters import style_name
-from cogs.pets import MOST_CHOICES, choices, find_pet, known_pets
-from cogs.progress import standings
-from cogs.text import Name, duration, label, language, say, without_tokens
+from cogs.progress.eta import standings
+from cogs.shared.errors import DROPPED, Interaction, Sorry
+from cogs.shared.pet_choice import MOST_CHOICES, choices, find_pet, known_pets
+from cogs.shared.services import House
+from cogs.shared.text import Name, duration, label, language, say, style_name, without_tokens
 from gpu.styles import STYLES, find
 from gpu.types import Wish
 from storage.jobs import JobRow

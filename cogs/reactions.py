@@ -1,10 +1,10 @@
 """What a reaction under a portrait does: 🔁 paints it again, 🗑️ takes it down.
 
 Knows: the two reactions, who may delete. Does not know: how it is painted, what happened while we were away.
-Reactions come as raw events, or later from upkeep.py if nobody was there to hear them; everything about a portrait is
+Reactions come as raw events, or later from catch_up.py if nobody was there to hear them; everything about a portrait is
 in its row, so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted
 upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the
-network or Discord fails for a moment, the note goes again, so that upkeep.py finds the reaction unanswered.
+network or Discord fails for a moment, the note goes again, so that catch_up.py finds the reaction unanswered.
 """
 
 import logging
@@ -14,12 +14,12 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs import House
-from cogs.counter import REACTIONS, Counter, DiscordCounter, translated
-from cogs.errors import DROPPED, Sorry, sentence
+from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, passing
+from cogs.api.transport import REACTIONS, Counter, DiscordCounter, translated
 from cogs.portrait import new_seeds
-from cogs.postage import UNKNOWN_MESSAGE, Refused, passing
-from cogs.text import say
+from cogs.shared.errors import DROPPED, Sorry, sentence
+from cogs.shared.services import House
+from cogs.shared.text import say
 from storage.jobs import JobRow
 from storage.portraits import PortraitRow
 

@@ -1,6 +1,6 @@
 """Everything that can go wrong in the studio, by name. The docstring is the default message, for the log.
 
-Knows: kinds of failure. Does not know: how people are told (cogs/text.py has a sentence for each class name).
+Knows: kinds of failure. Does not know: how people are told (cogs/shared/text.py has a sentence for each class name).
 """
 
 from gpu.types import Failed, Rejected

@@ -166,7 +166,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A StudioError as a value. `error` is its class name; cogs/text.py has the sentence for it."""
+    """A StudioError as a value. `error` is its class name; cogs/shared/text.py has the sentence for it."""
 
     kind: Literal["failed"] = "failed"
     error: str

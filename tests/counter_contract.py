@@ -1,15 +1,15 @@
 """What the postman may rely on at a counter. A test class inherits this and says in which town the counter stands.
 
-Knows: Counter (cogs/counter.py). Does not know: whether Discord behind it is the loopback's or the simulation's.
+Knows: Counter (cogs/api/transport.py). Does not know: whether Discord behind it is the loopback's or the simulation's.
 """
 
 from typing import Protocol
 
 import pytest
 
-from cogs.counter import Counter
-from cogs.letters import Post
-from cogs.postage import Refused, Verdict, passing
+from cogs.api.message import Post
+from cogs.api.refusals import Refused, Verdict, passing
+from cogs.api.transport import Counter
 
 
 class Town(Protocol):

@@ -17,12 +17,13 @@ import discord
 from discord.ext import commands
 from PIL import Image
 
-from cogs import House
-from cogs.budget import Budget, watched
-from cogs.delivery import Postman
-from cogs.progress import Board
+from cogs.api.budget import Budget, watched
+from cogs.catch_up import CatchUp
+from cogs.delivery.cog import Postman
+from cogs.guilds import Guilds
+from cogs.progress.messages import Board
 from cogs.reactions import Reactions
-from cogs.upkeep import Upkeep
+from cogs.shared.services import House
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.types import Done, Failed, Painted, Photo, Wish
@@ -82,7 +83,8 @@ class Office:
         """People who know nothing but what is stored, with the client that is there."""
         self.postman = Postman(self.bot, self.house, Board(self.bot, self.house), self.clock)
         self.reactions = Reactions(self.bot, self.house)
-        self.upkeep = Upkeep(self.bot, self.house, self.reactions, self.clock)
+        self.catch_up = CatchUp(self.bot, self.house, self.reactions, self.clock)
+        self.guilds = Guilds(self.bot, self.house, self.clock)
 
     def thread(self, name: str = "Rex", parent: Channel | None = None) -> Thread:
         """A thread of the bot's."""
@@ -120,6 +122,13 @@ class Office:
         done = Done(result=Painted(portraits=made), seconds=1.0)
         await self._settle(job.id, done if made else OutOfMemory().as_failed())
         return job
+
+    async def hung(self, thread: Thread) -> tuple[Pet, dict[str, Any]]:
+        """A dog with one portrait in its thread, and the portrait's message."""
+        pet = await self.pet(thread)
+        await self.owe(pet)
+        await self.rounds(5.0)
+        return pet, self.net.messages(thread)[-1]
 
     async def _settle(self, job_id: str, outcome: Done | Failed) -> None:
         claim = await self.house.jobs.claim(job_id)

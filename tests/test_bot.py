@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot import Settings
-from cogs.observe import Discreet
+from cogs.ops.redaction import Discreet
 from storage.files import Files
 from tests.bot_process import LEASH, BotProcess, light
 from tests.living import Living, named, photos

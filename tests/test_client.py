@@ -10,7 +10,7 @@ import pytest
 from aiohttp.web import Request, Response
 
 from bot import PortraitBot, Settings
-from cogs.client import patience
+from cogs.api.client import patience
 from tests.living import Living
 from tests.loopback import Loopback
 from tests.loopback.rest import Application, answer

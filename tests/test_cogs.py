@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from cogs import enroll
+from cogs.shared import photos as shared_photos
 from gpu.errors import OutOfMemory
 from tests.living import Living, enrolled, living, named, now, photos, portraits, private, whole
 from tests.loopback import Upload
@@ -201,4 +201,4 @@ async def test_photos_come_from_discord_only():
     hosts = frozenset({"cdn.discordapp.com", "127.0.0.1:80"})
     good = ["https://cdn.discordapp.com/a/b.png?ex=1", "http://127.0.0.1:80/a"]
     bad = ["http://cdn.discordapp.com/a", "https://cdn.discordapp.com.evil.com/a", "http://127.0.0.1:81/", "file:///a"]
-    assert [enroll.allowed(URL(url), hosts) for url in good + bad] == [True] * 2 + [False] * 4
+    assert [shared_photos.allowed(URL(url), hosts) for url in good + bad] == [True] * 2 + [False] * 4

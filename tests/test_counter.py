@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from cogs.counter import Counter, DiscordCounter
+from cogs.api.transport import Counter, DiscordCounter
 from tests.counter_contract import CounterContract, Town
 from tests.office import SEND, Office, office
 from tests.sim import discord as sim_discord

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from cogs import rounds
-from cogs.postage import LONGEST_REST_S
-from cogs.strays import SHUT_S
+from cogs.api.refusals import LONGEST_REST_S
+from cogs.delivery import sender as rounds
+from cogs.delivery.takedown import SHUT_S
 from tests.loopback.permissions import EVERYONE, Permission
 from tests.office import SEND, Office, office
 

@@ -18,7 +18,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cogs.observe import LOOPBACK, Discreet, Metrics, child
+from cogs.ops.metrics import LOOPBACK, Metrics, child
+from cogs.ops.redaction import Discreet
 from gpu.errors import WorkerDied
 from gpu.line.process import ProcessExecutor
 from gpu.types import Census

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cogs.budget import MOST_FAILING, PER_S, Budget
-from cogs.client import patience
-from cogs.postage import LONGEST_REST_S, Verdict, judge, next_home, nonce, rest
+from cogs.api.budget import MOST_FAILING, PER_S, Budget
+from cogs.api.client import patience
+from cogs.api.refusals import LONGEST_REST_S, Verdict, judge, rest
+from cogs.delivery.routes import next_home, nonce
 from storage.outbox import Delivery, Home
 from tests.loopback.permissions import EVERYONE
 from tests.office import SEND, office

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cogs import progress
-from cogs.progress import Board, standings
+from cogs.progress import messages as progress
+from cogs.progress.eta import standings
+from cogs.progress.messages import Board
 from gpu.types import Progress, Wish
 from storage.jobs import JobRow
 from tests.living import Living, living, named, photos

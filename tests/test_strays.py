@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cogs.budget import PER_S, Budget
-from cogs.counter import DiscordCounter
-from cogs.strays import SETTLED_S, SHUT_S, WEEK_S
+from cogs.api.budget import PER_S, Budget
+from cogs.api.transport import DiscordCounter
+from cogs.delivery.takedown import SETTLED_S, SHUT_S, WEEK_S
 from storage.pets import Pet
 from tests.counter_contract import post as letter
 from tests.loopback import Thread
@@ -178,7 +178,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(post: Office
     await post.rounds(5.0)
     await post.house.pets.forget(pet.id, with_posts=True)
     post.net.archive(thread, locked=True)
-    with caplog.at_level("INFO", "cogs.strays"):
+    with caplog.at_level("INFO", "cogs.delivery.takedown"):
         await post.postman.catch()
     assert await strays(post) == 4 and caplog.text.count("Out of reach") == 1
     post.net.archive(thread)

@@ -7,7 +7,7 @@ from typing import get_args
 import discord
 import pytest
 
-from cogs.text import TEXTS, Name, duration, escape, label, language, plain_code, say, without_tokens
+from cogs.shared.text import TEXTS, Name, duration, escape, label, language, plain_code, say, without_tokens
 from gpu import errors
 from gpu.types import Progress, Rejected
 from storage.intake import Reason
@@ -81,7 +81,7 @@ def test_times_are_as_coarse_as_people_think():
 
 
 async def test_the_translator_knows_korean_only():
-    from cogs.text import Translator
+    from cogs.shared.text import Translator
 
     assert language(discord.Locale.korean) == "ko" and language(discord.Locale.german) == "en"
     where = discord.app_commands.TranslationContext(discord.app_commands.TranslationContextLocation.other, None)

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from cogs.text import say
+from cogs.shared.text import say
 from tests.bench.results import keep
 from tests.bot_process import BotProcess, dog_photos
 from tests.loopback import Loopback, Person

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from cogs.budget import CROWDED_S, Budget, Resting
-from cogs.letters import Post
+from cogs.api.budget import CROWDED_S, Budget, Resting
+from cogs.api.message import Post
 from tests.sim.discord import SimDiscord
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class SimCounter:
         """Nobody here waits to be asked."""
 
     async def _ask(self, request: Callable[[], Awaitable[T]]) -> T:
-        """As the hooks of cogs/budget.py do. Raises Resting, and what the request does."""
+        """As the hooks of cogs/api/budget.py do. Raises Resting, and what the request does."""
         while seconds := self._budget.rest() or self._budget.full():
             if seconds is not True:
                 raise Resting(seconds)

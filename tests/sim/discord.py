@@ -15,7 +15,7 @@ from math import inf
 from random import Random
 from typing import Literal, TypeVar
 
-from cogs.postage import Refused
+from cogs.api.refusals import Refused
 from tests.sim.clockwork import LIFE
 
 T = TypeVar("T")

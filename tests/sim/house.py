@@ -19,10 +19,10 @@ from random import Random
 
 import aiosqlite
 
-from cogs import House as Rooms
-from cogs.counter import Counter
-from cogs.rounds import Rounds
-from cogs.strays import Catcher
+from cogs.api.transport import Counter
+from cogs.delivery.sender import Rounds
+from cogs.delivery.takedown import Catcher
+from cogs.shared.services import House as Rooms
 from gpu.line.journal import Claim
 from gpu.line.line import Line
 from gpu.types import Progress

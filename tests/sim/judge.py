@@ -7,7 +7,7 @@ how the bot keeps its promises. Whatever it finds wrong is a Broken.
 import sqlite3
 from collections import Counter
 
-from cogs.budget import MOST_FAILING, PER_S
+from cogs.api.budget import MOST_FAILING, PER_S
 from gpu.line.journal import Claim
 from gpu.line.schedule import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
-from cogs.postage import Refused
+from cogs.api.refusals import Refused
 from gpu.line.journal import Claim
 from gpu.types import Failed, Photo, Progress, Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id

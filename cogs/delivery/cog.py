@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 
 from discord.ext import commands
 
-from cogs import House
-from cogs.counter import DiscordCounter
-from cogs.progress import Board
-from cogs.rounds import Rounds
-from cogs.strays import Catcher
+from cogs.api.transport import DiscordCounter
+from cogs.delivery.sender import Rounds
+from cogs.delivery.takedown import Catcher
+from cogs.progress.messages import Board
+from cogs.shared.services import House
 
 
 class Postman(commands.Cog):

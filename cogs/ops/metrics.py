@@ -9,7 +9,6 @@ done about either. A number is a row's or the executor's, looked up when somebod
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +20,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, Pro
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gpu.log import KeyValue
 from gpu.types import Census
 from storage.figures import Figures
 from storage.jobs import Jobs
@@ -32,24 +30,6 @@ LOOPBACK = "127.0.0.1"
 LOOK_S = 5.0  # for the bot's loop to give the numbers to the thread that Prometheus talks to
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 ATTEMPTS = (0, 1, 2, 3)
-
-
-class Discreet(KeyValue):
-    """Without the bot's token and without interaction tokens."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__()
-        places = [
-            re.escape(token),
-            r"(?<=/webhooks/)\d+/[^/\s?]+",
-            r"(?<=/interactions/)\d+/[^/\s?]+",
-            r"""(?<=['"]token['"]: ['"])[^'"]+""",  # events, as discord.py would log them
-            r"""(?<=['"]token['"]:['"])[^'"]+""",
-        ]
-        self._secrets = re.compile("|".join(places))
-
-    def said(self, text: str) -> str:
-        return self._secrets.sub("[redacted]", text)
 
 
 class Metrics(commands.Cog):

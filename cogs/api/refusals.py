@@ -9,8 +9,7 @@ from enum import Enum
 
 import aiohttp
 
-from cogs.budget import Resting
-from storage.outbox import Delivery, Home
+from cogs.api.budget import Resting
 
 LONGEST_REST_S = 300.0
 TOO_LARGE = (40005, 50045)
@@ -66,27 +65,3 @@ def passing(error: Exception) -> bool:
 def patience(error: Exception, tries: int) -> float:
     """Seconds to wait after this error and so many tries; as long as the error says, if it does."""
     return error.retry_after if isinstance(error, Resting) else rest(tries)
-
-
-def next_home(delivery: Delivery, parent_id: int) -> Home | None:
-    """Where to go if it is refused where it is: from the thread to its channel, then to the person; None: nowhere.
-
-    There is no way back, or an answer that came through unheard could be seen at two places.
-    """
-    if delivery.home is Home.FIRST and delivery.channel_id != parent_id:
-        return Home.ABOVE
-    return None if delivery.home is Home.DIRECT else Home.DIRECT
-
-
-def nonce(delivery: Delivery) -> str:
-    """Another one at each place: Discord would not send one again whose first message went down with its thread."""
-    return delivery.nonce if delivery.home is Home.FIRST else f"{delivery.nonce}.{delivery.home:d}"
-
-
-def to_be_sought(delivery: Delivery) -> bool:
-    """Look for it before sending it: a try may have come through though nobody heard of it.
-
-    Always, and not only once Discord may have forgotten the nonce: how long ago a try was is not known for certain
-    (clocks are set back). The nonce is for what the look cannot see: a try that arrives just now.
-    """
-    return delivery.tries > 0

@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.text import language, say
+from cogs.shared.text import language, say
 from storage.jobs import LineFull, PetNotReady, TooManyJobs
 from storage.names import BadName
 from storage.pets import TooManyPets

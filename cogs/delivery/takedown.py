@@ -14,9 +14,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from cogs.budget import Resting
-from cogs.counter import Counter
-from cogs.postage import (
+from cogs.api.budget import Resting
+from cogs.api.refusals import (
     MISSING_ACCESS,
     MISSING_PERMISSIONS,
     UNKNOWN_CHANNEL,
@@ -25,7 +24,8 @@ from cogs.postage import (
     passing,
     patience,
 )
-from cogs.rounds import PATIENCE_S
+from cogs.api.transport import Counter
+from cogs.delivery.sender import PATIENCE_S
 from storage.outbox import Outbox, Stray
 
 log = logging.getLogger(__name__)

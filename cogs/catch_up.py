@@ -1,18 +1,11 @@
-"""What happened while we were away, and what has left.
+"""Reactions that were made while the bot was away.
 
-Knows: how to read the reactions under a message, and what follows when a thread or a whole server is gone. Does not
-know: what a reaction asks for (reactions.py), or what hangs on a pet (storage/pets.py). The rules:
+Knows: how to read the reactions under a message. Does not know: what a reaction asks for (reactions.py).
 
-Reactions. After every new login (a resumed connection replays what it missed by itself) the portraits of the last week
-are looked at. Whoever's 🔁 or 🗑️ hangs there and is not noted yet is answered once, as if it came now. One that is
-noted but hangs there no more was taken back. Taken back and made again while we were away, it looks as before: an old
-one. A portrait whose message was deleted is taken down, so that nothing answers for it any more.
-
-Servers. One that sends us away is not forgotten at once: kicks happen by mistake, and what was learnt cost people's
-photos and hours. For three days its jobs go on and their answers wait. Nobody there can say "forget" any more, so then
-its jobs are cancelled and everything about it is forgotten, unasked. An outage of Discord is no leaving.
-
-Threads. The pets of a deleted thread, and their jobs, go on in the channel above it.
+After every new login (a resumed connection replays what it missed by itself) the portraits of the last week are looked
+at. Whoever's 🔁 or 🗑️ hangs there and is not noted yet is answered once, as if it came now. One that is noted but hangs
+there no more was taken back. Taken back and made again while we were away, it looks as before: an old one. A portrait
+whose message was deleted is taken down, so that nothing answers for it any more.
 """
 
 import asyncio
@@ -24,25 +17,22 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs import House
-from cogs.counter import REACTIONS, invite, translated
-from cogs.postage import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
+from cogs.api.transport import REACTIONS, invite, translated
 from cogs.reactions import DELETE, REROLL, Reaction, Reactions
+from cogs.shared.services import House
 
 log = logging.getLogger(__name__)
 
-DAY_S = 86400.0
-LOOKED_BACK_S = 7 * DAY_S
+LOOKED_BACK_S = 7 * 86400.0
 MOST_MESSAGES = 300
 PACE_S = 0.25  # between two of them
 MOST_TRIES = 5  # at one of them, before the others come first
 FRESH_S = 3600.0  # so young a portrait gets its reactions again if a crash cost it them; later they were taken off
-GRACE_S = 3 * DAY_S
-EVERY_S = 600.0  # seconds between two looks for servers that are to be forgotten
 
 
-class Upkeep(commands.Cog):
-    """Catches up, and clears away. The clock counts Unix seconds."""
+class CatchUp(commands.Cog):
+    """Answers what nobody heard. The clock counts Unix seconds."""
 
     def __init__(
         self, bot: commands.Bot, house: House, reactions: Reactions, clock: Callable[[], float] = time.time
@@ -53,41 +43,11 @@ class Upkeep(commands.Cog):
         self._clock = clock
         self._catching_up = asyncio.Lock()
         self._failures = 0  # in a row, at whatever message: if all of Discord is down, the rests grow long
-        self._keeper: asyncio.Task[None] | None = None
-
-    async def cog_load(self) -> None:
-        self._keeper = asyncio.create_task(self._keep(), name="upkeep")
-
-    async def cog_unload(self) -> None:
-        if self._keeper:
-            self._keeper.cancel()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """A new login: whatever was said before it was said to nobody."""
-        for guild_id in await self._house.pets.guilds():
-            if self._bot.get_guild(guild_id):
-                await self._house.pets.guild_back(guild_id)
-            else:
-                await self._left(guild_id)
         await self.catch_up()
-
-    @commands.Cog.listener()
-    async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """We were sent away, or the server is no more."""
-        await self._left(guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Asked in, or asked back."""
-        await self._house.pets.guild_back(guild.id)
-
-    @commands.Cog.listener()
-    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Alone, or together with its channel."""
-        await self._house.pets.thread_gone(payload.thread_id)
-
-    # ---- reactions -----------------------------------------------------------------------------------------
 
     async def catch_up(self) -> None:
         """Answer the reactions that nobody heard. What fails again and again has one more chance after all others."""
@@ -150,39 +110,6 @@ class Upkeep(commands.Cog):
         ours = [one for one in message.reactions if one.me]
         if len(ours) < len(REACTIONS) and self._clock() - message.created_at.timestamp() < FRESH_S:
             await invite(message)
-
-    # ---- servers -------------------------------------------------------------------------------------------
-
-    async def _keep(self) -> None:
-        await self._bot.wait_until_ready()
-        while True:
-            try:
-                await self.clear()
-            except Exception:
-                log.exception("The upkeep stumbled")
-            await asyncio.sleep(EVERY_S)
-
-    async def _left(self, guild_id: int) -> None:
-        log.warning("Not in guild %s any more: it is forgotten after %d days", guild_id, GRACE_S // DAY_S)
-        await self._house.pets.guild_left(guild_id, self._clock())
-
-    async def clear(self) -> None:
-        """Forget the servers that we left long enough ago; one whose job still runs is forgotten the next time."""
-        for guild_id in await self._house.pets.left_before(self._clock() - GRACE_S):
-            if self._bot.get_guild(guild_id):  # asked back a moment ago
-                continue
-            if jobs := await self._house.jobs.active(guild_id):
-                for job in jobs:
-                    await self._house.line.cancel(job.id)
-            else:
-                await self._forget(guild_id)
-
-    async def _forget(self, guild_id: int) -> None:
-        pets = await self._house.pets.of_guild(guild_id)
-        for pet in pets:
-            await self._house.pets.forget(pet.id)
-        await self._house.pets.guild_forgotten(guild_id)
-        log.info("Guild %s is forgotten, with %d pets", guild_id, len(pets))
 
 
 async def _people(message: discord.Message, sign: str) -> set[int]:

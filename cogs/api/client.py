@@ -27,10 +27,10 @@ import discord
 from discord.ext import commands
 from discord.http import Route
 
-from cogs import postage
-from cogs.counter import translated
-from cogs.errors import DROPPED
-from cogs.text import Translator
+from cogs.api import refusals as postage
+from cogs.api.transport import translated
+from cogs.shared.errors import DROPPED
+from cogs.shared.text import Translator
 
 log = logging.getLogger(__name__)
 

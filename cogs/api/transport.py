@@ -16,10 +16,10 @@ from typing import Protocol
 import discord
 from discord.ext import commands
 
-from cogs.budget import Resting
-from cogs.errors import DROPPED
-from cogs.letters import Post, is_marked
-from cogs.postage import ARCHIVED, Refused, Verdict, judge
+from cogs.api.budget import Resting
+from cogs.api.message import Post, is_marked
+from cogs.api.refusals import ARCHIVED, Refused, Verdict, judge
+from cogs.shared.errors import DROPPED
 
 log = logging.getLogger(__name__)
 

@@ -17,22 +17,21 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from cogs import House
-from cogs.counter import Counter
-from cogs.letters import Post, compose, ending
-from cogs.postage import (
+from cogs.api.message import Post
+from cogs.api.refusals import (
     LONGEST_REST_S,
     MISSING_ACCESS,
     OUT_OF_SIGHT,
     UNKNOWN_CHANNEL,
     Refused,
     Verdict,
-    next_home,
-    nonce,
     passing,
     patience,
-    to_be_sought,
 )
+from cogs.api.transport import Counter
+from cogs.delivery.render import compose, ending
+from cogs.delivery.routes import next_home, nonce, to_be_sought
+from cogs.shared.services import House
 from storage.jobs import JobRow
 from storage.outbox import Delivery, Home
 
@@ -118,7 +117,7 @@ class Rounds:
         job = await self._house.jobs.get(delivery.job_id)
         if job is None:  # the pet was forgotten since we looked, and the row with it
             return
-        if not self._counter.serves(job.guild_id):  # we were sent away: asked back, we go on; else upkeep.py forgets
+        if not self._counter.serves(job.guild_id):  # we were sent away: asked back, we go on; else guilds.py forgets
             await self._house.outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
         post = compose(delivery)

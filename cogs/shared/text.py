@@ -12,6 +12,8 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
+from gpu.styles import find
+
 LANGUAGES = {discord.Locale.korean: "ko"}  # everybody else reads English
 ENGLISH = "en"
 
@@ -71,6 +73,12 @@ def duration(language: str, seconds: float) -> str:
     if seconds < 90 * 60:
         return say(language, "time.minutes", n=math.ceil(seconds / 60))
     return say(language, "time.hours", n=math.ceil(seconds / 3600))
+
+
+def style_name(language: str, style: str) -> str:
+    """A style as people call it."""
+    known = find(style)
+    return known.names[language] if known else escape(style)
 
 
 def label(key: str, **values: object) -> app_commands.locale_str:

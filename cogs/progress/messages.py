@@ -11,17 +11,18 @@ import logging
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 
 import discord
 from discord.ext import commands
 
-from cogs import House
-from cogs.errors import DROPPED
-from cogs.postage import ARCHIVED, Verdict, judge
-from cogs.text import Name, duration, say
-from gpu.line.schedule import forecast
+from cogs.api.refusals import ARCHIVED, Verdict, judge
+from cogs.progress.eta import Standing, standings
+from cogs.shared.errors import DROPPED
+from cogs.shared.services import House
+from cogs.shared.text import Name, duration, say
+from cogs.shared.threads import open_thread
 from gpu.types import Progress
 from storage.jobs import JobRow
 
@@ -32,51 +33,6 @@ EDIT_S = 30.0  # a job's answer waits for its last edit
 SHUT_S = 3600.0  # a channel that refuses us for good may be opened again by a person, now and then
 ORPHANED_S = 15.0  # an enrolment without a thread for so long is not being welcomed any more
 BAR = 10  # signs
-WEEK_MIN = 10080
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a job stands: place 0 is being worked on; seconds until it is finished, where that can be guessed."""
-
-    job: JobRow
-    place: int
-    left: float | None
-
-
-async def standings(house: House) -> list[Standing]:
-    """Every job that is not over, in the order of the line."""
-    places = await house.line.places()
-    jobs = sorted(await house.jobs.active(), key=lambda job: places.get(job.id, 0))
-    usual = {"enroll": await house.jobs.durations("enroll"), "paint": await house.jobs.durations("paint")}
-    done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in jobs])
-    return [
-        Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)
-        for job, seconds in zip(jobs, done, strict=True)
-    ]
-
-
-def _work_left(job: JobRow, usual: float | None) -> float:
-    """Seconds of work, from what is usual for a picture or an enrolment. A painting that died begins anew."""
-    if usual is None:
-        return inf
-    spent = 0.0 if job.kind == "paint" and job.state == "waiting" else job.seconds
-    return max(usual * job.pictures - spent, 1.0)
-
-
-async def open_thread(bot: commands.Bot, job: JobRow) -> int:
-    """The id of the thread under the answer to /enroll; of the channel itself where no thread may be opened."""
-    if job.ack is None:
-        return job.channel_id
-    channel_id, message_id = job.ack
-    message = bot.get_partial_messageable(channel_id, guild_id=job.guild_id).get_partial_message(message_id)
-    try:
-        return (await message.create_thread(name=job.pet_name, auto_archive_duration=WEEK_MIN)).id
-    except (*DROPPED, ValueError) as error:  # ValueError: we were sent away from this guild meanwhile
-        if isinstance(error, discord.HTTPException) and error.code == 160004:  # a thread is there: its id is known
-            return message_id
-        log.info("No thread under message %s: %s", message_id, error)
-        return channel_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""A message to be: words, pictures, and the mark by which it is known again in a channel's history.
+
+Knows: Discord's files, the delivery's id in file names and last words. Does not know: what it says, or how it is
+sent (transport.py).
+"""
+
+import io
+from dataclasses import dataclass
+
+import discord
+
+from gpu.types import Portrait
+
+LONGEST_ALT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A message to be. It is marked with the delivery's id: in the file names, or as the last words."""
+
+    id: str  # of the delivery
+    text: str
+    pictures: tuple[Portrait, ...] = ()
+    reply_to: int | None = None
+
+    def files(self) -> list[discord.File]:
+        """The pictures, opened anew for each try."""
+        return [
+            discord.File(one.path, filename=f"{self.id}-{n}.png", description=one.prompt.text[:LONGEST_ALT])
+            for n, one in enumerate(self.pictures)
+        ]
+
+    def smaller_files(self) -> list[discord.File]:
+        """The pictures as JPEGs, a tenth of the size. They are our own, so they are read here. Blocks for a moment."""
+        from PIL import Image  # the bot starts without it, and hardly ever needs it
+
+        files: list[discord.File] = []
+        for n, one in enumerate(self.pictures):
+            small = io.BytesIO()
+            with Image.open(one.path) as picture:
+                picture.convert("RGB").save(small, "JPEG", quality=85)
+            small.seek(0)
+            files.append(discord.File(small, f"{self.id}-{n}.jpg", description=one.prompt.text[:LONGEST_ALT]))
+        return files
+
+
+def is_marked(message: discord.Message, delivery_id: str) -> bool:
+    """Is this message that delivery? With pictures or without: their files may have gone since."""
+    named = any(file.filename.startswith(f"{delivery_id}-") for file in message.attachments)
+    return named or message.content.endswith(mark_of(delivery_id))
+
+
+def mark_of(delivery_id: str) -> str:
+    """In small print, for us to find and for people to quote; it also stands in the log."""
+    return f"-# {delivery_id}"

@@ -1,0 +1,98 @@
+"""What has left: servers that the bot is not in any more, and threads that were deleted.
+
+Knows: what follows when a thread or a whole server is gone. Does not know: what hangs on a pet (storage/erasure.py).
+
+Servers. One that sends us away is not forgotten at once: kicks happen by mistake, and what was learnt cost people's
+photos and hours. For three days its jobs go on and their answers wait. Nobody there can say "forget" any more, so then
+its jobs are cancelled and everything about it is forgotten, unasked. An outage of Discord is no leaving.
+
+Threads. The pets of a deleted thread, and their jobs, go on in the channel above it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import discord
+from discord.ext import commands
+
+from cogs.shared.services import House
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86400.0
+GRACE_S = 3 * DAY_S
+EVERY_S = 600.0  # seconds between two looks for servers that are to be forgotten
+
+
+class Guilds(commands.Cog):
+    """Notes who left, and forgets them when it is time. The clock counts Unix seconds."""
+
+    def __init__(self, bot: commands.Bot, house: House, clock: Callable[[], float] = time.time) -> None:
+        self._bot = bot
+        self._house = house
+        self._clock = clock
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def cog_load(self) -> None:
+        self._keeper = asyncio.create_task(self._keep(), name="guilds")
+
+    async def cog_unload(self) -> None:
+        if self._keeper:
+            self._keeper.cancel()
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A new login: whoever sent us away before it did so unheard."""
+        for guild_id in await self._house.pets.guilds():
+            if self._bot.get_guild(guild_id):
+                await self._house.pets.guild_back(guild_id)
+            else:
+                await self._left(guild_id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """We were sent away, or the server is no more."""
+        await self._left(guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Asked in, or asked back."""
+        await self._house.pets.guild_back(guild.id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Alone, or together with its channel."""
+        await self._house.pets.thread_gone(payload.thread_id)
+
+    async def _keep(self) -> None:
+        await self._bot.wait_until_ready()
+        while True:
+            try:
+                await self.clear()
+            except Exception:
+                log.exception("The look for servers that left failed")
+            await asyncio.sleep(EVERY_S)
+
+    async def _left(self, guild_id: int) -> None:
+        log.warning("Not in guild %s any more: it is forgotten after %d days", guild_id, GRACE_S // DAY_S)
+        await self._house.pets.guild_left(guild_id, self._clock())
+
+    async def clear(self) -> None:
+        """Forget the servers that we left long enough ago; one whose job still runs is forgotten the next time."""
+        for guild_id in await self._house.pets.left_before(self._clock() - GRACE_S):
+            if self._bot.get_guild(guild_id):  # asked back a moment ago
+                continue
+            if jobs := await self._house.jobs.active(guild_id):
+                for job in jobs:
+                    await self._house.line.cancel(job.id)
+            else:
+                await self._forget(guild_id)
+
+    async def _forget(self, guild_id: int) -> None:
+        pets = await self._house.pets.of_guild(guild_id)
+        for pet in pets:
+            await self._house.pets.forget(pet.id)
+        await self._house.pets.guild_forgotten(guild_id)
+        log.info("Guild %s is forgotten, with %d pets", guild_id, len(pets))

@@ -1,0 +1,40 @@
+"""Where everybody stands in line, and when each job will be done.
+
+Knows: how long things usually take here. Does not know: whose turn it is (gpu/line/schedule.py), how it is shown.
+"""
+
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from cogs.shared.services import House
+from gpu.line.schedule import forecast
+from storage.jobs import JobRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a job stands: place 0 is being worked on; seconds until it is finished, where that can be guessed."""
+
+    job: JobRow
+    place: int
+    left: float | None
+
+
+async def standings(house: House) -> list[Standing]:
+    """Every job that is not over, in the order of the line."""
+    places = await house.line.places()
+    jobs = sorted(await house.jobs.active(), key=lambda job: places.get(job.id, 0))
+    usual = {"enroll": await house.jobs.durations("enroll"), "paint": await house.jobs.durations("paint")}
+    done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in jobs])
+    return [
+        Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)
+        for job, seconds in zip(jobs, done, strict=True)
+    ]
+
+
+def _work_left(job: JobRow, usual: float | None) -> float:
+    """Seconds of work, from what is usual for a picture or an enrolment. A painting that died begins anew."""
+    if usual is None:
+        return inf
+    spent = 0.0 if job.kind == "paint" and job.state == "waiting" else job.seconds
+    return max(usual * job.pictures - spent, 1.0)

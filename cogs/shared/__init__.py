@@ -1,0 +1,9 @@
+"""cogs/shared: what several cogs use.
+
+text.py        every sentence, in each language
+errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
+services.py    what a cog may use, put together in bot.py
+pet_choice.py  which dog people mean
+photos.py      where photos may come from, and why some are left out
+threads.py     a job's own thread
+"""
