@@ -32,7 +32,7 @@ from cogs.api.client import Client
 from cogs.catch_up import CatchUp
 from cogs.delivery.cog import Postman
 from cogs.enroll import EnrollCog
-from cogs.guilds import Guilds
+from cogs.guilds import GuildsCog
 from cogs.ops.metrics import Metrics
 from cogs.ops.redaction import Discreet
 from cogs.pets import PetsCog
@@ -46,14 +46,18 @@ from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES
 from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
-from storage.figures import Figures
+from storage.erasure import Erasure
 from storage.files import Files
+from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import Jobs, Room
+from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.retention import Retention
+from storage.stats import Figures
+from storage.takedowns import Takedowns
 
 log = logging.getLogger("pawtrait")
 
@@ -143,14 +147,18 @@ async def serve(settings: Settings, executor: Executor) -> int:
     async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
         files = Files(settings.data)
         jobs = Jobs(db, files, room=Room(each=settings.jobs_each, total=settings.jobs_total))
-        line = Line(executor, jobs, partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled"))
+        on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")
+        line = Line(executor, JobJournal(db, files), on_progress, on_settled)
         house = House(
             files=files,
             intake=Intake(files),
-            pets=Pets(db, files),
+            pets=Pets(db),
+            guilds=Guilds(db),
+            erasure=Erasure(db, files),
             jobs=jobs,
             portraits=Portraits(db),
             outbox=Outbox(db),
+            takedowns=Takedowns(db),
             line=line,
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
@@ -159,7 +167,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         postman = Postman(bot, house, board)
         reactions = Reactions(bot, house)
         commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
-        for cog in (*commanded, reactions, board, postman, CatchUp(bot, house, reactions), Guilds(bot, house)):
+        for cog in (*commanded, reactions, board, postman, CatchUp(bot, house, reactions), GuildsCog(bot, house)):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Figures(db), executor.census, settings.metrics_port))

@@ -91,7 +91,7 @@ class CatchUp(commands.Cog):
             rows = await self._house.portraits.by_message(message_id)
             await self._house.portraits.delete([row.id for row in rows])
         elif code == UNKNOWN_CHANNEL:
-            await self._house.pets.thread_gone(channel_id)
+            await self._house.pets.leave_thread(channel_id)
         return code == UNKNOWN_MESSAGE
 
     async def _look(self, channel_id: int, message_id: int) -> None:

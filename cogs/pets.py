@@ -84,7 +84,7 @@ class PetsCog(commands.Cog):
 
     async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
         """What was removed, in words. Raises Sorry if somebody was quicker."""
-        receipt = await self._house.pets.forget(pet.id, with_posts=with_posts, stop=self._house.line.stop)
+        receipt = await self._house.erasure.forget(pet.id, with_posts=with_posts, stop=self._house.line.stop)
         if receipt is None:
             raise Sorry("forget.gone")
         counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}

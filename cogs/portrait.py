@@ -92,7 +92,7 @@ class PortraitCog(commands.Cog):
         try:
             await self._bot.fetch_channel(thread_id)
         except discord.NotFound:
-            await self._house.pets.thread_gone(thread_id)
+            await self._house.pets.leave_thread(thread_id)
             return False
         except DROPPED as error:  # it may be there: the answer will find out
             log.debug("Nobody knows about thread %s: %s", thread_id, error)

@@ -3,15 +3,20 @@
 Knows: one SQLite database, one data folder, how a photo gets in and how a pet is forgotten.
 Does not know: Discord's client, the GPU, or what any of it looks like to a person.
 
-    database.py    one connection, one writer at a time, migrations
+    database.py    one connection, one writer at a time, migrations/
     files.py       where files lie, and how they appear and disappear
-    intake.py      bytes from a stranger -> a clean Photo; decoder.py is the child that looks at the bytes
-    pets.py        the pets, and forgetting one
-    jobs.py        the job rows: accepted and asked about; journal.py: claimed, paused, ended (the line's Journal)
+    intake.py      bytes from a stranger -> a clean Photo
+    decoder.py     the child that looks at the bytes
+    pets.py        the pets; names.py: what one may be called
+    guilds.py      the servers of which something is kept
+    jobs.py        the job rows: accepted, and asked about
+    journal.py     the job rows: claimed, paused, ended (the line's Journal)
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
     outbox.py      answers that are still owed
+    takedowns.py   messages that have to come down
+    erasure.py     a pet forgotten, with everything that hangs on it
     backup.py      copies from before a migration, and how they forget
     retention.py   what is not needed any more goes, each night
-    figures.py     what a dashboard asks
+    stats.py       what a dashboard asks
 """

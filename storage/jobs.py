@@ -16,7 +16,6 @@ from gpu.types import ADAPTER, CUTOUTS, JOB, Enroll, Paint, Photo, Prompt, Wish
 from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files
-from storage.journal import JobJournal
 from storage.names import clean_name
 from storage.pets import Pet
 
@@ -79,11 +78,13 @@ def new_job_id() -> str:
     return secrets.token_hex(6)
 
 
-class Jobs(JobJournal):
-    """The jobs table: the line's journal, and what people do with jobs."""
+class Jobs:
+    """The jobs table, as people see it: jobs accepted, and asked about."""
 
     def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time, room: Room = Room()) -> None:
-        super().__init__(db, files, clock)
+        self._db = db
+        self._files = files
+        self._clock = clock
         self._room = room
 
     async def check_room(self, guild_id: int, user_id: int) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from time import time
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.line.journal import Claim
+from gpu.line.journal import Claim, Journal
 from gpu.line.schedule import Ticket, Turn
 from gpu.types import JOB, Done, Failed, Progress
 from storage.database import Database, Transaction
@@ -36,8 +36,8 @@ FROM moves LEFT JOIN jobs ON jobs.rowid = job AND state = 'waiting' WHERE moves.
 KEEPS_FOLDER = "SELECT id FROM jobs WHERE state IN ('waiting', 'running', 'done')"
 
 
-class JobJournal:
-    """The Journal of gpu/line/line.py over the jobs table."""
+class JobJournal(Journal):
+    """The line's journal over the jobs table; gpu/line/journal.py says what each method promises."""
 
     def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time) -> None:
         self._db = db
@@ -48,19 +48,16 @@ class JobJournal:
         self._reading = asyncio.Lock()
 
     async def waiting(self) -> list[Ticket]:
-        """Jobs nobody runs, oldest first."""
         async with self._reading:
             self._line.see(await self._db.all(MOVED, self._line.seen))
             return self._line.tickets
 
     async def turns(self) -> list[Turn]:
-        """When each person last had a turn with each kind of job, in the order of time."""
         sql = """SELECT kind, guild_id, user_id, max(alive) AS at FROM jobs WHERE alive IS NOT NULL
                  GROUP BY kind, guild_id, user_id ORDER BY at"""
         return [Turn(*row) for row in await self._db.all(sql)]
 
     async def claim(self, job_id: str) -> Claim | None:
-        """waiting -> running under a lease, charging one attempt; None if the job is not waiting."""
         sql = """UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, charged = 1,
                  claimed = ?1, alive = ?1, started = coalesce(started, ?1) WHERE id = ?2 AND state = 'waiting'
                  RETURNING body, fence, claimed"""
@@ -69,30 +66,26 @@ class JobJournal:
             await tx.run("DELETE FROM moves WHERE id <= ?", self._line.seen)
         return Claim(job=JOB.validate_json(row["body"]), attempt=row["fence"], at=row["claimed"]) if row else None
 
-    async def renewed(self, claim: Claim) -> None:
-        """The job gives signs of life: renew its lease."""
+    async def renew(self, claim: Claim) -> None:
         sql = "UPDATE jobs SET alive = ? WHERE id = ? AND fence = ? AND state = 'running'"
         async with self._db.write() as tx:
             await tx.run(sql, self._clock(), claim.job.job_id, claim.attempt)
 
-    async def progressed(self, claim: Claim, progress: Progress) -> None:
-        """Keep a checkpoint that is newer than the stored one and refund the attempt; anything else is no news."""
+    async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
         sql = """UPDATE jobs SET checkpoint = ?1, alive = ?2, kills = 0, attempts = attempts - charged, charged = 0
                  WHERE id = ?3 AND fence = ?4 AND state = 'running' AND checkpoint < ?1"""
         if progress.checkpoint > 0:
             async with self._db.write() as tx:
                 await tx.run(sql, progress.checkpoint, self._clock(), claim.job.job_id, claim.attempt)
 
-    async def paused(self, claim: Claim) -> None:
-        """running -> waiting, at its old place in line, the attempt refunded."""
+    async def mark_paused(self, claim: Claim) -> None:
         async with self._db.write() as tx:
             if row := await _held(tx, claim):
                 await tx.run("UPDATE jobs SET attempts = attempts - charged WHERE id = ?", row["id"])
                 await _wait_again(tx, row, self._clock())
         await self._tidy(claim.job.job_id)
 
-    async def crashed(self, claim: Claim, failed: Failed) -> bool:
-        """The child is no good after this job. True: attempts are left, it waits again. False: set aside, or stale."""
+    async def mark_crashed(self, claim: Claim, failed: Failed) -> bool:
         async with self._db.write() as tx:
             row = await _held(tx, claim)
             again = row is not None and row["attempts"] < MOST_ATTEMPTS
@@ -104,15 +97,13 @@ class JobJournal:
         return again
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
-        """running -> done, failed or cancelled, with all that follows; False if the claim is stale."""
         async with self._db.write() as tx:
             if row := await _held(tx, claim):
                 await end(tx, row, outcome, self._clock())
         await self._tidy(claim.job.job_id)
         return row is not None
 
-    async def cancelled(self, job_id: str) -> bool:
-        """waiting -> cancelled with its answer, True; False if the job is running, over or unknown."""
+    async def cancel_waiting(self, job_id: str) -> bool:
         async with self._db.write() as tx:
             if row := await tx.one("SELECT * FROM jobs WHERE id = ? AND state = 'waiting'", job_id):
                 await end(tx, row, Cancelled().as_failed(row["checkpoint"]), self._clock())
@@ -120,17 +111,13 @@ class JobJournal:
             await self._tidy(job_id)
         return row is not None
 
-    async def doomed(self, claim: Claim) -> None:
-        """Somebody cancelled the running job: should the bot die before that is settled, recover() cancels it."""
+    async def request_cancel(self, claim: Claim) -> None:
         sql = "UPDATE jobs SET doomed = 1 WHERE id = ? AND fence = ? AND state = 'running'"
         async with self._db.write() as tx:
             await tx.run(sql, claim.job.job_id, claim.attempt)
 
     async def recover(self) -> None:
-        """Nothing runs: running -> waiting, cancelled if doomed, or at the 25th time set aside as "WorkerDied".
-
-        At start, folders and deleted bytes left over go; later, photos that are being taken in lie there too.
-        """
+        """At start, folders and deleted bytes left over go, too; later, photos that are being taken in lie there."""
         async with self._reading, self._db.write() as tx:
             running = await tx.all("SELECT * FROM jobs WHERE state = 'running'")
             for row in running:

@@ -1,7 +1,7 @@
 """The outbox: answers that are owed to people, each a row written together with the result it speaks of.
 
-Knows: which answers are due, how often each was tried, and where it ended up; and which messages of forgotten pets have
-to come down again (the strays). Does not know: how one is sent, worded or taken down.
+Knows: which answers are due, how often each was tried, and where it ended up. Does not know: how one is sent or worded,
+or what becomes of a message whose pet was forgotten (takedowns.py).
 An answer is sent under its nonce, so that trying again cannot make a second message. It is noted as tried before each
 try, so that forgetting a pet knows which of its answers may hang somewhere though nobody has heard of it.
 """
@@ -16,11 +16,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from gpu.types import Done, Failed, Wish
+from storage import takedowns
 from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
 Kind = Literal["enrolled", "painted", "failed", "cancelled"]
-MOST_STRAYS = 50  # at once
 
 
 class Home(IntEnum):
@@ -43,7 +43,7 @@ class Letter:
     wish: Wish
     photos: tuple[tuple[str, str], ...]  # (sha256, file name as given) of an enrolment, to name the rejected ones
     outcome: Annotated[Done | Failed, Field(discriminator="kind")]
-    portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.sent
+    portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
 
 
 LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
@@ -71,21 +71,8 @@ class Delivery:
         return LETTER.validate_json(self.payload)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
-    """A message of a forgotten pet, which has to come down. Times are Unix seconds."""
-
-    id: int
-    channel_id: int
-    message_id: int | None  # None: it was tried, and may hang there
-    mark: str  # the delivery's id, by which it is found; empty where the message is known
-    since: float  # of the first try
-    forgotten: float
-    tries: int  # to take it down
-
-
 class Outbox:
-    """The outbox table, and that of the strays."""
+    """The outbox table."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time) -> None:
         self._db = db
@@ -96,7 +83,7 @@ class Outbox:
         sql = "SELECT * FROM outbox WHERE message_id IS NULL AND closed IS NULL AND due <= ? ORDER BY due, rowid"
         return [_delivery(row) for row in await self._db.all(sql, now)]
 
-    async def tried(self, delivery_id: str, now: float) -> bool:
+    async def mark_tried(self, delivery_id: str, now: float) -> bool:
         """Call before each try, so that a crash in the middle of it is known afterwards.
 
         False: the pet was forgotten, and nothing may be sent.
@@ -108,52 +95,34 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
-    async def moved(self, delivery_id: str, home: Home, channel_id: int, now: float, *, unseen: bool) -> None:
+    async def move(self, delivery_id: str, home: Home, channel_id: int, now: float, *, unseen: bool) -> None:
         """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more.
 
-        Unseen: a try may hang at the old place, and nobody could look; if it does, it is a stray.
+        Unseen: a try may hang at the old place, and nobody could look; if it does, it has to come down.
         """
         async with self._db.write() as tx:
             if unseen:
-                sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
-                         SELECT channel_id, id, first_tried, ?1, ?1 FROM outbox
-                         WHERE id = ?2 AND first_tried IS NOT NULL"""
-                await tx.run(sql, now, delivery_id)
+                await takedowns.owe_unseen(tx, delivery_id, now)
             sql = "UPDATE outbox SET home = ?1, channel_id = ?2, first_tried = ?3, due = ?3, tries = 0 WHERE id = ?4"
             await tx.run(sql, home, channel_id, now, delivery_id)
 
-    async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
+    async def mark_sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
         """It hangs in this message, these portraits with it.
 
-        False: the pet was forgotten while the message was on its way, so it is a stray now.
+        False: the pet was forgotten while the message was on its way, so it has to come down now.
         """
         sql = "UPDATE outbox SET channel_id = ?, message_id = ?, payload = '' WHERE id = ?"
         async with self._db.write() as tx:
             known = await tx.run(sql, channel_id, message_id, delivery_id)
             if not known:
-                sql = "UPDATE strays SET message_id = ?, due = forgotten WHERE mark = ? AND channel_id = ?"
-                await tx.run(sql, message_id, delivery_id, channel_id)
+                await takedowns.name_message(tx, delivery_id, channel_id, message_id)
             for portrait_id in portrait_ids:
                 await tx.run(POSTED, channel_id, message_id, self._clock(), portrait_id)
         return known == 1
 
-    async def closed(self, delivery_id: str, reason: str) -> None:
+    async def close(self, delivery_id: str, reason: str) -> None:
         """It cannot be delivered: never try again."""
         await self._run("UPDATE outbox SET closed = ?, payload = '' WHERE id = ?", reason, delivery_id)
-
-    async def strays(self, now: float) -> list[Stray]:
-        """Messages that are to be taken down by now, some of them."""
-        sql = "SELECT * FROM strays WHERE due <= ? ORDER BY due, id LIMIT ?"
-        return [_stray(row) for row in await self._db.all(sql, now, MOST_STRAYS)]
-
-    async def stray_later(self, stray: Stray, due: float, tries: int) -> None:
-        """Try again at `due`, after so many tries; unless its message has become known meanwhile: then at once."""
-        sql = "UPDATE strays SET due = ?, tries = ? WHERE id = ? AND message_id IS ?"
-        await self._run(sql, due, tries, stray.id, stray.message_id)
-
-    async def stray_gone(self, stray: Stray) -> None:
-        """It hangs nowhere any more, or can never be taken down."""
-        await self._run("DELETE FROM strays WHERE id = ? AND message_id IS ?", stray.id, stray.message_id)
 
     async def _run(self, sql: str, *args: object) -> int:
         async with self._db.write() as tx:
@@ -167,29 +136,6 @@ async def owe(
     name = f"{job_id}-{part}"
     sql = "INSERT INTO outbox (id, job_id, part, nonce, channel_id, kind, payload, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     await tx.run(sql, name, job_id, part, name, channel_id, kind, LETTER.dump_json(letter).decode(), due)
-
-
-async def let_stray(tx: Transaction, pet_id: int, posts: Sequence[tuple[int, int]], now: float) -> None:
-    """The pet is being forgotten: take down these (channel_id, message_id), and what was tried and never heard of."""
-    for channel_id, message_id in posts:
-        sql = "INSERT INTO strays (channel_id, message_id, since, forgotten, due) VALUES (?1, ?2, ?3, ?3, ?3)"
-        await tx.run(sql, channel_id, message_id, now)
-    sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
-             SELECT o.channel_id, o.id, o.first_tried, ?2, ?2 FROM outbox o JOIN jobs j ON j.id = o.job_id
-             WHERE j.pet_id = ?1 AND o.first_tried IS NOT NULL AND o.message_id IS NULL AND o.closed IS NULL"""
-    await tx.run(sql, pet_id, now)
-
-
-def _stray(row: sqlite3.Row) -> Stray:
-    return Stray(
-        id=row["id"],
-        channel_id=row["channel_id"],
-        message_id=row["message_id"],
-        mark=row["mark"] or "",
-        since=row["since"],
-        forgotten=row["forgotten"],
-        tries=row["tries"],
-    )
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

@@ -1,27 +1,15 @@
-"""The pets: who they are to whom, and how one is forgotten.
+"""The pets: who they are to whom.
 
-Knows: the pets and photos tables, and everything that hangs on a pet when it goes.
-Does not know: how a pet is enrolled (jobs.py) or learnt, or Discord: which posts have to come down it leaves to the
-outbox's strays, in the transaction that forgets the pet.
+Knows: the pets and photos tables. Does not know: how a pet is enrolled (jobs.py), learnt, or forgotten (erasure.py).
 """
 
-import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from time import time
 from typing import Literal
 
 from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
-from storage.database import Database, Transaction, finish
-from storage.files import Files
+from storage.database import Database, Transaction
 from storage.names import name_key
-from storage.outbox import let_stray
-from storage.retention import scrub
-
-Stop = Callable[[Collection[str]], Awaitable[None]]  # gpu.line.line.Line.stop
-
-ACTIVE = ("waiting", "running")
 
 
 class NameTaken(Exception):
@@ -63,23 +51,11 @@ class Pet:
         return CUTOUTS.validate_json(self.cut)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What was removed with a pet."""
-
-    photos: int
-    portraits: int
-    files: int
-    posts: tuple[tuple[int, int], ...]  # (channel_id, message_id) of the bot's own messages, which still hang there
-
-
 class Pets:
     """The pets table."""
 
-    def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._files = files
-        self._clock = clock
 
     async def get(self, pet_id: int) -> Pet | None:
         """The pet, or None if it is unknown or forgotten."""
@@ -108,86 +84,13 @@ class Pets:
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = ? WHERE id = ?", thread_id, pet_id)
 
-    async def thread_gone(self, thread_id: int) -> None:
+    async def leave_thread(self, thread_id: int) -> None:
         """This thread was deleted: its pets, and their jobs that are not over, go on in the channel above it."""
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = channel_id WHERE thread_id = ?", thread_id)
             sql = """UPDATE jobs SET thread_id = channel_id, progress_message_id = NULL
                      WHERE thread_id = ? AND state IN ('waiting', 'running')"""
             await tx.run(sql, thread_id)
-
-    async def guilds(self) -> set[int]:
-        """Every guild of which something is kept."""
-        return {row[0] for row in await self._db.all("SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs")}
-
-    async def guild_left(self, guild_id: int, now: float) -> None:
-        """We are not there any more, since `now` (Unix seconds) unless it was known before."""
-        async with self._db.write() as tx:
-            await tx.run("INSERT INTO left_guilds VALUES (?, ?) ON CONFLICT DO NOTHING", guild_id, now)
-
-    async def guild_back(self, guild_id: int) -> None:
-        """We are there, again or still."""
-        async with self._db.write() as tx:
-            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
-
-    async def left_before(self, moment: float) -> list[int]:
-        """The guilds that we left before this moment (Unix seconds)."""
-        return [row[0] for row in await self._db.all("SELECT guild_id FROM left_guilds WHERE since < ?", moment)]
-
-    async def guild_forgotten(self, guild_id: int) -> None:
-        """Its pets are forgotten: let go of the jobs that had come to nothing, and of the guild."""
-        async with self._db.write() as tx:
-            await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
-            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
-
-    async def forget(self, pet_id: int, *, with_posts: bool = False, stop: Stop | None = None) -> Receipt | None:
-        """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
-
-        Afterwards none of its bytes is in the folder, the database, its log or its copies. `stop` ends the jobs with
-        these ids, whose rows are gone by then: a job that ends before its rows do would take along which posts are its.
-        What a worker that does not stop still makes is refused, and what it wrote goes then.
-        With posts: the bot's messages of it, which still hang there, are strays from now on. Without: only those that
-        would have been changed or taken down by an answer which is not sent any more.
-        """
-        async with self._db.write() as tx:
-            if not await tx.one("SELECT 1 FROM pets WHERE id = ?", pet_id):
-                return None
-            photos = await _count(tx, "SELECT count(*) FROM photos WHERE pet_id = ?", pet_id)
-            portraits = await _count(tx, "SELECT count(*) FROM portraits WHERE pet_id = ?", pet_id)
-            posts = tuple((row[0], row[1]) for row in await tx.all(POSTS, pet_id))
-            rows = await tx.all("SELECT id, state FROM jobs WHERE pet_id = ?", pet_id)
-            jobs, active = [row["id"] for row in rows], [row["id"] for row in rows if row["state"] in ACTIVE]
-            going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(UNSAID, pet_id)]
-            await let_stray(tx, pet_id, going, self._clock())
-            await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
-            await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it
-        try:
-            if stop and active:
-                await stop(active)
-        finally:
-            files = await finish(self._erase(jobs))  # a cancelled caller must not keep the bytes alive
-        return Receipt(photos=photos, portraits=portraits, files=files, posts=posts)
-
-    async def _erase(self, jobs: list[str]) -> int:
-        files = sum([await asyncio.to_thread(self._files.remove, job_id) for job_id in jobs])
-        await scrub(self._db)
-        return files
-
-
-POSTS = """
-SELECT ack_channel_id, ack_message_id FROM jobs WHERE pet_id = ?1 AND ack_message_id IS NOT NULL
-UNION SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
-      WHERE pet_id = ?1 AND progress_message_id IS NOT NULL
-UNION SELECT o.channel_id, o.message_id FROM outbox o JOIN jobs j ON j.id = o.job_id
-      WHERE j.pet_id = ?1 AND o.message_id IS NOT NULL
-UNION SELECT channel_id, message_id FROM portraits WHERE pet_id = ?1 AND message_id IS NOT NULL AND deleted IS NULL
-"""
-
-UNSAID = """
-SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
-WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
-      (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL))
-"""
 
 
 async def add(

@@ -12,11 +12,15 @@ import pytest
 from gpu.line.journal import Claim
 from gpu.types import Adapter, Cutout, Done, Enrolled, Paint, Painted, Photo, Portrait, Prompt, Wish
 from storage.database import Database
+from storage.erasure import Erasure
 from storage.files import Files
+from storage.guilds import Guilds
 from storage.jobs import JobRow, Jobs, new_job_id
+from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
+from storage.takedowns import Takedowns
 
 GUILD, OWNER, CHANNEL, THREAD = 10**18 + 1, 10**18 + 2, 10**18 + 3, 10**18 + 4
 MARKER = "EinMopsKamInDieKueche"
@@ -40,15 +44,26 @@ class House:
     files: Files
     clock: Clock
     jobs: Jobs
+    journal: JobJournal
     pets: Pets
+    guilds: Guilds
+    erasure: Erasure
     portraits: Portraits
     outbox: Outbox
+    takedowns: Takedowns
 
     @classmethod
     async def open(cls, root: Path) -> "House":
-        db, files, clock = await Database.open(root / "bot.sqlite"), Files(root), Clock()
-        jobs: Jobs = Jobs(db, files, clock)
-        return cls(root, db, files, clock, jobs, Pets(db, files, clock), Portraits(db), Outbox(db))
+        return cls.on(root, await Database.open(root / "bot.sqlite"))
+
+    @classmethod
+    def on(cls, root: Path, db: Database) -> "House":
+        files, clock = Files(root), Clock()
+        return cls(
+            root=root, db=db, files=files, clock=clock,
+            jobs=Jobs(db, files, clock), journal=JobJournal(db, files, clock), pets=Pets(db), guilds=Guilds(db),
+            erasure=Erasure(db, files, clock), portraits=Portraits(db), outbox=Outbox(db), takedowns=Takedowns(db),
+        )  # fmt: skip
 
     async def enroll(self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER, pets_each: int = 99) -> JobRow:
         job_id = new_job_id()
@@ -71,7 +86,7 @@ class House:
 
     async def ready(self, name: str = "Mochi") -> Pet:
         row = await self.enroll(name)
-        assert await self.jobs.settle(await self.claim(row.id), enrolled(self.files.job_folder(row.id)))
+        assert await self.journal.settle(await self.claim(row.id), enrolled(self.files.job_folder(row.id)))
         pet = await self.pets.by_name(GUILD, OWNER, name)
         assert pet is not None
         return pet
@@ -89,7 +104,7 @@ class House:
         )
 
     async def claim(self, job_id: str) -> Claim:
-        claim = await self.jobs.claim(job_id)
+        claim = await self.journal.claim(job_id)
         assert claim is not None
         return claim
 

@@ -59,9 +59,9 @@ class JournalContract:
         claim = await claimed(journal, first)
         third = await self.accept(journal, "paint")
         assert await waiting() == [second, third]
-        await journal.crashed(claim, DIED)
+        await journal.mark_crashed(claim, DIED)
         assert await waiting() == [first, second, third]
-        await journal.cancelled(second)
+        await journal.cancel_waiting(second)
         claim = await claimed(journal, third)
         assert await waiting() == [first]
         await journal.recover()
@@ -87,7 +87,7 @@ class JournalContract:
         for _ in range(5):
             claim = await claimed(journal, job_id)
             attempts.append(claim.attempt)
-            await journal.paused(claim)
+            await journal.mark_paused(claim)
             assert (await journal.waiting())[0].job_id == job_id
         assert attempts == sorted(set(attempts))
         assert await self.spares(journal, job_id) == [True, True, False]
@@ -99,18 +99,18 @@ class JournalContract:
         job_id = await self.accept(journal, "enroll")
         assert await begun() is None
         claim = await claimed(journal, job_id)
-        await journal.paused(claim)
+        await journal.mark_paused(claim)
         assert await begun() == claim.at
-        await journal.paused(await claimed(journal, job_id))
+        await journal.mark_paused(await claimed(journal, job_id))
         assert await begun() == claim.at, "the first claim counts"
         await claimed(journal, job_id)
         await journal.recover()
         assert await begun() is None, "the bot died under it"
         again = await claimed(journal, job_id)
-        await journal.progressed(again, reached(10))
-        await journal.paused(again)
+        await journal.note_checkpoint(again, reached(10))
+        await journal.mark_paused(again)
         assert await begun() == claim.at
-        await journal.crashed(await claimed(journal, job_id), DIED)
+        await journal.mark_crashed(await claimed(journal, job_id), DIED)
         assert await begun() is None, "the child died under it"
 
     async def test_turns_are_those_of_each_person_and_kind(self, journal: Journal) -> None:
@@ -134,9 +134,9 @@ class JournalContract:
         job_id = await self.accept(journal, "enroll")
         for checkpoint in (10, 30, 50, 70):
             claim = await claimed(journal, job_id)
-            await journal.progressed(claim, reached(checkpoint))
-            await journal.progressed(claim, reached(checkpoint + 10))
-            assert await journal.crashed(claim, DIED)
+            await journal.note_checkpoint(claim, reached(checkpoint))
+            await journal.note_checkpoint(claim, reached(checkpoint + 10))
+            assert await journal.mark_crashed(claim, DIED)
         assert await self.spares(journal, job_id) == [True, True, False]
 
     async def test_a_checkpoint_that_is_known_refunds_nothing(self, journal: Journal) -> None:
@@ -144,16 +144,16 @@ class JournalContract:
         spared: list[bool] = []
         for _ in range(4):
             if claim := await journal.claim(job_id):
-                await journal.progressed(claim, reached(10))
-                spared.append(await journal.crashed(claim, DIED))
+                await journal.note_checkpoint(claim, reached(10))
+                spared.append(await journal.mark_crashed(claim, DIED))
         assert spared == [True, True, True, False]
 
     async def test_a_pause_after_a_refund_refunds_no_more(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "enroll")
-        await journal.crashed(await claimed(journal, job_id), DIED)
+        await journal.mark_crashed(await claimed(journal, job_id), DIED)
         claim = await claimed(journal, job_id)
-        await journal.progressed(claim, reached(10))
-        await journal.paused(claim)
+        await journal.note_checkpoint(claim, reached(10))
+        await journal.mark_paused(claim)
         assert await self.spares(journal, job_id) == [True, False]
 
     @pytest.mark.parametrize("kind", ["enroll", "paint"])
@@ -179,16 +179,16 @@ class JournalContract:
     async def test_a_running_job_is_cancelled_by_its_outcome(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "enroll")
         claim = await claimed(journal, job_id)
-        assert not await journal.cancelled(job_id)
+        assert not await journal.cancel_waiting(job_id)
         assert await journal.settle(claim, Cancelled().as_failed())
         assert await self.state(journal, job_id) == "cancelled"
         assert await self.answers(journal, job_id) == 1
 
     async def test_a_waiting_job_is_cancelled_at_once(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")
-        assert await journal.cancelled(job_id)
-        assert not await journal.cancelled(job_id)
-        assert not await journal.cancelled("unknown")
+        assert await journal.cancel_waiting(job_id)
+        assert not await journal.cancel_waiting(job_id)
+        assert not await journal.cancel_waiting("unknown")
         assert await journal.claim(job_id) is None
         assert await self.state(journal, job_id) == "cancelled"
         assert await self.answers(journal, job_id) == 1
@@ -199,14 +199,14 @@ class JournalContract:
         await journal.recover()
         fresh = await claimed(journal, job_id)
         assert not await journal.settle(stale, done(stale.job))
-        assert not await journal.crashed(stale, DIED)
-        await journal.paused(stale)
-        await journal.renewed(stale)
-        await journal.doomed(stale)
-        await journal.progressed(stale, reached(90))
+        assert not await journal.mark_crashed(stale, DIED)
+        await journal.mark_paused(stale)
+        await journal.renew(stale)
+        await journal.request_cancel(stale)
+        await journal.note_checkpoint(stale, reached(90))
         assert await self.state(journal, job_id) == "running"
-        await journal.progressed(fresh, reached(10))  # still news
-        assert await journal.crashed(fresh, DIED)
+        await journal.note_checkpoint(fresh, reached(10))  # still news
+        assert await journal.mark_crashed(fresh, DIED)
         assert await self.answers(journal, job_id) == 0
 
     async def test_recover_puts_running_jobs_back_until_it_never_ends(self, journal: Journal) -> None:
@@ -230,7 +230,7 @@ class JournalContract:
         job_id = await self.accept(journal, "paint")
         spared: list[bool] = []
         for _ in range(3):
-            spared.append(await journal.crashed(await claimed(journal, job_id), DIED))
+            spared.append(await journal.mark_crashed(await claimed(journal, job_id), DIED))
             if await journal.claim(job_id):
                 await journal.recover()
         assert spared == [True, True, False]
@@ -240,21 +240,21 @@ class JournalContract:
         for kill in range(8 * KILLS):  # 200
             claim = await claimed(journal, job_id)
             if kill % (KILLS - 1) == 0:
-                await journal.progressed(claim, reached(kill + 1))
+                await journal.note_checkpoint(claim, reached(kill + 1))
             await journal.recover()
         assert await self.state(journal, job_id) == "waiting"
 
     async def test_a_pause_forgives_no_death(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")
         for _ in range(KILLS):
-            await journal.paused(await claimed(journal, job_id))
+            await journal.mark_paused(await claimed(journal, job_id))
             await claimed(journal, job_id)
             await journal.recover()
         assert await self.state(journal, job_id) == "failed"
 
     async def test_a_cancel_outlives_the_bot(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "enroll")
-        await journal.doomed(await claimed(journal, job_id))
+        await journal.request_cancel(await claimed(journal, job_id))
         assert await self.state(journal, job_id) == "running"
         await journal.recover()
         assert await self.state(journal, job_id) == "cancelled"
@@ -263,7 +263,7 @@ class JournalContract:
 
     async def test_a_doomed_job_that_was_quicker_is_done(self, journal: Journal) -> None:
         claim = await claimed(journal, await self.accept(journal, "paint"))
-        await journal.doomed(claim)
+        await journal.request_cancel(claim)
         assert await journal.settle(claim, done(claim.job))
         await journal.recover()
         assert await self.state(journal, claim.job.job_id) == "done"
@@ -281,5 +281,5 @@ class JournalContract:
         """Crash the job until it is set aside: one True for each attempt left, then False."""
         spared = [True]
         while spared[-1]:
-            spared.append(await journal.crashed(await claimed(journal, job_id), DIED))
+            spared.append(await journal.mark_crashed(await claimed(journal, job_id), DIED))
         return spared[1:]

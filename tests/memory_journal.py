@@ -63,22 +63,22 @@ class MemoryJournal:
         row.began = row.began or row.alive
         return Claim(job=row.job, attempt=row.fence, at=row.alive)
 
-    async def renewed(self, claim: Claim) -> None:
+    async def renew(self, claim: Claim) -> None:
         if row := self._current(claim):
             row.alive = self._now()
 
-    async def progressed(self, claim: Claim, progress: Progress) -> None:
+    async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
         row = self._current(claim)
         if row and progress.checkpoint > row.checkpoint:
             row.checkpoint, row.kills, row.alive = progress.checkpoint, 0, self._now()
             self._refund(row)
 
-    async def paused(self, claim: Claim) -> None:
+    async def mark_paused(self, claim: Claim) -> None:
         if row := self._current(claim):
             self._refund(row)
             row.state = "waiting"
 
-    async def crashed(self, claim: Claim, failed: Failed) -> bool:
+    async def mark_crashed(self, claim: Claim, failed: Failed) -> bool:
         row = self._current(claim)
         if row:
             row.state = "waiting"
@@ -92,14 +92,14 @@ class MemoryJournal:
             self._close(row, outcome)
         return row is not None
 
-    async def cancelled(self, job_id: str) -> bool:
+    async def cancel_waiting(self, job_id: str) -> bool:
         row = self.rows.get(job_id)
         if not row or row.state != "waiting":
             return False
         self._close(row, Cancelled().as_failed())
         return True
 
-    async def doomed(self, claim: Claim) -> None:
+    async def request_cancel(self, claim: Claim) -> None:
         if row := self._current(claim):
             row.doomed = True
 

@@ -20,7 +20,7 @@ from PIL import Image
 from cogs.api.budget import Budget, watched
 from cogs.catch_up import CatchUp
 from cogs.delivery.cog import Postman
-from cogs.guilds import Guilds
+from cogs.guilds import GuildsCog
 from cogs.progress.messages import Board
 from cogs.reactions import Reactions
 from cogs.shared.services import House
@@ -28,12 +28,16 @@ from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.types import Done, Failed, Painted, Photo, Wish
 from storage.database import Database
+from storage.erasure import Erasure
 from storage.files import Files
+from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, new_job_id
+from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
+from storage.takedowns import Takedowns
 from tests.house import enrolled, portrait
 from tests.inline_executor import InlineExecutor
 from tests.light_studio import LightStudio
@@ -60,10 +64,11 @@ class Office:
     def __init__(self, net: Loopback, db: Database, root: Path) -> None:
         self.net, self.db, self.clock = net, db, Hands()
         files = Files(root)
-        jobs = Jobs(db, files)
+        jobs, self.journal = Jobs(db, files), JobJournal(db, files)
         self.house = House(
-            files=files, intake=Intake(files), pets=Pets(db, files, self.clock), jobs=jobs, portraits=Portraits(db),
-            outbox=Outbox(db, self.clock), line=Line(InlineExecutor(LightStudio()), jobs, _heard, _heard),
+            files=files, intake=Intake(files), pets=Pets(db), guilds=Guilds(db),
+            erasure=Erasure(db, files, self.clock), jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, self.clock),
+            takedowns=Takedowns(db), line=Line(InlineExecutor(LightStudio()), self.journal, _heard, _heard),
             cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.budget = Budget(self.clock)
@@ -84,7 +89,7 @@ class Office:
         self.postman = Postman(self.bot, self.house, Board(self.bot, self.house), self.clock)
         self.reactions = Reactions(self.bot, self.house)
         self.catch_up = CatchUp(self.bot, self.house, self.reactions, self.clock)
-        self.guilds = Guilds(self.bot, self.house, self.clock)
+        self.guilds = GuildsCog(self.bot, self.house, self.clock)
 
     def thread(self, name: str = "Rex", parent: Channel | None = None) -> Thread:
         """A thread of the bot's."""
@@ -101,7 +106,7 @@ class Office:
             wish=Wish(style="oil"), seed=1, locale="en",
         )  # fmt: skip
         await self._settle(job_id, enrolled(self.house.files.job_folder(job_id)))
-        await self.house.outbox.closed(f"{job_id}-0", "not of interest")
+        await self.house.outbox.close(f"{job_id}-0", "not of interest")
         row = await self.db.one("SELECT pet_id FROM jobs WHERE id = ?", job_id)
         assert row
         if thread:
@@ -131,8 +136,8 @@ class Office:
         return pet, self.net.messages(thread)[-1]
 
     async def _settle(self, job_id: str, outcome: Done | Failed) -> None:
-        claim = await self.house.jobs.claim(job_id)
-        assert claim and await self.house.jobs.settle(claim, outcome)
+        claim = await self.journal.claim(job_id)
+        assert claim and await self.journal.settle(claim, outcome)
 
     def _above(self, thread: Thread | None) -> int:
         return int((thread.parent if thread else self.net.channel).id)

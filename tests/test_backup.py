@@ -11,12 +11,8 @@ import pytest
 from storage import retention
 from storage.backup import KEPT
 from storage.database import MIGRATIONS, Database
-from storage.files import Files
-from storage.jobs import Jobs
-from storage.outbox import Outbox
-from storage.pets import Pet, Pets
-from storage.portraits import Portraits
-from tests.house import GUILD, MARKER, OWNER, Clock, House, painted, traces
+from storage.pets import Pet
+from tests.house import GUILD, MARKER, OWNER, House, painted, traces
 
 NAME = f"M{MARKER}"
 
@@ -38,10 +34,8 @@ class Updates:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[House]:
-        files, clock = Files(self.root), Clock()
         async with await Database.open(self.root / "bot.sqlite", self._steps) as db:
-            jobs = Jobs(db, files, clock)
-            yield House(self.root, db, files, clock, jobs, Pets(db, files), Portraits(db), Outbox(db))
+            yield House.on(self.root, db)
 
     async def open_and_close(self) -> None:
         async with self.open():
@@ -62,7 +56,7 @@ async def lived_in(bot: Updates) -> Pet:
     async with bot.open() as house:
         pet = await house.ready(NAME)
         claim = await house.claim((await house.paint(pet)).id)
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
         await house.ready("Other")
     return pet
 
@@ -111,7 +105,7 @@ async def test_forgotten_is_gone_from_the_copies_too(bot: Updates) -> None:
         photo = next(house.files.photo_folder(job_id).iterdir())
         marks = (NAME, photo.stem, photo.read_text())
         assert {path.name for path in traces(bot.root, *marks)} >= {"bot.sqlite", bot.copies[0].name, photo.name}
-        await house.pets.forget(pet.id)
+        await house.erasure.forget(pet.id)
         assert traces(bot.root, *marks) == []
         with closing(sqlite3.connect(bot.copies[0])) as copy:
             assert copy.execute("SELECT name FROM pets").fetchall() == [("Other",)]
@@ -131,7 +125,7 @@ async def test_a_copy_that_cannot_forget_is_dropped(bot: Updates, harm: str) -> 
         else:
             with closing(sqlite3.connect(copy)) as plain:
                 plain.execute("ALTER TABLE pets RENAME TO animals")
-        await house.pets.forget(pet.id)
+        await house.erasure.forget(pet.id)
         assert bot.copies == []
         assert traces(bot.root, NAME) == []
 
@@ -147,7 +141,7 @@ async def test_a_reader_of_the_log_is_waited_for(bot: Updates, monkeypatch: pyte
             reader.execute("SELECT count(*) FROM pets").fetchall()
             await house.pets.set_thread(pet.id, 5)
             assert not await house.db.checkpoint()
-            await house.pets.forget(pet.id)
+            await house.erasure.forget(pet.id)
             assert traces(bot.root, NAME)
         await retention.scrub(house.db)
         assert traces(bot.root, NAME) == []

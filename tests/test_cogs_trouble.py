@@ -137,7 +137,7 @@ async def test_a_dog_is_forgotten_though_its_learning_hangs(alive: Living, monke
     """What its worker still writes goes when it wakes up."""
     mina = alive.discord.person("Mina")
     monkeypatch.setattr(line, "STOP_S", 0.1)
-    alive.studio.plan = Plan(steps=20, ms=1000)  # deaf during each
+    alive.studio.plan = Plan(steps=20, ms=4000)  # deaf during each, so long that the bot forgets meanwhile
     await (await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))).message(25)
     thread = await alive.discord.until(lambda: next(iter(alive.discord.threads), None))
     await alive.message(thread, " of 20")

@@ -127,7 +127,7 @@ async def test_a_crash_at_any_moment_of_it(post: Office):
     thread = post.thread()
     pet = await post.pet(thread)
     early, late = await post.owe(pet, pictures=0), await post.owe(pet)
-    await post.house.outbox.tried(f"{early.id}-0", post.clock())  # and it died
+    await post.house.outbox.mark_tried(f"{early.id}-0", post.clock())  # and it died
     await post.rounds(LONG_S, most=1)
     third = await post.owe(pet)
     post.net.fail("POST", SEND, status=200, slow=30.0, after=True)

@@ -27,9 +27,9 @@ async def test_a_server_that_sends_us_away_is_forgotten_after_a_while(post: Offi
     [waiting] = await post.house.jobs.active()
     post.net.leave(outage=True)
     await post.heard(lambda: post.bot.guilds[0].unavailable)
-    assert not await post.house.pets.left_before(post.clock() + 9.0)
+    assert not await post.house.guilds.left_before(post.clock() + 9.0)
     post.net.leave()
-    await post.until(lambda: post.house.pets.left_before(post.clock() + 9.0))
+    await post.until(lambda: post.house.guilds.left_before(post.clock() + 9.0))
     post.pass_time(GRACE_S - 60.0)
     await post.guilds.clear()
     assert await post.house.pets.get(pet.id)
@@ -38,7 +38,7 @@ async def test_a_server_that_sends_us_away_is_forgotten_after_a_while(post: Offi
     assert not await post.house.jobs.active() and await post.house.jobs.get(waiting.id)
     await post.guilds.clear()
     assert await post.house.pets.get(pet.id) is None
-    assert await post.open_rows() == 0 and await post.house.pets.guilds() == set()
+    assert await post.open_rows() == 0 and await post.house.guilds.known() == set()
     assert not [path for path in post.house.files.root.rglob("*.png") if path.is_file()]
 
 
@@ -49,9 +49,9 @@ async def test_asked_back_in_time_nothing_is_lost(post: Office):
     async with logged_in(post.login(), post.net):
         await post.bot.add_cog(post.guilds)
         await post.guilds.on_ready()
-        assert await post.house.pets.left_before(post.clock() + 9.0) == [pet.guild_id]
+        assert await post.house.guilds.left_before(post.clock() + 9.0) == [pet.guild_id]
         post.net.join()
-        await post.until(lambda: post.house.pets.left_before(post.clock() + 9.0), 0)
+        await post.until(lambda: post.house.guilds.left_before(post.clock() + 9.0), 0)
         post.pass_time(GRACE_S + 60.0)
         await post.guilds.clear()
     assert await post.house.pets.get(pet.id)

@@ -64,7 +64,7 @@ async def test_a_settled_enrolment(house: House) -> None:
     claim = await house.claim(row.id)
     house.clock.now += 60
     outcome = enrolled(house.files.job_folder(row.id))
-    assert await house.jobs.settle(claim, outcome)
+    assert await house.journal.settle(claim, outcome)
     pet = await house.pets.by_name(GUILD, OWNER, "mochi")
     assert pet is not None
     assert (pet.state, pet.adapter, pet.cutouts) == ("ready", outcome.result.adapter, outcome.result.cutouts)
@@ -81,7 +81,7 @@ async def test_a_settled_enrolment(house: House) -> None:
         Wish(style="ukiyo-e", text=MARKER),
         None,
     )
-    assert not await house.jobs.settle(claim, outcome), "settled twice"
+    assert not await house.journal.settle(claim, outcome), "settled twice"
     assert len(await house.outbox.due(house.clock.now)) == 1
 
 
@@ -89,16 +89,16 @@ async def test_painting_and_its_delivery(house: House) -> None:
     pet = await house.ready()
     row = await house.paint(pet)
     claim = await house.claim(row.id)
-    assert await house.jobs.settle(claim, painted(claim))
+    assert await house.journal.settle(claim, painted(claim))
     [_, owed] = await house.outbox.due(house.clock.now)
     assert (owed.kind, owed.channel_id, owed.letter.reply_to) == ("painted", THREAD, 55)
-    await house.outbox.tried(owed.id, 2000)
-    await house.outbox.tried(owed.id, 2001)
+    await house.outbox.mark_tried(owed.id, 2000)
+    await house.outbox.mark_tried(owed.id, 2001)
     await house.outbox.retry(owed.id, 2010)
     assert [delivery.id for delivery in await house.outbox.due(2009)] != [owed.id]
     again = (await house.outbox.due(2010))[-1]
     assert (again.nonce, again.tries, again.first_tried) == (owed.nonce, 2, 2000)
-    assert await house.outbox.sent(owed.id, THREAD, 99, owed.letter.portraits)
+    assert await house.outbox.mark_sent(owed.id, THREAD, 99, owed.letter.portraits)
     shown = await house.portraits.by_message(99)
     assert [portrait.portrait.seed for portrait in shown] == [0, 1]
     await house.portraits.delete([shown[0].id])
@@ -109,15 +109,15 @@ async def test_painting_and_its_delivery(house: House) -> None:
 
 async def test_a_closed_delivery_is_not_due(house: House) -> None:
     row = await house.enroll()
-    assert await house.jobs.cancelled(row.id)
+    assert await house.journal.cancel_waiting(row.id)
     [owed] = await house.outbox.due(house.clock.now)
-    await house.outbox.closed(owed.id, "channel is gone")
+    await house.outbox.close(owed.id, "channel is gone")
     assert await house.outbox.due(house.clock.now) == []
 
 
 async def test_the_thread_that_came_late(house: House) -> None:
     row = await house.enroll()
-    assert await house.jobs.cancelled(row.id)
+    assert await house.journal.cancel_waiting(row.id)
     await house.jobs.set_progress_message(row.id, THREAD, 88)
     [owed] = await house.outbox.due(house.clock.now)
     assert owed.channel_id == THREAD
@@ -128,19 +128,19 @@ async def test_the_thread_that_came_late(house: House) -> None:
 async def test_an_enrolment_that_comes_to_nothing_keeps_nothing(house: House, how: str) -> None:
     row = await house.enroll()
     if how == "cancelled while waiting":
-        assert await house.jobs.cancelled(row.id)
+        assert await house.journal.cancel_waiting(row.id)
     else:
         failed = (TooFewPhotos if how == "failed" else Cancelled)().as_failed()
         claim = await house.claim(row.id)
-        assert not await house.jobs.cancelled(row.id), "it is running"
-        assert await house.jobs.settle(claim, failed)
+        assert not await house.journal.cancel_waiting(row.id), "it is running"
+        assert await house.journal.settle(claim, failed)
     assert await house.pets.of_guild(GUILD) == []
     assert await house.db.all("SELECT * FROM photos") == []
     assert not house.files.job_folder(row.id).exists()
     [owed] = await house.outbox.due(house.clock.now)
     assert (owed.kind, owed.letter.pet_id, owed.letter.pet_name) == (how.split()[0], None, "Mochi")
     assert (await house.row(row.id)).state == how.split()[0]
-    await house.outbox.sent(owed.id, CHANNEL, 99, ())
+    await house.outbox.mark_sent(owed.id, CHANNEL, 99, ())
     await house.db.checkpoint()
     assert traces(house.root, MARKER) == []
     await house.enroll("Mochi")  # the name is free again
@@ -155,7 +155,7 @@ async def test_a_full_line_takes_one_of_two_that_come_at_once(house: House) -> N
         await house.jobs.check_room(GUILD, OWNER + 1)
     assert len(await house.pets.of_guild(GUILD)) == 2, "nothing is kept of the other"
     assert [row[0] for row in await house.db.all("SELECT count(*) FROM photos")] == [6]
-    await house.jobs.cancelled((await house.jobs.active())[0].id)
+    await house.journal.cancel_waiting((await house.jobs.active())[0].id)
     await house.enroll("C")
 
 

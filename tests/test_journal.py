@@ -18,14 +18,14 @@ from tests.journal_contract import JournalContract
 __all__ = ["house"]  # a fixture
 
 
-class TestJobsIsAJournal(JournalContract):
+class TestJobJournal(JournalContract):
     @pytest.fixture(autouse=True)
     def _move_in(self, house: House) -> None:
         self.house = house
 
     @pytest.fixture
     async def journal(self, house: House) -> Journal:
-        return house.jobs
+        return house.journal
 
     async def accept(self, journal: Journal, kind: Literal["enroll", "paint"]) -> str:
         self.house.clock.now += 1
@@ -45,31 +45,31 @@ class TestJobsIsAJournal(JournalContract):
 async def test_waiting_is_in_order_and_a_pause_keeps_the_place(house: House) -> None:
     rows = [await house.enroll(name) for name in "ABC"]
     claim = await house.claim(rows[0].id)
-    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [rows[1].id, rows[2].id]
-    await house.jobs.paused(claim)
-    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [row.id for row in rows]
+    assert [ticket.job_id for ticket in await house.journal.waiting()] == [rows[1].id, rows[2].id]
+    await house.journal.mark_paused(claim)
+    assert [ticket.job_id for ticket in await house.journal.waiting()] == [row.id for row in rows]
 
 
 async def test_a_job_is_claimed_once(house: House) -> None:
     row = await house.enroll()
-    claims = await asyncio.gather(*(house.jobs.claim(row.id) for _ in range(5)))
+    claims = await asyncio.gather(*(house.journal.claim(row.id) for _ in range(5)))
     assert len([claim for claim in claims if claim]) == 1
-    assert await house.jobs.claim("000000000000") is None
+    assert await house.journal.claim("000000000000") is None
 
 
 async def test_a_stale_claim_changes_nothing(house: House) -> None:
     row = await house.enroll()
     stale = await house.claim(row.id)
-    await house.jobs.recover()
+    await house.journal.recover()
     fresh = await house.claim(row.id)
     before = await house.row(row.id)
-    assert not await house.jobs.settle(stale, enrolled(house.files.job_folder(row.id)))
-    await house.jobs.progressed(stale, Progress(phase="learning", checkpoint=50))
-    await house.jobs.paused(stale)
-    assert not await house.jobs.crashed(stale, WorkerDied().as_failed())
+    assert not await house.journal.settle(stale, enrolled(house.files.job_folder(row.id)))
+    await house.journal.note_checkpoint(stale, Progress(phase="learning", checkpoint=50))
+    await house.journal.mark_paused(stale)
+    assert not await house.journal.mark_crashed(stale, WorkerDied().as_failed())
     assert await house.row(row.id) == before
     assert await house.outbox.due(house.clock.now) == []
-    assert await house.jobs.settle(fresh, enrolled(house.files.job_folder(row.id)))
+    assert await house.journal.settle(fresh, enrolled(house.files.job_folder(row.id)))
 
 
 async def test_attempts_are_charged_and_refunded_once(house: House) -> None:
@@ -80,18 +80,18 @@ async def test_attempts_are_charged_and_refunded_once(house: House) -> None:
 
     claim = await house.claim(row.id)
     assert await attempts() == 1
-    await house.jobs.progressed(claim, Progress(phase="learning", step=1))
+    await house.journal.note_checkpoint(claim, Progress(phase="learning", step=1))
     assert await attempts() == 1
-    await house.jobs.progressed(claim, Progress(phase="learning", checkpoint=40))
-    await house.jobs.progressed(claim, Progress(phase="learning", checkpoint=80))
+    await house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=40))
+    await house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=80))
     assert await attempts() == 0
-    await house.jobs.paused(claim)
+    await house.journal.mark_paused(claim)
     assert await attempts() == 0
-    assert await house.jobs.crashed(await house.claim(row.id), WorkerDied().as_failed())
+    assert await house.journal.mark_crashed(await house.claim(row.id), WorkerDied().as_failed())
     again = await house.claim(row.id)
-    await house.jobs.progressed(again, Progress(phase="learning", checkpoint=80))  # no further than before
+    await house.journal.note_checkpoint(again, Progress(phase="learning", checkpoint=80))  # no further than before
     assert await attempts() == 2
-    await house.jobs.paused(again)
+    await house.journal.mark_paused(again)
     assert await attempts() == 1
     assert (await house.row(row.id)).checkpoint == 80
 
@@ -102,9 +102,9 @@ async def test_some_deaths_then_set_aside(house: House, how: str, times: int) ->
     for attempt in range(1, times + 1):
         claim = await house.claim(row.id)
         if how == "the bot dies":
-            await house.jobs.recover()
+            await house.journal.recover()
         else:
-            assert await house.jobs.crashed(claim, WorkerDied().as_failed()) == (attempt < times)
+            assert await house.journal.mark_crashed(claim, WorkerDied().as_failed()) == (attempt < times)
     after = await house.row(row.id)
     assert (after.state, after.error, after.pet_id) == ("failed", "WorkerDied", None)
     [owed] = await house.outbox.due(house.clock.now)
@@ -117,11 +117,11 @@ async def test_seconds_count_running_time_only(house: House) -> None:
     row = await house.paint(pet)
     claim = await house.claim(row.id)
     house.clock.now += 3
-    await house.jobs.paused(claim)
+    await house.journal.mark_paused(claim)
     house.clock.now += 1000
     claim = await house.claim(row.id)
     house.clock.now += 4
-    await house.jobs.settle(claim, painted(claim))
+    await house.journal.settle(claim, painted(claim))
     assert (await house.row(row.id)).seconds == 7
     assert await house.jobs.durations("paint") == 3.5, "for each of two pictures"
     [owed] = [one for one in await house.outbox.due(house.clock.now) if one.kind == "painted"]
@@ -133,34 +133,34 @@ async def test_a_lease_says_how_long_a_killed_run_lasted(house: House) -> None:
     row = await house.enroll()
     claim = await house.claim(row.id)
     house.clock.now += 20
-    await house.jobs.renewed(claim)
+    await house.journal.renew(claim)
     house.clock.now += 1
     assert (await house.row(row.id)).seconds == 21, "so far"
     house.clock.now += 3600  # nobody was there
-    await house.jobs.recover()
+    await house.journal.recover()
     assert (await house.row(row.id)).seconds == 20
     claim = await house.claim(row.id)
     house.clock.now += 5
-    await house.jobs.progressed(claim, Progress(phase="learning", checkpoint=40))
+    await house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=40))
     house.clock.now += 3600
-    await house.jobs.recover()
+    await house.journal.recover()
     assert (await house.row(row.id)).seconds == 25
 
 
 async def test_a_forgotten_pet_waits_no_more(house: House) -> None:
     pet = await house.ready()
     row, other = await house.paint(pet), await house.enroll("Other")
-    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [row.id, other.id]
-    await house.pets.forget(pet.id)
-    assert [ticket.job_id for ticket in await house.jobs.waiting()] == [other.id]
+    assert [ticket.job_id for ticket in await house.journal.waiting()] == [row.id, other.id]
+    await house.erasure.forget(pet.id)
+    assert [ticket.job_id for ticket in await house.journal.waiting()] == [other.id]
 
 
 async def test_only_what_moved_is_read_again(house: House) -> None:
     rows = [await house.enroll(f"Dog {number}") for number in range(20)]
-    before = await house.jobs.waiting()
-    assert await house.jobs.waiting() is before, "nothing moved"
+    before = await house.journal.waiting()
+    assert await house.journal.waiting() is before, "nothing moved"
     claim = await house.claim(rows[3].id)
-    after = await house.jobs.waiting()
+    after = await house.journal.waiting()
     assert [ticket for ticket in before if ticket.job_id != claim.job.job_id] == after
     assert all(any(ticket is old for old in before) for ticket in after), "the others were not read again"
 
@@ -176,8 +176,8 @@ async def test_waiting_jobs_of_an_older_bot_are_seen(tmp_path: Path) -> None:
         await tx.run(sql, "b" * 12, "enroll", "{}", "done", 5.0, 6.0)
     house = await House.open(tmp_path)
     async with house.db:
-        assert [ticket.job_id for ticket in await house.jobs.waiting()] == ["a" * 12]
-        assert [(turn.kind, turn.at) for turn in await house.jobs.turns()] == [("enroll", 6.0)]
+        assert [ticket.job_id for ticket in await house.journal.waiting()] == ["a" * 12]
+        assert [(turn.kind, turn.at) for turn in await house.journal.turns()] == [("enroll", 6.0)]
         assert [(await house.row(name * 12)).pictures for name in "ab"] == [3, 1]
 
 
@@ -188,8 +188,8 @@ async def test_a_restart_keeps_jobs_and_clears_what_nobody_owns(tmp_path: Path) 
     orphan = house.files.keep(b"taken in, never accepted", house.files.photo_folder(new_job_id()), ".jpg")[0]
     await house.db.close()
     house = await House.open(tmp_path)
-    await house.jobs.recover()
-    assert {ticket.job_id for ticket in await house.jobs.waiting()} == {running.id, waiting.id}
+    await house.journal.recover()
+    assert {ticket.job_id for ticket in await house.journal.waiting()} == {running.id, waiting.id}
     assert not orphan.exists()
     assert house.files.job_folder(waiting.id).exists()
     await house.db.close()

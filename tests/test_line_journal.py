@@ -41,9 +41,9 @@ class Flaky(MemoryJournal):
         self._flake(f"claim {job_id}")
         return await super().claim(job_id)
 
-    async def progressed(self, claim: Claim, progress: Progress) -> None:
+    async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
         self._flake(f"progress {claim.job.job_id} {progress.checkpoint}")
-        await super().progressed(claim, progress)
+        await super().note_checkpoint(claim, progress)
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
         self._flake(f"settle {claim.job.job_id}")
@@ -154,8 +154,8 @@ class Asked(MemoryJournal):
     line: Line
     places: dict[str, int]
 
-    async def paused(self, claim: Claim) -> None:
-        await super().paused(claim)
+    async def mark_paused(self, claim: Claim) -> None:
+        await super().mark_paused(claim)
         self.places = await self.line.places()
 
 

@@ -23,7 +23,7 @@ from cogs.ops.redaction import Discreet
 from gpu.errors import WorkerDied
 from gpu.line.process import ProcessExecutor
 from gpu.types import Census
-from storage.figures import Figures
+from storage.stats import Figures
 from tests.executor_contract import Watcher
 from tests.house import House, house, painted
 from tests.light_jobs import paint_job
@@ -147,19 +147,19 @@ async def test_the_numbers_of_the_line_and_the_outbox(house: House) -> None:
         [owed] = await house.outbox.due(house.clock.now)
         claim = await house.claim(row.id)
         for _ in range(2):
-            await house.outbox.tried(owed.id, house.clock.now)
+            await house.outbox.mark_tried(owed.id, house.clock.now)
         read = await numbers(metrics)
         assert read["pawtrait_line_jobs paint running"] == 1
         assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (1, 1)
         house.clock.now += 4
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
         await metrics.on_job_settled(row.id)
         read = await numbers(metrics)
         assert read["pawtrait_jobs_ended_total paint done"] == 1
         assert (read["pawtrait_wait_seconds_sum paint"], read["pawtrait_run_seconds_sum paint"]) == (30, 4)
         assert read["pawtrait_attempts_sum paint"] == 1
         assert read["process_resident_memory_bytes"] > 1e6
-        await house.pets.forget(pet.id)
+        await house.erasure.forget(pet.id)
         await metrics.on_job_settled(row.id)  # nothing to count, and no error
 
 
@@ -167,10 +167,10 @@ async def test_attempts_are_those_that_were_charged(house: House) -> None:
     row = await house.paint(await house.ready())
     async with scraped(house) as metrics:
         for _ in range(3):
-            await house.jobs.paused(await house.claim(row.id))
-        assert await house.jobs.crashed(await house.claim(row.id), WorkerDied().as_failed())
+            await house.journal.mark_paused(await house.claim(row.id))
+        assert await house.journal.mark_crashed(await house.claim(row.id), WorkerDied().as_failed())
         claim = await house.claim(row.id)
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
         await metrics.on_job_settled(row.id)
         assert (await numbers(metrics))["pawtrait_attempts_sum paint"] == 2
 

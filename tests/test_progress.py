@@ -61,7 +61,7 @@ async def test_an_archived_thread_is_left_in_peace_until_something_is_sent(
         await board.on_job_progress(job.id, Progress(phase="painting", step=step, steps=4))
         await board._show((await standings(post.house))[0])
         if step == 0:
-            assert await post.house.jobs.claim(job.id)
+            assert await post.journal.claim(job.id)
             post.net.archive(thread)
     assert thread.archived and failing(post) == 1
     await board.open(await ordered(post, thread), int(thread.id))
@@ -97,7 +97,7 @@ async def test_a_progress_message_that_somebody_deleted_stays_away(post: Office,
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
     board, thread = Board(post.bot, post.house), post.thread()
     job = await ordered(post, thread)
-    assert await post.house.jobs.claim(job.id)
+    assert await post.journal.claim(job.id)
     for step in range(4):
         await board.on_job_progress(job.id, Progress(phase="painting", step=step, steps=4))
         [standing] = await standings(post.house)
@@ -115,7 +115,7 @@ async def test_nothing_is_kept_of_jobs_that_are_over(post: Office):
         await board.on_job_progress(job.id, Progress(phase="painting", step=1, steps=4))
     await post.heard(lambda: len(post.net.messages(thread)) == 2)
     assert over.pet_id
-    await post.house.pets.forget(over.pet_id)
+    await post.house.erasure.forget(over.pet_id)
     await post.heard(lambda: {*board._latest, *board._shown, *board._locks} == {waiting.id})
 
 
@@ -126,7 +126,7 @@ async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(post: Office):
     await board._put(job, int(thread.id), "Painting", None)
     [shown] = await post.house.jobs.active()
     assert shown.progress_message_id and post.net.messages(thread)
-    await post.house.pets.forget(job.pet_id)
+    await post.house.erasure.forget(job.pet_id)
     await post.postman.catch()
     assert not post.net.messages(thread), "its answer will never take it down"
     await board._put(job, int(thread.id), "Painting", None)

@@ -13,9 +13,9 @@ import pytest
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.types import JOB, Done, Enroll
+from storage.erasure import POSTS
 from storage.jobs import new_job_id
 from storage.outbox import Delivery
-from storage.pets import POSTS
 from storage.retention import DAY_S, RESTED_S, Removed, Retention, next_time
 from tests.house import THREAD, House, enrolled, house, painted
 
@@ -81,18 +81,18 @@ async def ended(house: House, case: Case, job_id: str) -> None:
         outcome = enrolled(claim.job.folder) if case.kind == "enroll" else painted(claim)
     else:
         outcome = (WorkerDied if case.end == "failed" else Cancelled)().as_failed()
-    assert await house.jobs.settle(claim, outcome)
+    assert await house.journal.settle(claim, outcome)
     [owed] = [one for one in await house.outbox.due(house.clock.now) if one.job_id == job_id]
     await answer(house, owed, case.answer)
 
 
 async def answer(house: House, owed: Delivery, how: str) -> None:
     if how in ("tried", "sent"):
-        await house.outbox.tried(owed.id, house.clock.now)
+        await house.outbox.mark_tried(owed.id, house.clock.now)
     if how == "sent":
-        await house.outbox.sent(owed.id, THREAD, int(owed.job_id, 16), owed.letter.portraits)
+        await house.outbox.mark_sent(owed.id, THREAD, int(owed.job_id, 16), owed.letter.portraits)
     if how == "closed":
-        await house.outbox.closed(owed.id, "gone")
+        await house.outbox.close(owed.id, "gone")
 
 
 async def dogs_need(house: House) -> None:
@@ -174,11 +174,11 @@ async def test_expired_photos_are_gone_and_the_dog_is_painted_on(house: House) -
     assert pet.adapter is not None
     photos = house.files.photo_folder(pet.adapter.folder.parent.name)
     [owed] = await house.outbox.due(house.clock.now)
-    await house.outbox.sent(owed.id, THREAD, 99, owed.letter.portraits)
+    await house.outbox.mark_sent(owed.id, THREAD, 99, owed.letter.portraits)
     assert (await retention(house).tidy()).originals == 3
     assert not photos.exists()
     assert (await house.paint(pet)).state == "waiting"
-    receipt = await house.pets.forget(pet.id)
+    receipt = await house.erasure.forget(pet.id)
     assert receipt is not None
     assert receipt.photos == 0, "it says what is there"
 
@@ -195,7 +195,7 @@ async def test_an_enrolment_that_is_being_given_keeps_its_folder(house: House, r
 async def test_a_portrait_that_was_taken_down_leaves_no_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     pet = await house.ready()
     claim = await house.claim((await house.paint(pet)).id)
-    await house.jobs.settle(claim, painted(claim))
+    await house.journal.settle(claim, painted(claim))
     [first, second] = await house.portraits.of_job(claim.job.job_id)
     with monkeypatch.context() as crash:
         crash.setattr(Path, "unlink", lambda *_, **__: None)

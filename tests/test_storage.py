@@ -163,12 +163,12 @@ async def test_forgotten_is_gone(house: House) -> None:
     pet = await house.ready(f"M{MARKER}")
     row = await house.paint(pet)
     claim = await house.claim(row.id)
-    await house.jobs.settle(claim, painted(claim))
+    await house.journal.settle(claim, painted(claim))
     [_, first, second] = await house.outbox.due(house.clock.now)
-    await house.outbox.sent(second.id, THREAD, 99, second.letter.portraits)
+    await house.outbox.mark_sent(second.id, THREAD, 99, second.letter.portraits)
     await house.jobs.set_progress_message(first.job_id, THREAD, 88)
     await house.paint(pet)  # still waiting
-    receipt = await house.pets.forget(pet.id)
+    receipt = await house.erasure.forget(pet.id)
     assert receipt is not None
     assert (receipt.photos, receipt.portraits) == (3, 3)
     assert receipt.files == 3 + 1 + 1 + 2  # photos, adapter, portraits
@@ -176,8 +176,8 @@ async def test_forgotten_is_gone(house: House) -> None:
     assert await house.pets.get(pet.id) is None
     assert await house.jobs.active() == []
     assert [delivery.letter.pet_name for delivery in await house.outbox.due(house.clock.now)] == ["Other"]
-    assert not await house.outbox.sent(first.id, THREAD, 100, first.letter.portraits), "its post has to go"
-    assert await house.pets.forget(pet.id) is None
+    assert not await house.outbox.mark_sent(first.id, THREAD, 100, first.letter.portraits), "its post has to go"
+    assert await house.erasure.forget(pet.id) is None
     assert traces(house.root, f"M{MARKER}", pet.adapter.folder.parent.name) == []
     assert (await house.pets.get(other.id)) == other
     assert len(list(house.files.photo_folder(other.adapter.folder.parent.name).iterdir())) == 3
@@ -188,21 +188,22 @@ async def test_what_may_hang_somewhere_is_noted_without_a_word_of_the_pet(house:
     pet = await house.ready(f"M{MARKER}")
     for _ in range(3):
         claim = await house.claim((await house.paint(pet)).id)
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
     [first, untried, tried, sent] = await house.outbox.due(house.clock.now)
-    await house.outbox.closed(first.id, "gone")
+    await house.outbox.close(first.id, "gone")
     for delivery in (tried, sent):
-        assert await house.outbox.tried(delivery.id, 900.0)
+        assert await house.outbox.mark_tried(delivery.id, 900.0)
         await house.jobs.set_progress_message(delivery.job_id, THREAD, 80 + delivery.part)
-    assert await house.outbox.sent(sent.id, THREAD, 99, sent.letter.portraits)
-    await house.pets.forget(pet.id, with_posts=with_posts)
-    strays = await house.outbox.strays(house.clock.now)
+    assert await house.outbox.mark_sent(sent.id, THREAD, 99, sent.letter.portraits)
+    await house.erasure.forget(pet.id, with_posts=with_posts)
+    strays = await house.takedowns.due(house.clock.now)
     assert [(one.mark, one.since) for one in strays if one.message_id is None] == [(tried.id, 900.0)]
     known = [one.message_id for one in strays if one.message_id]
     assert sorted(known) == ([77, 80, 99] if with_posts else [80]), "tried will not take its progress down any more"
     assert traces(house.root, MARKER) == []
-    assert not await house.outbox.tried(untried.id, 1000.0) and not await house.outbox.sent(tried.id, THREAD, 100, ())
-    assert 100 in [one.message_id for one in await house.outbox.strays(house.clock.now)]
+    assert not await house.outbox.mark_tried(untried.id, 1000.0)
+    assert not await house.outbox.mark_sent(tried.id, THREAD, 100, ())
+    assert 100 in [one.message_id for one in await house.takedowns.due(house.clock.now)]
 
 
 async def test_forgetting_many_of_many(house: House) -> None:
@@ -211,10 +212,10 @@ async def test_forgetting_many_of_many(house: House) -> None:
     pets = [await house.ready(f"Pet{n}of{MARKER}") for n in range(24)]
     for pet in pets:
         claim = await house.claim((await house.paint(pet, count=4)).id)
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
     gone = chance.sample(pets, 16)
     for pet in gone:
-        await house.pets.forget(pet.id)
+        await house.erasure.forget(pet.id)
     for pet in pets:
         assert bool(traces(house.root, f"{pet.name} ", f'"{pet.name}"', pet.adapter.folder.parent.name)) == (
             pet not in gone
@@ -224,9 +225,9 @@ async def test_forgetting_many_of_many(house: House) -> None:
 async def test_a_result_that_comes_after_forgetting_is_refused_and_removed(house: House) -> None:
     pet = await house.ready()
     claim = await house.claim((await house.paint(pet)).id)
-    await house.pets.forget(pet.id)
+    await house.erasure.forget(pet.id)
     outcome = painted(claim)  # the worker did not know
-    assert not await house.jobs.settle(claim, outcome)
+    assert not await house.journal.settle(claim, outcome)
     assert not claim.job.folder.exists()
 
 
@@ -235,7 +236,7 @@ async def test_two_pets_with_the_same_photos_keep_their_own(house: House) -> Non
     same = [house.files.keep(b"same", house.files.photo_folder(row.id), ".jpg")[0] for row in (first, second)]
     pet = await house.pets.by_name(GUILD, OWNER, "A")
     assert pet is not None
-    await house.pets.forget(pet.id)
+    await house.erasure.forget(pet.id)
     assert [path.exists() for path in same] == [False, True]
 
 

@@ -53,7 +53,7 @@ async def caught(post: Office, pass_s: float = 300.0) -> int:
 @pytest.mark.parametrize("where", [("GET", SEND), ("DELETE", ONE)])
 async def test_what_came_through_unheard_comes_down(post: Office, where: tuple[str, str], how: dict[str, int]):
     pet, _ = await unheard(post)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     post.net.fail(*where, times=2, **how)
     post.hire()
     assert await caught(post) <= 4
@@ -67,7 +67,7 @@ async def test_what_was_on_its_way_comes_down_even_if_the_bot_dies(post: Office)
         post.net.fail("POST", SEND, status=200, slow=0.3, after=True)
         sending = asyncio.create_task(post.postman.deliver())
         await post.net.until(post.seen)
-        await post.house.pets.forget(pet.id)
+        await post.house.erasure.forget(pet.id)
         if dies:
             sending.cancel()
             post.hire()
@@ -80,8 +80,8 @@ async def test_what_arrives_late_comes_down_too(post: Office):
     thread = post.thread()
     pet = await post.pet(thread)
     job = await post.owe(pet)
-    await post.house.outbox.tried(f"{job.id}-0", post.clock())
-    await post.house.pets.forget(pet.id)
+    await post.house.outbox.mark_tried(f"{job.id}-0", post.clock())
+    await post.house.erasure.forget(pet.id)
     await post.postman.catch()
     assert await strays(post) == 1
     await DiscordCounter(post.bot).send(int(thread.id), letter(f"{job.id}-0"), "n")
@@ -93,11 +93,11 @@ async def test_what_arrives_late_comes_down_too(post: Office):
 async def test_nothing_is_sent_for_a_pet_forgotten_meanwhile(post: Office):
     pet = await post.pet(post.thread())
     job = await post.owe(pet, pictures=0)
-    assert await post.house.outbox.tried(f"{job.id}-0", post.clock())
+    assert await post.house.outbox.mark_tried(f"{job.id}-0", post.clock())
     looked = post.net.fail("GET", SEND, status=200, slow=0.3, after=True)
     walking = asyncio.create_task(post.postman.deliver())
     await post.heard(lambda: looked.hits)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     await walking
     assert not post.seen()
 
@@ -107,7 +107,7 @@ async def test_known_posts_go_only_if_asked(post: Office):
     jobs = [await post.owe(pet) for pet in pets]
     await post.rounds(5.0)
     for pet, with_posts in zip(pets, (False, True), strict=True):
-        receipt = await post.house.pets.forget(pet.id, with_posts=with_posts)
+        receipt = await post.house.erasure.forget(pet.id, with_posts=with_posts)
         assert receipt and len(receipt.posts) == 1
     post.net.fail("DELETE", ONE, times=2, after=True)
     await caught(post)
@@ -121,14 +121,14 @@ async def test_a_closed_thread_keeps_nothing(post: Office, how: str):
         post.net.deny(Permission.SEND_MESSAGES_IN_THREADS)
     else:
         post.net.archive(thread)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     assert await caught(post) == 1 and not post.seen()
 
 
 @pytest.mark.parametrize("how", ["thread", "channel", "taken down"])
 async def test_what_can_never_be_done_is_let_be_at_once(post: Office, how: str, caplog: pytest.LogCaptureFixture):
     pet, thread = await unheard(post)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     if how == "taken down":
         post.net.world.messages.clear()
         post.pass_time(SETTLED_S)
@@ -154,7 +154,7 @@ async def test_a_post_out_of_reach_comes_down_when_its_thread_is_open_again(
     post: Office, how: str, answered: Callable[[Office], Awaitable[tuple[Pet, Thread]]]
 ):
     pet, thread = await answered(post)
-    await post.house.pets.forget(pet.id, with_posts=True)
+    await post.house.erasure.forget(pet.id, with_posts=True)
     if how == "hidden":
         post.net.deny(EVERYONE)
     else:
@@ -176,7 +176,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(post: Office
     for _ in range(4):
         await post.owe(pet)
     await post.rounds(5.0)
-    await post.house.pets.forget(pet.id, with_posts=True)
+    await post.house.erasure.forget(pet.id, with_posts=True)
     post.net.archive(thread, locked=True)
     with caplog.at_level("INFO", "cogs.delivery.takedown"):
         await post.postman.catch()
@@ -187,7 +187,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(post: Office
 
 async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Office):
     pet, _ = await unheard(post)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     post.net.deny(EVERYONE)
     await post.postman.catch()
     asked = post.net.fail("GET", SEND, status=200, times=1000, after=True)
@@ -203,7 +203,7 @@ async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(post: Offic
 async def test_minutes_without_a_free_request_are_no_failed_tries(post: Office):
     """Or a message that should be gone hangs on for minutes after Discord is well again."""
     pet, _ = await unheard(post)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     for _ in range(12):
         spend(post.budget)
         await post.postman.catch()
@@ -219,7 +219,7 @@ def spend(budget: Budget) -> None:
 
 async def test_after_a_week_it_is_let_be(post: Office, caplog: pytest.LogCaptureFixture):
     pet, _ = await unheard(post)
-    await post.house.pets.forget(pet.id)
+    await post.house.erasure.forget(pet.id)
     post.net.fail("GET", SEND, times=10_000)
     await post.postman.catch()
     post.pass_time(WEEK_S - 60.0)

@@ -76,20 +76,20 @@ async def _lives(house: House) -> AsyncGenerator[None]:
         yield
         claim = await house.claim(row.id)
         yield
-        await house.jobs.progressed(claim, Progress(phase="learning", checkpoint=50))
+        await house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=50))
         yield
-        await house.jobs.settle(claim, TooFewPhotos().as_failed())
+        await house.journal.settle(claim, TooFewPhotos().as_failed())
         yield
         row = await house.paint(pet)
         yield
         claim = await house.claim(row.id)
         yield
-        await house.jobs.settle(claim, painted(claim))
+        await house.journal.settle(claim, painted(claim))
         yield
         owed = (await house.outbox.due(house.clock.now))[-1]
-        await house.outbox.tried(owed.id, house.clock.now)
+        await house.outbox.mark_tried(owed.id, house.clock.now)
         yield
-        await house.outbox.sent(owed.id, THREAD, 100 + number, owed.letter.portraits)
+        await house.outbox.mark_sent(owed.id, THREAD, 100 + number, owed.letter.portraits)
         yield
 
 

@@ -25,7 +25,7 @@ class Postman(commands.Cog):
         self._bot = bot
         counter = DiscordCounter(bot)
         self._rounds = Rounds(house, counter, board.finish, clock)
-        self._catcher = Catcher(house.outbox, counter, clock)
+        self._catcher = Catcher(house.takedowns, counter, clock)
         self._workers: list[asyncio.Task[None]] = []
 
     async def cog_load(self) -> None:

@@ -135,7 +135,7 @@ class Rounds:
         """The message's id; None: the pet was forgotten before anything was sent."""
         if to_be_sought(delivery) and (message_id := await self._found(delivery)):
             return message_id
-        if not await self._house.outbox.tried(delivery.id, self._clock()):
+        if not await self._house.outbox.mark_tried(delivery.id, self._clock()):
             return None
         try:
             return await self._counter.send(delivery.channel_id, post, nonce(delivery))
@@ -162,16 +162,16 @@ class Rounds:
             raise error
         log.warning("Delivery %s is refused in channel %s: %s", delivery.id, delivery.channel_id, error)
         if error.code == UNKNOWN_CHANNEL:
-            await self._house.pets.thread_gone(delivery.channel_id)
+            await self._house.pets.leave_thread(delivery.channel_id)
         home = None if error.verdict is Verdict.OVER else next_home(delivery, job.channel_id)
         channel_id = await self._address(home, job) if home else None
         if home and channel_id:
             unseen = error.code == MISSING_ACCESS  # a try may hang where we may not look any more
-            await self._house.outbox.moved(delivery.id, home, channel_id, self._clock(), unseen=unseen)
+            await self._house.outbox.move(delivery.id, home, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
             await self._last_word(delivery, job)
-            await self._house.outbox.closed(delivery.id, str(error))
+            await self._house.outbox.close(delivery.id, str(error))
 
     async def _last_word(self, delivery: Delivery, job: JobRow) -> None:
         """After the answer, which opens an archived thread: before it nothing can be edited there."""
@@ -195,7 +195,7 @@ class Rounds:
         """
         direct = delivery.home is Home.DIRECT
         portraits = () if direct else delivery.letter.portraits
-        known = await self._house.outbox.sent(delivery.id, delivery.channel_id, message_id, portraits)
+        known = await self._house.outbox.mark_sent(delivery.id, delivery.channel_id, message_id, portraits)
         await self._last_word(delivery, job)
         if known and post.pictures and not direct:
             await self._counter.invite(delivery.channel_id, message_id)

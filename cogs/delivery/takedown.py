@@ -26,7 +26,7 @@ from cogs.api.refusals import (
 )
 from cogs.api.transport import Counter
 from cogs.delivery.sender import PATIENCE_S
-from storage.outbox import Outbox, Stray
+from storage.takedowns import Takedown, Takedowns
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,12 @@ SHUT = (MISSING_ACCESS, MISSING_PERMISSIONS)
 
 
 class Catcher:
-    """Takes the strays down. The clock counts Unix seconds; `shut_s` of them pass until a shut place is tried again."""
+    """Takes messages down. The clock counts Unix seconds; `shut_s` of them pass until a shut place is tried again."""
 
-    def __init__(self, outbox: Outbox, counter: Counter, clock: Callable[[], float], shut_s: float = SHUT_S) -> None:
-        self._outbox = outbox
+    def __init__(
+        self, takedowns: Takedowns, counter: Counter, clock: Callable[[], float], shut_s: float = SHUT_S
+    ) -> None:
+        self._takedowns = takedowns
         self._counter = counter
         self._clock = clock
         self._shut_s = shut_s
@@ -59,50 +61,50 @@ class Catcher:
 
     async def round(self) -> None:
         """Everything that is due, once."""
-        for stray in await self._outbox.strays(self._clock()):
-            shut = self._shut.get(stray.channel_id, 0.0)
+        for takedown in await self._takedowns.due(self._clock()):
+            shut = self._shut.get(takedown.channel_id, 0.0)
             try:
-                due = shut if shut > self._clock() else await self._caught(stray)
+                due = shut if shut > self._clock() else await self._caught(takedown)
             except Resting as error:  # Discord was not even asked: that is no try, and no reason to rest longer
-                await self._outbox.stray_later(stray, self._clock() + error.retry_after, stray.tries)
+                await self._takedowns.retry(takedown, self._clock() + error.retry_after, takedown.tries)
                 continue
             if due is None:
-                await self._outbox.stray_gone(stray)
+                await self._takedowns.close(takedown)
             else:
-                await self._outbox.stray_later(stray, due, stray.tries + 1)
+                await self._takedowns.retry(takedown, due, takedown.tries + 1)
 
-    async def _caught(self, stray: Stray) -> float | None:
+    async def _caught(self, takedown: Takedown) -> float | None:
         """When to try again; None: it is gone, or never will be. Raises Resting."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self._catch(stray)
+                return await self._catch(takedown)
         except Resting:
             raise
         except Exception as error:
-            return self._again(stray, error)
+            return self._again(takedown, error)
 
-    async def _catch(self, stray: Stray) -> float | None:
+    async def _catch(self, takedown: Takedown) -> float | None:
         """Raises Refused, and what the network does."""
-        message_id = stray.message_id or await self._counter.find(stray.channel_id, stray.mark, stray.since)
+        message_id = takedown.message_id or await self._counter.find(takedown.channel_id, takedown.mark, takedown.since)
         if message_id is not None:
-            await self._counter.delete(stray.channel_id, message_id)
+            await self._counter.delete(takedown.channel_id, message_id)
             return None
-        settled = stray.forgotten + SETTLED_S
+        settled = takedown.forgotten + SETTLED_S
         return settled if self._clock() < settled else None
 
-    def _again(self, stray: Stray, error: Exception) -> float | None:
+    def _again(self, takedown: Takedown, error: Exception) -> float | None:
         now = self._clock()
         if isinstance(error, Refused) and error.code in GONE:
             return None
-        if now > stray.forgotten + WEEK_S:
-            log.warning("Forgotten, but it stays: %s: %s", stray, error)
+        if now > takedown.forgotten + WEEK_S:
+            log.warning("Forgotten, but it stays: %s: %s", takedown, error)
             return None
         if passing(error):
-            return now + patience(error, stray.tries)
+            return now + patience(error, takedown.tries)
         if isinstance(error, Refused):
-            log.info("Out of reach: %s: %s", stray, error)
+            log.info("Out of reach: %s: %s", takedown, error)
             if error.code in SHUT:
-                self._shut[stray.channel_id] = now + self._shut_s
+                self._shut[takedown.channel_id] = now + self._shut_s
         else:
-            log.error("%s could not be caught", stray, exc_info=error)
+            log.error("%s could not be caught", takedown, exc_info=error)
         return now + self._shut_s

@@ -21,8 +21,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gpu.types import Census
-from storage.figures import Figures
 from storage.jobs import Jobs
+from storage.stats import Figures
 
 log = logging.getLogger(__name__)
 

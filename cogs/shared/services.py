@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from gpu.line.line import Line
+from storage.erasure import Erasure
 from storage.files import Files
+from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import Jobs
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
+from storage.takedowns import Takedowns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +21,12 @@ class House:
     files: Files
     intake: Intake
     pets: Pets
+    guilds: Guilds
+    erasure: Erasure
     jobs: Jobs
     portraits: Portraits
     outbox: Outbox
+    takedowns: Takedowns
     line: Line
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server

@@ -55,19 +55,19 @@ class Journal(Protocol):
         """waiting -> running under a lease, charging one attempt; None if the job is not waiting."""
         ...
 
-    async def renewed(self, claim: Claim) -> None:
+    async def renew(self, claim: Claim) -> None:
         """The job gives signs of life: renew its lease, up to which recover() counts its running time."""
         ...
 
-    async def progressed(self, claim: Claim, progress: Progress) -> None:
+    async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
         """Keep a checkpoint that is newer than the stored one and refund the attempt; anything else is no news."""
         ...
 
-    async def paused(self, claim: Claim) -> None:
+    async def mark_paused(self, claim: Claim) -> None:
         """running -> waiting, at its old place in line, the attempt refunded."""
         ...
 
-    async def crashed(self, claim: Claim, failed: Failed) -> bool:
+    async def mark_crashed(self, claim: Claim, failed: Failed) -> bool:
         """The child died under this job, or had to go after it. True: the job waits again, fewer than 3 are charged.
 
         False: set aside as failed with `failed` and its answer (or the claim was stale). No refund.
@@ -78,11 +78,11 @@ class Journal(Protocol):
         """running -> done, failed or cancelled (Failed "Cancelled"), with all that follows; False if stale."""
         ...
 
-    async def cancelled(self, job_id: str) -> bool:
+    async def cancel_waiting(self, job_id: str) -> bool:
         """waiting -> cancelled with its answer, True; False if the job is running, over or unknown."""
         ...
 
-    async def doomed(self, claim: Claim) -> None:
+    async def request_cancel(self, claim: Claim) -> None:
         """Somebody cancelled the running job: should the bot die before that is settled, recover() cancels it."""
         ...
 

@@ -110,9 +110,9 @@ class Line:
             if self._running and self._running.job_id == job_id:
                 self._running.cancelled = True
                 await self._executor.cancel(job_id)
-                await self._journal.doomed(self._running.claim)
+                await self._journal.request_cancel(self._running.claim)
                 return True
-            known = await self._journal.cancelled(job_id)
+            known = await self._journal.cancel_waiting(job_id)
             if known:
                 self._settled(job_id)
             await self._executor.cancel(job_id)  # forget the training that is kept warm for it, be its row gone or not
@@ -210,10 +210,10 @@ class Line:
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
                 if progress.checkpoint > running.checkpoint:
                     running.checkpoint, running.renewed = progress.checkpoint, _now()
-                    writes.create_task(note(lambda: self._journal.progressed(claim, progress)))
+                    writes.create_task(note(lambda: self._journal.note_checkpoint(claim, progress)))
                 elif _now() - running.renewed >= RENEW_S:
                     running.renewed = _now()
-                    writes.create_task(note(lambda: self._journal.renewed(claim)))
+                    writes.create_task(note(lambda: self._journal.renew(claim)))
 
             try:
                 return await self._executor.run(claim.job, report)
@@ -226,10 +226,10 @@ class Line:
             outcome = Cancelled().as_failed(outcome.checkpoint)
             await self._executor.cancel(running.job_id)  # it may have paused before it heard
         if isinstance(outcome, Paused):
-            await insist(lambda: self._journal.paused(running.claim))
+            await insist(lambda: self._journal.mark_paused(running.claim))
             return
         if isinstance(outcome, Failed) and outcome.error in SPOILT:
-            answered = not await insist(lambda: self._journal.crashed(running.claim, outcome))
+            answered = not await insist(lambda: self._journal.mark_crashed(running.claim, outcome))
         else:
             answered = await insist(lambda: self._journal.settle(running.claim, outcome))
         if answered:

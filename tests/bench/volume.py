@@ -20,7 +20,7 @@ from gpu.line.schedule import first
 from gpu.types import ADAPTER, JOB, PORTRAIT, Adapter, Paint, Portrait, Prompt, Wish
 from storage.database import Database
 from storage.files import Files
-from storage.jobs import Jobs
+from storage.journal import JobJournal
 from storage.portraits import WISH, Portraits
 from tests.bench.results import keep
 from tests.inline_executor import InlineExecutor
@@ -121,7 +121,7 @@ async def measure(folder: Path) -> dict[str, Any]:
     await fill(path)
     filled = time.monotonic() - began
     async with await Database.open(path) as db:
-        rows, shown, studio = Jobs(db, Files(folder)), Portraits(db), LightStudio()
+        rows, shown, studio = JobJournal(db, Files(folder)), Portraits(db), LightStudio()
         studio.open.clear()  # the first job stays where it is
         line = Line(InlineExecutor(studio), rows, lambda *_: None, lambda _: None)
         await line.start()

@@ -27,13 +27,17 @@ from gpu.line.journal import Claim
 from gpu.line.line import Line
 from gpu.types import Progress
 from storage.database import Database, Transaction
+from storage.erasure import Erasure
 from storage.files import Files
+from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, Room
+from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.retention import ROWS_S, Retention
+from storage.takedowns import Takedowns
 from tests.sim.child import SimChild
 
 FULL = 2  # PRAGMA synchronous
@@ -128,7 +132,7 @@ class SickTransaction(Transaction):
         return await super().run(sql, *args)
 
 
-class WatchedJobs(Jobs):
+class WatchedJournal(JobJournal):
     """The real ones; `on_claim` hears of every claim that the line hears of."""
 
     on_claim: Callable[[Claim], None]
@@ -145,8 +149,8 @@ class WatchedOutbox(Outbox):
 
     noted: set[int]
 
-    async def sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
-        known = await super().sent(delivery_id, channel_id, message_id, portrait_ids)
+    async def mark_sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
+        known = await super().mark_sent(delivery_id, channel_id, message_id, portrait_ids)
         if known:
             self.noted.add(message_id)
         return known
@@ -159,8 +163,10 @@ class House:
     number: int
     db: Database
     files: Files
-    jobs: WatchedJobs
+    jobs: Jobs
+    journal: WatchedJournal
     pets: Pets
+    erasure: Erasure
     portraits: Portraits
     outbox: WatchedOutbox
     child: SimChild
@@ -186,17 +192,18 @@ class House:
         assert row and row[0] == FULL
         await db.one("PRAGMA synchronous = OFF")
         files = Files(disk.root)
-        jobs, outbox = WatchedJobs(db, files, clock, ROOM), WatchedOutbox(db, clock)
-        jobs.on_claim, outbox.noted = on_claim, noted
-        pets, portraits, line = Pets(db, files, clock), Portraits(db), Line(child, jobs, on_progress, on_settled)
+        jobs, journal, outbox = Jobs(db, files, clock, ROOM), WatchedJournal(db, files, clock), WatchedOutbox(db, clock)
+        journal.on_claim, outbox.noted = on_claim, noted
+        line, takedowns = Line(child, journal, on_progress, on_settled), Takedowns(db)
         rooms = Rooms(
-            files=files, intake=Intake(files), pets=pets, jobs=jobs, portraits=portraits, outbox=outbox, line=line,
+            files=files, intake=Intake(files), pets=Pets(db), guilds=Guilds(db), erasure=Erasure(db, files, clock),
+            jobs=jobs, portraits=Portraits(db), outbox=outbox, takedowns=takedowns, line=line,
             cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         return cls(
-            number=disk.life, db=db, files=files, jobs=jobs, pets=pets, portraits=portraits, outbox=outbox,
-            child=child, line=line, rounds=Rounds(rooms, counter, _finish, clock),
-            catcher=Catcher(outbox, counter, clock, SHUT_S),
+            number=disk.life, db=db, files=files, jobs=jobs, journal=journal, pets=rooms.pets, erasure=rooms.erasure,
+            portraits=rooms.portraits, outbox=outbox, child=child, line=line,
+            rounds=Rounds(rooms, counter, _finish, clock), catcher=Catcher(takedowns, counter, clock, SHUT_S),
         )  # fmt: skip
 
     async def begin(self) -> None:

@@ -101,7 +101,7 @@ class People:
         if not pet:
             return
         self._judge.doomed.add(pet.id)
-        if await house.pets.forget(pet.id, with_posts=with_posts, stop=house.line.stop):
+        if await house.erasure.forget(pet.id, with_posts=with_posts, stop=house.line.stop):
             self._judge.forgotten[pet.id] = with_posts
 
     async def queue(self, house: House) -> None:
@@ -112,13 +112,13 @@ class People:
         which, job_id = self._rng.randrange(4), stale.job.job_id
         says = Failed(error=STALE, message="")
         if which == 0:
-            hold(not await house.jobs.settle(stale, says), "settled by a stale claim:", job_id)
+            hold(not await house.journal.settle(stale, says), "settled by a stale claim:", job_id)
         elif which == 1:
-            hold(not await house.jobs.crashed(stale, says), "a stale claim crashed:", job_id)
+            hold(not await house.journal.mark_crashed(stale, says), "a stale claim crashed:", job_id)
         elif which == 2:
-            await house.jobs.paused(stale)
+            await house.journal.mark_paused(stale)
         else:
-            await house.jobs.progressed(stale, Progress(phase="learning", checkpoint=FAR))
+            await house.journal.note_checkpoint(stale, Progress(phase="learning", checkpoint=FAR))
 
     async def _cancel(self, house: House, job: JobRow) -> None:
         promise = self._judge.promises[job.id]

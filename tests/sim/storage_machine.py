@@ -97,7 +97,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     @rule(target=claims, job_id=jobs)
     def claim(self, job_id: str) -> Any:
-        job, claim = self.known.get(job_id), self.do(self.house.jobs.claim(job_id))
+        job, claim = self.known.get(job_id), self.do(self.house.journal.claim(job_id))
         assert (claim is not None) == (job is not None and job.state == "waiting")
         if claim is None or job is None:
             return multiple()
@@ -124,19 +124,19 @@ class StorageMachine(RuleBasedStateMachine):
             {"pause": self.pause, "crash": self.crash, "fail": self.fail, "doom": self.doom}[what](claim)
 
     def progress(self, claim: Claim, checkpoint: int) -> None:
-        self.do(self.house.jobs.progressed(claim, Progress(phase="learning", checkpoint=checkpoint)))
+        self.do(self.house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=checkpoint)))
         if (job := self.held(claim)) and checkpoint > job.checkpoint:
             job.checkpoint, job.kills = checkpoint, 0
             job.refund()
 
     def pause(self, claim: Claim) -> None:
-        self.do(self.house.jobs.paused(claim))
+        self.do(self.house.journal.mark_paused(claim))
         if job := self.held(claim):
             job.refund()
             job.wait()
 
     def crash(self, claim: Claim) -> None:
-        again, job = self.do(self.house.jobs.crashed(claim, WorkerDied().as_failed())), self.held(claim)
+        again, job = self.do(self.house.journal.mark_crashed(claim, WorkerDied().as_failed())), self.held(claim)
         assert again == (job is not None and job.attempts < MOST_ATTEMPTS)
         if job and again:
             job.wait()
@@ -147,7 +147,7 @@ class StorageMachine(RuleBasedStateMachine):
     def finish(self, claim: Claim) -> Any:
         outcome = painted(claim) if isinstance(claim.job, Paint) else enrolled(claim.job.folder)
         job = self.held(claim)
-        assert self.do(self.house.jobs.settle(claim, outcome)) == (job is not None)
+        assert self.do(self.house.journal.settle(claim, outcome)) == (job is not None)
         if job is None:
             return multiple()
         self.end(claim.job.job_id, "done")
@@ -155,7 +155,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     def fail(self, claim: Claim) -> None:
         job = self.held(claim)
-        assert self.do(self.house.jobs.settle(claim, TooFewPhotos().as_failed())) == (job is not None)
+        assert self.do(self.house.journal.settle(claim, TooFewPhotos().as_failed())) == (job is not None)
         if job:
             self.end(claim.job.job_id, "failed")
 
@@ -163,18 +163,18 @@ class StorageMachine(RuleBasedStateMachine):
     def cancel(self, job_id: str) -> None:
         job = self.known.get(job_id)
         waits = job is not None and job.state == "waiting"
-        assert self.do(self.house.jobs.cancelled(job_id)) == waits
+        assert self.do(self.house.journal.cancel_waiting(job_id)) == waits
         if waits:
             self.end(job_id, "cancelled")
 
     def doom(self, claim: Claim) -> None:
-        self.do(self.house.jobs.doomed(claim))
+        self.do(self.house.journal.request_cancel(claim))
         if job := self.held(claim):
             job.doomed = True
 
     @rule(pet_id=consumes(pets))
     def forget(self, pet_id: int) -> None:
-        receipt = self.do(self.house.pets.forget(pet_id))
+        receipt = self.do(self.house.erasure.forget(pet_id))
         assert (receipt is not None) == (pet_id in self.ready)
         self.ready.pop(pet_id, None)
         stray = {name for name in self.tried if self.known[name.partition("-")[0]].pet_id == pet_id}
@@ -190,7 +190,7 @@ class StorageMachine(RuleBasedStateMachine):
         self.do(self.house.db.close())
         self.house = self.do(House.open(Path(self.folder.name)))
         self.house.clock.now = now
-        self.do(self.house.jobs.recover())
+        self.do(self.house.journal.recover())
         for job_id, job in [(job_id, job) for job_id, job in self.known.items() if job.state == "running"]:
             job.refund()
             job.wait()
@@ -201,18 +201,18 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["sent", "closed", "unheard"]))
     def deliver(self, how: str) -> None:
         for owed in self.do(self.house.outbox.due(self.house.clock.now))[:1]:
-            assert self.do(self.house.outbox.tried(owed.id, self.house.clock.now))
+            assert self.do(self.house.outbox.mark_tried(owed.id, self.house.clock.now))
             self.tried.add(owed.id)
             if how == "sent":
-                assert self.do(self.house.outbox.sent(owed.id, owed.channel_id, 7, owed.letter.portraits))
+                assert self.do(self.house.outbox.mark_sent(owed.id, owed.channel_id, 7, owed.letter.portraits))
             elif how == "closed":
-                self.do(self.house.outbox.closed(owed.id, "gone"))
+                self.do(self.house.outbox.close(owed.id, "gone"))
             if how != "unheard":
                 self.tried.remove(owed.id)
 
     @invariant()
     def strays_are_known(self) -> None:
-        assert {stray.mark for stray in self.do(self.house.outbox.strays(self.house.clock.now))} == self.strays
+        assert {stray.mark for stray in self.do(self.house.takedowns.due(self.house.clock.now))} == self.strays
 
     @invariant()
     def rows_are_as_known(self) -> None:
@@ -225,7 +225,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     @invariant()
     def who_waits_is_known(self) -> None:
-        waiting = [ticket.job_id for ticket in self.do(self.house.jobs.waiting())]
+        waiting = [ticket.job_id for ticket in self.do(self.house.journal.waiting())]
         assert waiting == [job_id for job_id, job in self.known.items() if job.state == "waiting"]
 
     @invariant()

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.files import Files
 from storage.intake import Intake, Upload
 from storage.jobs import JobRow, Jobs, new_job_id
+from storage.journal import JobJournal
 from storage.pets import Pet, Pets
 from tests.bot_process import dog_photos
 
@@ -33,13 +34,13 @@ class Stage:
 
     def __init__(self, db: Database, root: Path, command: Sequence[str] = REAL) -> None:
         self.db, self.files = db, Files(root)
-        self.jobs, self.pets = Jobs(db, self.files), Pets(db, self.files)
+        self.jobs, self.pets = Jobs(db, self.files), Pets(db)
         self.heard: dict[str, list[tuple[float, Progress]]] = {}  # by job, in the order of their starts; loop time
         self.cursed = ""  # the job whose child dies whenever it begins to paint
         self._over: set[str] = set()
         self._news = asyncio.Event()
         executor = ProcessExecutor(command, patience=PATIENCE)
-        self.line = Line(executor, self.jobs, self._progress, self._settled)
+        self.line = Line(executor, JobJournal(db, self.files), self._progress, self._settled)
 
     async def photographed(self, dog: str) -> tuple[Photo, ...]:
         """Six photos of a dog, taken in as the bot does it; they belong to no job."""

@@ -1,0 +1,37 @@
+"""The guilds (Discord's servers) of which something is kept, and those that the bot is not in any more.
+
+Knows: the table left_guilds. Does not know: how long a guild is kept after that (cogs/guilds.py), or its pets.
+"""
+
+from storage.database import Database
+
+
+class Guilds:
+    """Who is known, who was left."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def known(self) -> set[int]:
+        """Every guild of which something is kept."""
+        return {row[0] for row in await self._db.all("SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs")}
+
+    async def mark_left(self, guild_id: int, now: float) -> None:
+        """We are not there any more, since `now` (Unix seconds) unless it was known before."""
+        async with self._db.write() as tx:
+            await tx.run("INSERT INTO left_guilds VALUES (?, ?) ON CONFLICT DO NOTHING", guild_id, now)
+
+    async def mark_joined(self, guild_id: int) -> None:
+        """We are there, again or still."""
+        async with self._db.write() as tx:
+            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
+
+    async def left_before(self, moment: float) -> list[int]:
+        """The guilds that we left before this moment (Unix seconds)."""
+        return [row[0] for row in await self._db.all("SELECT guild_id FROM left_guilds WHERE since < ?", moment)]
+
+    async def forget(self, guild_id: int) -> None:
+        """Its pets are forgotten: let go of the jobs that had come to nothing, and of the guild."""
+        async with self._db.write() as tx:
+            await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
+            await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
