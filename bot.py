@@ -30,17 +30,17 @@ from cogs.admin import AdminCog
 from cogs.api.budget import Budget, watched
 from cogs.api.client import Client
 from cogs.catch_up import CatchUp
-from cogs.delivery.cog import Postman
+from cogs.delivery.cog import DeliveryCog
 from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
 from cogs.ops.metrics import Metrics
-from cogs.ops.redaction import Discreet
+from cogs.ops.redaction import RedactingFormatter
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
-from cogs.progress.messages import Board
+from cogs.progress.messages import ProgressMessages
 from cogs.reactions import Reactions
 from cogs.shared.errors import Tree
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -50,13 +50,13 @@ from storage.erasure import Erasure
 from storage.files import Files
 from storage.guilds import Guilds
 from storage.intake import Intake
-from storage.jobs import Jobs, Room
+from storage.jobs import Jobs, QueueLimits
 from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.retention import Retention
-from storage.stats import Figures
+from storage.stats import Stats
 from storage.takedowns import Takedowns
 
 log = logging.getLogger("pawtrait")
@@ -146,10 +146,10 @@ async def serve(settings: Settings, executor: Executor) -> int:
     settings.data.mkdir(parents=True, exist_ok=True)
     async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
         files = Files(settings.data)
-        jobs = Jobs(db, files, room=Room(each=settings.jobs_each, total=settings.jobs_total))
+        jobs = Jobs(db, files, limits=QueueLimits(each=settings.jobs_each, total=settings.jobs_total))
         on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")
         line = Line(executor, JobJournal(db, files), on_progress, on_settled)
-        house = House(
+        services = Services(
             files=files,
             intake=Intake(files),
             pets=Pets(db),
@@ -163,24 +163,36 @@ async def serve(settings: Settings, executor: Executor) -> int:
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
         )
-        board = Board(bot, house)
-        postman = Postman(bot, house, board)
-        reactions = Reactions(bot, house)
-        commanded = (EnrollCog(bot, house, board), PortraitCog(bot, house), PetsCog(bot, house), AdminCog(bot, house))
-        for cog in (*commanded, reactions, board, postman, CatchUp(bot, house, reactions), GuildsCog(bot, house)):
+        progress = ProgressMessages(bot, services)
+        delivery = DeliveryCog(bot, services, progress)
+        reactions = Reactions(bot, services)
+        commanded = (
+            EnrollCog(bot, services, progress),
+            PortraitCog(bot, services),
+            PetsCog(bot, services),
+            AdminCog(bot, services),
+        )
+        for cog in (
+            *commanded,
+            reactions,
+            progress,
+            delivery,
+            CatchUp(bot, services, reactions),
+            GuildsCog(bot, services),
+        ):
             await bot.add_cog(cog)
         if settings.metrics_port:
-            await bot.add_cog(Metrics(jobs, Figures(db), executor.census, settings.metrics_port))
+            await bot.add_cog(Metrics(jobs, Stats(db), executor.stats, settings.metrics_port))
         retention = Retention(db, files, photos_days=settings.photos_days, portraits_days=settings.portraits_days)
         tidying = asyncio.create_task(retention.nightly(settings.tidy_hour), name="retention")
         try:
-            return await live(bot, line, postman, settings.discord_token.get_secret_value())
+            return await live(bot, line, delivery, settings.discord_token.get_secret_value())
         finally:
             tidying.cancel()
             await asyncio.wait([tidying])  # the database is closed after it
 
 
-async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> int:
+async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) -> int:
     """From the first word to the last. Asked to stop, it stops the line first and then delivers what is done."""
     stop = asyncio.create_task(stop_signal(), name="stop signal")
     await line.start()  # it sweeps the folder, so nobody may put anything into it yet
@@ -193,7 +205,7 @@ async def live(bot: PortraitBot, line: Line, postman: Postman, token: str) -> in
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 if bot.is_ready():
-                    await postman.deliver()
+                    await delivery.deliver()
         await asyncio.wait([asyncio.create_task(bot.close(), name="goodbye")], timeout=GOODBYE_S)
         await bot.http.close()  # hangs up; discord.py would wait for Discord's goodbye for 30 s
         stop.cancel()
@@ -231,7 +243,7 @@ def refuse(sentence: str) -> int:
 def configure_logging(settings: Settings) -> None:
     """One handler, to stderr; what nobody catches goes the same way."""
     handler = logging.StreamHandler()
-    handler.setFormatter(Discreet(settings.discord_token.get_secret_value()))
+    handler.setFormatter(RedactingFormatter(settings.discord_token.get_secret_value()))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     sys.excepthook = lambda _kind, error, _trace: log.critical("The bot fell", exc_info=error)
 
@@ -250,8 +262,8 @@ def main() -> int:
     configure_logging(settings)
     environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
     try:
-        child, patience = worker(settings.profile, settings.log_level), PROFILES[settings.profile].patience
-        return asyncio.run(serve(settings, ProcessExecutor(child, environment=environment, patience=patience)))
+        child, timeouts = worker(settings.profile, settings.log_level), PROFILES[settings.profile].timeouts
+        return asyncio.run(serve(settings, ProcessExecutor(child, environment=environment, timeouts=timeouts)))
     except (AlreadyRunning, TooNew, MigrationFailed) as error:
         return refuse(str(error))
 

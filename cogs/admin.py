@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from cogs.progress.eta import Standing, standings
 from cogs.shared.errors import Interaction, Sorry
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name, duration, label, language, say
 from storage.names import name_key
 
@@ -19,16 +19,16 @@ MOST_CHOICES = 25  # Discord's limit
 class AdminCog(commands.Cog):
     """Shows the line, and takes jobs out of it."""
 
-    def __init__(self, bot: commands.Bot, house: House) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
 
     @app_commands.command(name=label("command.queue"), description=label("hint.queue"))
     async def queue(self, interaction: Interaction) -> None:
         """This server's jobs, with their places in the whole line."""
         await interaction.response.defer(ephemeral=True)
         tongue = language(interaction.locale)
-        here = [one for one in await standings(self._house) if one.job.guild_id == interaction.guild_id]
+        here = [one for one in await standings(self._services) if one.job.guild_id == interaction.guild_id]
         lines = [say(tongue, "queue.title" if here else "queue.empty")]
         lines += [describe(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
         if len(here) > MOST_LINES:
@@ -41,11 +41,11 @@ class AdminCog(commands.Cog):
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 100] | None = None) -> None:
         """One of one's own jobs; the answer in its thread follows from the outbox."""
         await interaction.response.defer(ephemeral=True)
-        own = await self._house.jobs.active(interaction.guild_id, interaction.user.id)
+        own = await self._services.jobs.active(interaction.guild_id, interaction.user.id)
         if not own:
             raise Sorry("cancel.none")
         chosen = [one for one in own if job in (None, one.id) or name_key(job) == name_key(one.pet_name)]
-        if not chosen or not await self._house.line.cancel(chosen[-1].id):
+        if not chosen or not await self._services.line.cancel(chosen[-1].id):
             raise Sorry("cancel.over")
         await interaction.edit_original_response(content=say(language(interaction.locale), "cancel.done"))
 
@@ -54,7 +54,7 @@ class AdminCog(commands.Cog):
         """This person's jobs that are not over."""
         tongue = language(interaction.locale)
         mine = interaction.guild_id, interaction.user.id
-        own = [one for one in await standings(self._house) if (one.job.guild_id, one.job.user_id) == mine]
+        own = [one for one in await standings(self._services) if (one.job.guild_id, one.job.user_id) == mine]
         named = {one.job.id: describe(tongue, one, one.job.pet_name) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
         return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]

@@ -17,10 +17,10 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, passing, patience
-from cogs.api.transport import REACTIONS, invite, translated
+from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, is_transient, retry_after_s
+from cogs.api.transport import REACTIONS, add_reactions, translated
 from cogs.reactions import DELETE, REROLL, Reaction, Reactions
-from cogs.shared.services import House
+from cogs.shared.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ class CatchUp(commands.Cog):
     """Answers what nobody heard. The clock counts Unix seconds."""
 
     def __init__(
-        self, bot: commands.Bot, house: House, reactions: Reactions, clock: Callable[[], float] = time.time
+        self, bot: commands.Bot, services: Services, reactions: Reactions, clock: Callable[[], float] = time.time
     ) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
         self._reactions = reactions
         self._clock = clock
         self._catching_up = asyncio.Lock()
@@ -52,7 +52,7 @@ class CatchUp(commands.Cog):
     async def catch_up(self) -> None:
         """Answer the reactions that nobody heard. What fails again and again has one more chance after all others."""
         async with self._catching_up:
-            hanging = await self._house.portraits.hanging(self._clock() - LOOKED_BACK_S, MOST_MESSAGES)
+            hanging = await self._services.portraits.posted_since(self._clock() - LOOKED_BACK_S, MOST_MESSAGES)
             await self._round(await self._round(hanging))
 
     async def _round(self, messages: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -79,37 +79,37 @@ class CatchUp(commands.Cog):
                 self._failures = 0
                 return True
             except (Refused, aiohttp.ClientError, OSError) as error:
-                if isinstance(error, Refused) and not passing(error):
+                if isinstance(error, Refused) and not is_transient(error):
                     return await self._missing(error.code, channel_id, message_id)
                 if tries == MOST_TRIES:
                     raise
-                await asyncio.sleep(patience(error, self._failures))
+                await asyncio.sleep(retry_after_s(error, self._failures))
                 tries, self._failures = tries + 1, self._failures + 1
 
     async def _missing(self, code: int, channel_id: int, message_id: int) -> bool:
         if code == UNKNOWN_MESSAGE:
-            rows = await self._house.portraits.by_message(message_id)
-            await self._house.portraits.delete([row.id for row in rows])
+            rows = await self._services.portraits.by_message(message_id)
+            await self._services.portraits.delete([row.id for row in rows])
         elif code == UNKNOWN_CHANNEL:
-            await self._house.pets.leave_thread(channel_id)
+            await self._services.pets.leave_thread(channel_id)
         return code == UNKNOWN_MESSAGE
 
     async def _look(self, channel_id: int, message_id: int) -> None:
-        rows = await self._house.portraits.by_message(message_id)
+        rows = await self._services.portraits.by_message(message_id)
         if not rows:  # deleted since
             return
         # What is noted comes first: a reaction that is made and noted after our look must not seem taken back.
-        noted = {sign: await self._house.portraits.reactors(rows[0].id, sign) for sign in (REROLL, DELETE)}
+        noted = {sign: await self._services.portraits.reactors(rows[0].id, sign) for sign in (REROLL, DELETE)}
         message = await self._bot.get_partial_messageable(channel_id).fetch_message(message_id)
         for sign, known in noted.items():
             people = await _people(message, sign)
             for user_id in known - people:
-                await self._house.portraits.took_back(rows[0].id, user_id, sign)
+                await self._services.portraits.forget_reaction(rows[0].id, user_id, sign)
             for user_id in people - known:
                 await self._reactions.answer(Reaction(channel_id, message_id, user_id, sign), rows)
         ours = [one for one in message.reactions if one.me]
         if len(ours) < len(REACTIONS) and self._clock() - message.created_at.timestamp() < FRESH_S:
-            await invite(message)
+            await add_reactions(message)
 
 
 async def _people(message: discord.Message, sign: str) -> set[int]:

@@ -15,10 +15,10 @@ from discord import Attachment, app_commands, ui
 from discord.ext import commands
 from yarl import URL
 
-from cogs.progress.messages import Board
+from cogs.progress.messages import ProgressMessages
 from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising, tell
 from cogs.shared.photos import download, reasons
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.threads import open_thread
 from gpu.types import Photo, Wish
@@ -43,10 +43,10 @@ Refused = tuple[str, str]  # file name, key of the reason
 class EnrollCog(commands.Cog):
     """Takes photos in."""
 
-    def __init__(self, bot: commands.Bot, house: House, board: Board) -> None:
+    def __init__(self, bot: commands.Bot, services: Services, progress: ProgressMessages) -> None:
         self._bot = bot
-        self._house = house
-        self._board = board
+        self._services = services
+        self._progress = progress
         self._hands = asyncio.Semaphore(AT_ONCE)
 
     async def cog_load(self) -> None:
@@ -97,22 +97,22 @@ class EnrollCog(commands.Cog):
         if not FEWEST <= len(photos) <= MOST:
             raise Sorry("enroll.wrong_count", count=len(photos))
         await interaction.response.defer(thinking=True)
-        await self._check_room(interaction)
+        await self._check_limits(interaction)
         job_id = new_job_id()
         try:
             taken, refused = await self._take_photos(photos, job_id, language(interaction.locale))
             job = await self._accept(interaction, job_id, name, taken)
         except Exception:  # not a cancellation: the job may be accepted by then
-            await self._house.intake.discard(job_id)
+            await self._services.intake.discard(job_id)
             raise
         await self._welcome(interaction, job, len(taken), refused)
 
-    async def _check_room(self, interaction: Interaction) -> None:
+    async def _check_limits(self, interaction: Interaction) -> None:
         assert interaction.guild_id  # commands are for guilds only
-        pets = await self._house.pets.of_owner(interaction.guild_id, interaction.user.id)
-        if len(pets) >= self._house.pets_each:
+        pets = await self._services.pets.of_owner(interaction.guild_id, interaction.user.id)
+        if len(pets) >= self._services.pets_each:
             raise TooManyPets(len(pets))
-        await self._house.jobs.check_room(interaction.guild_id, interaction.user.id)
+        await self._services.jobs.check_limits(interaction.guild_id, interaction.user.id)
 
     async def _take_photos(
         self, attachments: Sequence[Attachment], job_id: str, language: str
@@ -141,8 +141,8 @@ class EnrollCog(commands.Cog):
             try:
                 if attachment.size > MOST_BYTES:
                     raise PhotoRefused("too_big")
-                data = await download(self._http, URL(attachment.url, encoded=True), self._house.cdn_hosts)
-                return await self._house.intake.take(Upload(name=attachment.filename, data=data), job_id)
+                data = await download(self._http, URL(attachment.url, encoded=True), self._services.cdn_hosts)
+                return await self._services.intake.take(Upload(name=attachment.filename, data=data), job_id)
             except PhotoRefused as refused:
                 return f"photo.{refused.reason}"
             except Sorry as sorry:
@@ -155,7 +155,7 @@ class EnrollCog(commands.Cog):
         answer = await interaction.original_response()
         assert interaction.guild_id
         try:
-            return await self._house.jobs.accept_enroll(
+            return await self._services.jobs.accept_enroll(
                 job_id=job_id,
                 guild_id=interaction.guild_id,
                 user_id=interaction.user.id,
@@ -167,7 +167,7 @@ class EnrollCog(commands.Cog):
                 seed=secrets.randbits(32),
                 locale=language(interaction.locale),
                 ack=(answer.channel.id, answer.id),
-                pets_each=self._house.pets_each,
+                pets_each=self._services.pets_each,
             )
         except NameTaken:
             raise Sorry("sorry.taken", name=Name(name)) from None
@@ -177,10 +177,10 @@ class EnrollCog(commands.Cog):
         assert job.pet_id
         try:
             home = await open_thread(self._bot, job)
-            await self._house.pets.set_thread(job.pet_id, home)
-            await self._board.open(job, home)
+            await self._services.pets.set_thread(job.pet_id, home)
+            await self._progress.open(job, home)
         finally:
-            self._house.line.submitted(job.id)
+            self._services.line.submit(job.id)
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]
         if home == job.channel_id:
             lines.append(say(job.locale, "enroll.no_thread"))

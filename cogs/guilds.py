@@ -17,7 +17,7 @@ from collections.abc import Callable
 import discord
 from discord.ext import commands
 
-from cogs.shared.services import House
+from cogs.shared.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ EVERY_S = 600.0  # seconds between two looks for servers that are to be forgotte
 class GuildsCog(commands.Cog):
     """Notes who left, and forgets them when it is time. The clock counts Unix seconds."""
 
-    def __init__(self, bot: commands.Bot, house: House, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, bot: commands.Bot, services: Services, clock: Callable[[], float] = time.time) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
         self._clock = clock
         self._keeper: asyncio.Task[None] | None = None
 
@@ -45,9 +45,9 @@ class GuildsCog(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """A new login: whoever sent us away before it did so unheard."""
-        for guild_id in await self._house.guilds.known():
+        for guild_id in await self._services.guilds.known():
             if self._bot.get_guild(guild_id):
-                await self._house.guilds.mark_joined(guild_id)
+                await self._services.guilds.mark_joined(guild_id)
             else:
                 await self._left(guild_id)
 
@@ -59,12 +59,12 @@ class GuildsCog(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Asked in, or asked back."""
-        await self._house.guilds.mark_joined(guild.id)
+        await self._services.guilds.mark_joined(guild.id)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Alone, or together with its channel."""
-        await self._house.pets.leave_thread(payload.thread_id)
+        await self._services.pets.leave_thread(payload.thread_id)
 
     async def _keep(self) -> None:
         await self._bot.wait_until_ready()
@@ -77,22 +77,22 @@ class GuildsCog(commands.Cog):
 
     async def _left(self, guild_id: int) -> None:
         log.warning("Not in guild %s any more: it is forgotten after %d days", guild_id, GRACE_S // DAY_S)
-        await self._house.guilds.mark_left(guild_id, self._clock())
+        await self._services.guilds.mark_left(guild_id, self._clock())
 
     async def clear(self) -> None:
         """Forget the servers that we left long enough ago; one whose job still runs is forgotten the next time."""
-        for guild_id in await self._house.guilds.left_before(self._clock() - GRACE_S):
+        for guild_id in await self._services.guilds.left_before(self._clock() - GRACE_S):
             if self._bot.get_guild(guild_id):  # asked back a moment ago
                 continue
-            if jobs := await self._house.jobs.active(guild_id):
+            if jobs := await self._services.jobs.active(guild_id):
                 for job in jobs:
-                    await self._house.line.cancel(job.id)
+                    await self._services.line.cancel(job.id)
             else:
                 await self._forget(guild_id)
 
     async def _forget(self, guild_id: int) -> None:
-        pets = await self._house.pets.of_guild(guild_id)
+        pets = await self._services.pets.of_guild(guild_id)
         for pet in pets:
-            await self._house.erasure.forget(pet.id)
-        await self._house.guilds.forget(guild_id)
+            await self._services.erasure.forget(pet.id)
+        await self._services.guilds.forget(guild_id)
         log.info("Guild %s is forgotten, with %d pets", guild_id, len(pets))

@@ -13,7 +13,7 @@ from discord.ext import commands
 
 from cogs.shared.errors import Interaction, Sorry, apologising
 from cogs.shared.pet_choice import choices, find_pet, known_pets
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from storage.pets import Pet
 
@@ -27,9 +27,9 @@ class PetsCog(commands.Cog):
 
     pet = app_commands.Group(name=label("command.pet"), description=label("hint.pet"))
 
-    def __init__(self, bot: commands.Bot, house: House) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
 
     async def cog_load(self) -> None:
         self._bot.add_dynamic_items(ForgetButton)
@@ -38,7 +38,7 @@ class PetsCog(commands.Cog):
     async def pets(self, interaction: Interaction) -> None:
         """The dogs of this server."""
         await interaction.response.defer(ephemeral=True)
-        known = await known_pets(self._house, interaction)
+        known = await known_pets(self._services, interaction)
         tongue = language(interaction.locale)
         lines = [say(tongue, "pets.title" if known else "pets.none")]
         lines += [_line(tongue, pet) for pet in known[:MOST_LINES]]
@@ -52,7 +52,7 @@ class PetsCog(commands.Cog):
     async def forget(self, interaction: Interaction, pet: app_commands.Range[str, 1, 100]) -> None:
         """Ask first."""
         await interaction.response.defer(ephemeral=True)
-        found = await find_pet(self._house, interaction, pet)
+        found = await find_pet(self._services, interaction, pet)
         check_owner(interaction, found)
         tongue = language(interaction.locale)
         view = ui.View(timeout=None)
@@ -65,14 +65,14 @@ class PetsCog(commands.Cog):
     @forget.autocomplete("pet")
     async def own_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Dogs that this person may forget."""
-        known = await known_pets(self._house, interaction)
+        known = await known_pets(self._services, interaction)
         return choices((pet for pet in known if may_forget(interaction, pet)), typed)
 
     async def decide(self, interaction: Interaction, pet_id: int, how: How) -> None:
         """A button was pressed. Raises Sorry."""
         await interaction.response.defer()
         tongue = language(interaction.locale)
-        pet = await self._house.pets.get(pet_id)
+        pet = await self._services.pets.get(pet_id)
         if pet is None:
             raise Sorry("forget.gone")
         check_owner(interaction, pet)
@@ -84,13 +84,13 @@ class PetsCog(commands.Cog):
 
     async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
         """What was removed, in words. Raises Sorry if somebody was quicker."""
-        receipt = await self._house.erasure.forget(pet.id, with_posts=with_posts, stop=self._house.line.stop)
+        receipt = await self._services.erasure.forget(pet.id, with_posts=with_posts, stop=self._services.line.stop)
         if receipt is None:
             raise Sorry("forget.gone")
         counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
         text = say(tongue, "forget.done", name=Name(pet.name), **counts)
         if with_posts:
-            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # strays.py is at it
+            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # takedown.py is at it
         return text
 
 

@@ -14,7 +14,7 @@ from discord.ext import commands
 from cogs.progress.eta import standings
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.pet_choice import MOST_CHOICES, choices, find_pet, known_pets
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name, duration, label, language, say, style_name, without_tokens
 from gpu.styles import STYLES, find
 from gpu.types import Wish
@@ -36,9 +36,9 @@ def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
 class PortraitCog(commands.Cog):
     """Orders portraits."""
 
-    def __init__(self, bot: commands.Bot, house: House) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
 
     @app_commands.command(name=label("command.portrait"), description=label("hint.portrait"))
     @app_commands.rename(**{name: label(f"option.{name}") for name in ("style", "pet", "wish", "count", "seed")})
@@ -54,14 +54,14 @@ class PortraitCog(commands.Cog):
     ) -> None:
         """Put a painting in line, and say where it will appear."""
         await interaction.response.defer(ephemeral=True)
-        found = await find_pet(self._house, interaction, pet)
+        found = await find_pet(self._services, interaction, pet)
         if found.state != "ready":
             raise Sorry("sorry.learning", name=Name(found.name))
         known, typed = find(style), without_tokens(style)
         if not known and not typed:
             raise Sorry("sorry.style")
         channel_id, thread_id = await self._place(found, interaction)
-        job = await self._house.jobs.accept_paint(
+        job = await self._services.jobs.accept_paint(
             pet=found,
             user_id=interaction.user.id,
             channel_id=channel_id,
@@ -70,7 +70,7 @@ class PortraitCog(commands.Cog):
             seeds=new_seeds(count, seed),
             locale=language(interaction.locale),
         )
-        self._house.line.submitted(job.id)
+        self._services.line.submit(job.id)
         try:
             await interaction.edit_original_response(content=await self._promise(job))
         except DROPPED as error:  # it is in line all the same
@@ -92,7 +92,7 @@ class PortraitCog(commands.Cog):
         try:
             await self._bot.fetch_channel(thread_id)
         except discord.NotFound:
-            await self._house.pets.leave_thread(thread_id)
+            await self._services.pets.leave_thread(thread_id)
             return False
         except DROPPED as error:  # it may be there: the answer will find out
             log.debug("Nobody knows about thread %s: %s", thread_id, error)
@@ -109,11 +109,11 @@ class PortraitCog(commands.Cog):
     @portrait.autocomplete("pet")
     async def ready_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Dogs that can be painted, one's own first."""
-        known = await known_pets(self._house, interaction)
+        known = await known_pets(self._services, interaction)
         return choices((pet for pet in known if pet.state == "ready"), typed)
 
     async def _promise(self, job: JobRow) -> str:
-        mine = [one for one in await standings(self._house) if one.job.id == job.id]
+        mine = [one for one in await standings(self._services) if one.job.id == job.id]
         place, seconds = (mine[0].place, mine[0].left) if mine else (0, None)
         left = say(job.locale, "portrait.left", time=duration(job.locale, seconds)) if seconds is not None else ""
         thread = f"<#{job.thread_id or job.channel_id}>"

@@ -14,11 +14,11 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, passing
-from cogs.api.transport import REACTIONS, Counter, DiscordCounter, translated
+from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
+from cogs.api.transport import REACTIONS, DiscordTransport, Transport, translated
 from cogs.portrait import new_seeds
 from cogs.shared.errors import DROPPED, Sorry, sentence
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import say
 from storage.jobs import JobRow
 from storage.portraits import PortraitRow
@@ -42,10 +42,10 @@ class Reaction:
 class Reactions(commands.Cog):
     """Answers them."""
 
-    def __init__(self, bot: commands.Bot, house: House) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
-        self._house = house
-        self._counter: Counter = DiscordCounter(bot)
+        self._services = services
+        self._transport: Transport = DiscordTransport(bot)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -53,21 +53,21 @@ class Reactions(commands.Cog):
         sign = (payload.emoji.name or "").removesuffix("\ufe0f")
         if sign not in (REROLL, DELETE) or payload.member is None or payload.member.bot:
             return
-        rows = await self._house.portraits.by_message(payload.message_id)
+        rows = await self._services.portraits.by_message(payload.message_id)
         reaction = Reaction(payload.channel_id, payload.message_id, payload.user_id, sign)
         try:
             await self.answer(reaction, rows)
         except (Refused, aiohttp.ClientError, OSError) as error:
             log.warning("%s is not answered yet: %s", reaction, error)
-            job = await self._house.jobs.get(rows[0].job_id)
+            job = await self._services.jobs.get(rows[0].job_id)
             await self._notice(reaction, say(job.locale if job else "en", "sorry.no_delete"))
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
         """Taken back: another one will be a new one."""
         sign = (payload.emoji.name or "").removesuffix("\ufe0f")
-        if sign in (REROLL, DELETE) and (rows := await self._house.portraits.by_message(payload.message_id)):
-            await self._house.portraits.took_back(rows[0].id, payload.user_id, sign)
+        if sign in (REROLL, DELETE) and (rows := await self._services.portraits.by_message(payload.message_id)):
+            await self._services.portraits.forget_reaction(rows[0].id, payload.user_id, sign)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
@@ -80,33 +80,33 @@ class Reactions(commands.Cog):
         await self._cleared(payload.message_id, ((payload.emoji.name or "").removesuffix("\ufe0f"),))
 
     async def _cleared(self, message_id: int, signs: tuple[str, ...]) -> None:
-        if rows := await self._house.portraits.by_message(message_id):
+        if rows := await self._services.portraits.by_message(message_id):
             for sign in signs:
-                for user_id in await self._house.portraits.reactors(rows[0].id, sign):
-                    await self._house.portraits.took_back(rows[0].id, user_id, sign)
+                for user_id in await self._services.portraits.reactors(rows[0].id, sign):
+                    await self._services.portraits.forget_reaction(rows[0].id, user_id, sign)
 
     async def answer(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
         """Do what a person's reaction under these portraits asks for, unless that was done already.
 
         Raises what may pass: then it is not noted any more. Only deletions do; doing one twice is doing it once.
         """
-        job = await self._house.jobs.get(rows[0].job_id) if rows else None
-        if job is None or not await self._house.portraits.reacted(rows[0].id, reaction.user_id, reaction.sign):
+        job = await self._services.jobs.get(rows[0].job_id) if rows else None
+        if job is None or not await self._services.portraits.note_reaction(rows[0].id, reaction.user_id, reaction.sign):
             return
         try:
             await (self._reroll(reaction, rows, job) if reaction.sign == REROLL else self._delete(reaction, rows))
         except Exception as error:
-            if passing(error):
-                await self._house.portraits.took_back(rows[0].id, reaction.user_id, reaction.sign)
+            if is_transient(error):
+                await self._services.portraits.forget_reaction(rows[0].id, reaction.user_id, reaction.sign)
                 raise
             await self._notice(reaction, sentence(job.locale, error))
 
     async def _reroll(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """New seeds, the same prompt. Raises Sorry."""
-        pet = await self._house.pets.get(rows[0].pet_id)
+        pet = await self._services.pets.get(rows[0].pet_id)
         if pet is None:
             raise Sorry("forget.gone")
-        again = await self._house.jobs.accept_paint(
+        again = await self._services.jobs.accept_paint(
             pet=pet,
             user_id=reaction.user_id,
             channel_id=pet.channel_id,
@@ -117,23 +117,23 @@ class Reactions(commands.Cog):
             locale=job.locale,
             reply_to=reaction.message_id,
         )
-        self._house.line.submitted(again.id)
+        self._services.line.submit(again.id)
 
     async def _delete(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
         """The message first: with the rows gone nobody could ask for it again. Raises Sorry, and what may pass."""
-        pet = await self._house.pets.get(rows[0].pet_id)
+        pet = await self._services.pets.get(rows[0].pet_id)
         owners = {rows[0].requester_id, pet.owner_id if pet else None}
         try:
             if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
                 raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
-            await self._counter.delete(reaction.channel_id, reaction.message_id)
+            await self._transport.delete(reaction.channel_id, reaction.message_id)
         except Refused as error:
-            if passing(error):
+            if is_transient(error):
                 raise
             if error.code != UNKNOWN_MESSAGE:
                 log.warning("Portrait %s could not be deleted: %s", reaction.message_id, error)
                 raise Sorry("sorry.no_delete") from None
-        await self._house.portraits.delete([row.id for row in rows])
+        await self._services.portraits.delete([row.id for row in rows])
 
     async def _moderates(self, reaction: Reaction, guild_id: int) -> bool:
         """With the channel's own rules where the channel is known; an archived thread may not be."""

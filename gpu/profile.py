@@ -14,10 +14,10 @@ WEIGHTS = Path(__file__).parent / "pocket" / "weights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """Seconds without progress after which a child is taken for hung."""
 
-    birth: float  # until it is ready: its imports alone read gigabytes of libraries
+    startup: float  # until it is ready: its imports alone read gigabytes of libraries
     loading: float
     cutting: float
     learning: float
@@ -40,7 +40,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stint:
+class RecyclePolicy:
     """How long one child serves. Memory creeps when adapters are put on and off (diffusers#8532)."""
 
     jobs: int
@@ -112,8 +112,8 @@ class Profile:
     dino_px: int = 224
 
     # The child that computes
-    patience: Patience
-    stint: Stint
+    timeouts: Timeouts
+    recycle: RecyclePolicy
 
 
 SDXL = Profile(
@@ -127,10 +127,10 @@ SDXL = Profile(
     segmenter="models/yolov8x-seg",
     # A phase ends with the next one's first progress, so each but `learning` holds the loading of a model, Llama's
     # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step of a small card is under a minute.
-    patience=Patience(birth=300.0, loading=900.0, cutting=900.0, learning=300.0, thinking=900.0, painting=900.0),
+    timeouts=Timeouts(startup=300.0, loading=900.0, cutting=900.0, learning=300.0, thinking=900.0, painting=900.0),
     # A new child loads for a minute or so: 1 % of what 200 portraits take. All models in 16 bits are 29 GB, and on a
     # small card they lie in host memory.
-    stint=Stint(jobs=200, growth=40e9),
+    recycle=RecyclePolicy(jobs=200, growth=40e9),
 )
 
 PROFILES: dict[str, Profile] = {
@@ -171,7 +171,7 @@ PROFILES: dict[str, Profile] = {
         rewrite_tokens=160,
         rewrite_temperature=0.2,
         checkpoint_every_s=10.0,
-        patience=Patience(birth=300.0, loading=240.0, cutting=240.0, learning=120.0, thinking=240.0, painting=240.0),
-        stint=Stint(jobs=200, growth=4e9),
+        timeouts=Timeouts(startup=300.0, loading=240.0, cutting=240.0, learning=120.0, thinking=240.0, painting=240.0),
+        recycle=RecyclePolicy(jobs=200, growth=4e9),
     ),
 }

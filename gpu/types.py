@@ -179,11 +179,11 @@ Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Census:
+class ProcessStats:
     """What became of the processes that an executor computes in."""
 
-    births: int = 0  # tries at one, the first included
-    deaths: int = 0  # of them, before their time: killed, hung, at birth, or no good any more after a job
+    started: int = 0  # tries at one, the first included
+    died: int = 0  # of them, before their time: killed, hung, at birth, or no good any more after a job
     reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
 
 

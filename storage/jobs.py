@@ -39,7 +39,7 @@ class LineFull(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class QueueLimits:
     """How many jobs that are not over there may be."""
 
     each: int = sys.maxsize  # of one person in one server
@@ -81,15 +81,17 @@ def new_job_id() -> str:
 class Jobs:
     """The jobs table, as people see it: jobs accepted, and asked about."""
 
-    def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time, room: Room = Room()) -> None:
+    def __init__(
+        self, db: Database, files: Files, clock: Callable[[], float] = time, limits: QueueLimits = QueueLimits()
+    ) -> None:
         self._db = db
         self._files = files
         self._clock = clock
-        self._room = room
+        self._limits = limits
 
-    async def check_room(self, guild_id: int, user_id: int) -> None:
+    async def check_limits(self, guild_id: int, user_id: int) -> None:
         """Raises LineFull or TooManyJobs as accepting a job would, before anybody goes to any trouble."""
-        await self._check_room(self._db, guild_id, user_id)
+        await self._check_limits(self._db, guild_id, user_id)
 
     async def accept_enroll(
         self,
@@ -117,7 +119,7 @@ class Jobs:
         job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
         now = self._clock()
         async with self._db.write() as tx:
-            await self._check_room(tx, guild_id, user_id)
+            await self._check_limits(tx, guild_id, user_id)
             pet_id = await pets.add(
                 tx,
                 guild_id=guild_id,
@@ -149,7 +151,7 @@ class Jobs:
         """A job to paint, with the adapter that the pet has now. Raises PetNotReady, LineFull, TooManyJobs."""
         job_id = new_job_id()
         async with self._db.write() as tx:
-            await self._check_room(tx, pet.guild_id, user_id)
+            await self._check_limits(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
             if ready is None:
                 raise PetNotReady(PetNotReady.__doc__)
@@ -192,13 +194,13 @@ class Jobs:
         row = await self._db.one(sql, kind)
         return row[0] if row else None
 
-    async def _check_room(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
+    async def _check_limits(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
         sql = """SELECT count(*) AS everybody, count(CASE WHEN guild_id = ? AND user_id = ? THEN 1 END) AS own
                  FROM jobs WHERE state IN ('waiting', 'running')"""
         [count] = await rows.all(sql, guild_id, user_id)
-        if count["own"] >= self._room.each:
+        if count["own"] >= self._limits.each:
             raise TooManyJobs(count["own"])
-        if count["everybody"] >= self._room.total:
+        if count["everybody"] >= self._limits.total:
             raise LineFull(LineFull.__doc__)
 
 

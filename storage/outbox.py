@@ -23,16 +23,16 @@ from storage.portraits import POSTED
 Kind = Literal["enrolled", "painted", "failed", "cancelled"]
 
 
-class Home(IntEnum):
+class Destination(IntEnum):
     """The places of an answer, in the order in which they are tried."""
 
-    FIRST = 0  # where it was asked for: the pet's thread, or the channel itself where there is none
-    ABOVE = 1  # the channel above the thread
-    DIRECT = 2  # the person's direct messages
+    ORIGIN = 0  # where it was asked for: the pet's thread, or the channel itself where there is none
+    PARENT = 1  # the channel above the thread
+    DM = 2  # the person's direct messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class AnswerPayload:
     """What an answer says, as values: all that the sender needs, also when the pet is gone."""
 
     pet_id: int | None  # None: the enrolment came to nothing, and nothing is kept
@@ -46,7 +46,7 @@ class Letter:
     portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
 
 
-LETTER: TypeAdapter[Letter] = TypeAdapter(Letter)
+ANSWER_PAYLOAD: TypeAdapter[AnswerPayload] = TypeAdapter(AnswerPayload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +57,18 @@ class Delivery:
     job_id: str
     part: int
     nonce: str  # 25 characters at most
-    home: Home
+    destination: Destination
     channel_id: int  # of that home
     kind: Kind
-    payload: str  # a Letter as JSON
+    payload: str  # an AnswerPayload as JSON
     first_tried: float | None  # at this home, Unix seconds
     tries: int  # at this home
     due: float
 
     @property
-    def letter(self) -> Letter:
+    def answer(self) -> AnswerPayload:
         """The payload as a value."""
-        return LETTER.validate_json(self.payload)
+        return ANSWER_PAYLOAD.validate_json(self.payload)
 
 
 class Outbox:
@@ -95,7 +95,7 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
-    async def move(self, delivery_id: str, home: Home, channel_id: int, now: float, *, unseen: bool) -> None:
+    async def move(self, delivery_id: str, home: Destination, channel_id: int, now: float, *, unseen: bool) -> None:
         """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more.
 
         Unseen: a try may hang at the old place, and nobody could look; if it does, it has to come down.
@@ -130,12 +130,12 @@ class Outbox:
 
 
 async def owe(
-    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: Kind, letter: Letter, due: float
+    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: Kind, answer: AnswerPayload, due: float
 ) -> None:
     """Put one part of an answer into the outbox; for use inside the transaction that settles the job."""
     name = f"{job_id}-{part}"
     sql = "INSERT INTO outbox (id, job_id, part, nonce, channel_id, kind, payload, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    await tx.run(sql, name, job_id, part, name, channel_id, kind, LETTER.dump_json(letter).decode(), due)
+    await tx.run(sql, name, job_id, part, name, channel_id, kind, ANSWER_PAYLOAD.dump_json(answer).decode(), due)
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:
@@ -144,7 +144,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         job_id=row["job_id"],
         part=row["part"],
         nonce=row["nonce"],
-        home=Home(row["home"]),
+        destination=Destination(row["home"]),
         channel_id=row["channel_id"],
         kind=row["kind"],
         payload=row["payload"],

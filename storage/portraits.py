@@ -46,20 +46,20 @@ class Portraits:
         sql = "SELECT * FROM portraits WHERE message_id = ? AND deleted IS NULL ORDER BY id"
         return [_row(row) for row in await self._db.all(sql, message_id)]
 
-    async def hanging(self, since: float, most: int) -> list[tuple[int, int]]:
+    async def posted_since(self, since: float, most: int) -> list[tuple[int, int]]:
         """(channel_id, message_id) of the messages posted since then (Unix seconds), the newest first."""
         sql = """SELECT channel_id, message_id FROM portraits
                  WHERE posted > ? AND message_id IS NOT NULL AND deleted IS NULL
                  GROUP BY message_id ORDER BY max(posted) DESC LIMIT ?"""
         return [(row[0], row[1]) for row in await self._db.all(sql, since, most)]
 
-    async def reacted(self, portrait_id: int, user_id: int, sign: str) -> bool:
+    async def note_reaction(self, portrait_id: int, user_id: int, sign: str) -> bool:
         """Note a reaction under the message whose first portrait this is; False: it is known, and was answered."""
         sql = "INSERT INTO reactions (portrait_id, user_id, sign) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         async with self._db.write() as tx:
             return await tx.run(sql, portrait_id, user_id, sign) == 1
 
-    async def took_back(self, portrait_id: int, user_id: int, sign: str) -> None:
+    async def forget_reaction(self, portrait_id: int, user_id: int, sign: str) -> None:
         """A reaction was removed: the next one is a new one."""
         sql = "DELETE FROM reactions WHERE portrait_id = ? AND user_id = ? AND sign = ?"
         async with self._db.write() as tx:

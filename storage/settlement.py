@@ -10,7 +10,7 @@ from typing import Literal
 from gpu.errors import Cancelled
 from gpu.types import ADAPTER, CUTOUTS, JOB, PORTRAIT, Done, Enrolled, Failed, Portrait
 from storage.database import Transaction
-from storage.outbox import Kind, Letter, owe
+from storage.outbox import AnswerPayload, Kind, owe
 from storage.portraits import WISH
 
 State = Literal["done", "failed", "cancelled"]
@@ -18,7 +18,7 @@ State = Literal["done", "failed", "cancelled"]
 
 async def end(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now: float) -> None:
     """Close a job that is not closed yet. An enrolment that came to nothing takes its pet and photos along."""
-    letter = await _letter(tx, job, outcome)
+    answer = await _answer(tx, job, outcome)
     state, kind = _names(outcome)
     if isinstance(outcome, Done):
         if isinstance(outcome.result, Enrolled):
@@ -31,7 +31,7 @@ async def end(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now: fl
              seconds = seconds + coalesce(?1 - claimed, 0) WHERE id = ?4"""
     await tx.run(sql, now, state, error, job["id"])
     channel_id = job["thread_id"] or job["channel_id"]
-    await owe(tx, job_id=job["id"], part=0, channel_id=channel_id, kind=kind, letter=letter, due=now)
+    await owe(tx, job_id=job["id"], part=0, channel_id=channel_id, kind=kind, answer=answer, due=now)
 
 
 def _names(outcome: Done | Failed) -> tuple[State, Kind]:
@@ -46,12 +46,12 @@ async def _ready(tx: Transaction, pet_id: int, result: Enrolled) -> None:
     await tx.run(sql, ADAPTER.dump_json(result.adapter).decode(), cutouts, pet_id)
 
 
-async def _letter(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed) -> Letter:
+async def _answer(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed) -> AnswerPayload:
     """The answer, with the rows of its portraits made."""
     wish = JOB.validate_json(job["body"]).wish
     portraits = outcome.result.portraits if isinstance(outcome, Done) else ()
     photos = await tx.all("SELECT sha256, name FROM photos WHERE pet_id = ?", job["pet_id"])
-    return Letter(
+    return AnswerPayload(
         pet_id=job["pet_id"] if isinstance(outcome, Done) or job["kind"] == "paint" else None,
         pet_name=job["pet_name"],
         user_id=job["user_id"],

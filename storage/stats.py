@@ -31,7 +31,7 @@ class Answers:
     retried: int  # of them, tried more than once
 
 
-class Figures:
+class Stats:
     """Looks; changes nothing."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.bot_process import BotProcess, light
-from tests.living import Living
+from tests.helpers.bot_env import BotEnv
+from tests.helpers.bot_process import BotProcess, light
 from tests.loopback import Loopback
 from tests.loopback.gateway import Gateway
 
@@ -21,7 +21,7 @@ TIMES = {503: 1, 429: 1, 0: 2}  # aiohttp itself makes a request again whose con
 async def test_one_fault_at_login_is_waited_for(tmp_path: Path, route: str, status: int):
     async with await Loopback.start() as discord:
         struck = discord.fail("GET", route, status=status, times=TIMES[status])
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         await alive.start()
         assert (struck.times, discord.gateway.identified) == (0, 1)
         await alive.stop()
@@ -30,7 +30,7 @@ async def test_one_fault_at_login_is_waited_for(tmp_path: Path, route: str, stat
 async def test_the_rests_between_two_tries_grow(tmp_path: Path):
     async with await Loopback.start() as discord:
         discord.fail("GET", "/users/@me", status=503, times=2)
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         began = time.monotonic()
         await alive.start()
         assert time.monotonic() - began >= 3
@@ -55,7 +55,7 @@ async def test_a_gateway_that_does_not_let_it_in_at_first_is_asked_again(
     moods, connect = [hung_up, shut], Gateway.connect
     monkeypatch.setattr(Gateway, "connect", moody)
     async with await Loopback.start() as discord:
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         await alive.start()
         assert not moods
         await alive.stop()
@@ -65,7 +65,7 @@ async def test_a_gateway_that_does_not_let_it_in_at_first_is_asked_again(
 async def test_without_a_sync_the_old_commands_still_work(tmp_path: Path, status: int):
     async with await Loopback.start() as discord:
         struck = discord.fail("PUT", COMMANDS, status=status, times=TIMES[status])
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         await alive.start(expect_online=False)
         await discord.until(lambda: discord.online)
         assert struck.times == 0

@@ -15,10 +15,10 @@ import pytest
 from pydantic import ValidationError
 
 from bot import Settings
-from cogs.ops.redaction import Discreet
+from cogs.ops.redaction import RedactingFormatter
 from storage.files import Files
-from tests.bot_process import LEASH, BotProcess, light
-from tests.living import Living, named, photos
+from tests.helpers.bot_env import BotEnv, named, photos
+from tests.helpers.bot_process import LEASH, BotProcess, light
 from tests.loopback import Loopback
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,7 @@ def test_the_example_is_complete_and_loads(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_secrets_are_not_logged():
-    formatter = Discreet("my.secret.token")
+    formatter = RedactingFormatter("my.secret.token")
     text = "my.secret.token /webhooks/12/aW50ZXI_x?wait=1 /interactions/34/dG9r-en/callback"
     record = logging.LogRecord("x", logging.INFO, "", 0, text, None, None)
     line = formatter.format(record)
@@ -126,7 +126,7 @@ async def test_what_nobody_catches_is_one_line_without_secrets():
 
 async def test_a_wrong_token_is_one_sentence(tmp_path: Path):
     async with await Loopback.start() as discord:
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         await alive.start(discord_token="wrong", expect_online=False)
         assert await alive.ended() == 2
 
@@ -137,14 +137,14 @@ async def test_it_is_online_once_the_leavings_of_a_former_run_are_swept_up(tmp_p
     for n in range(100):
         files.photo_folder(f"{n:012x}").mkdir(parents=True)
     async with await Loopback.start() as discord:
-        alive = Living(discord, files.root)
+        alive = BotEnv(discord, files.root)
         await alive.start()
         assert not files.found()
         await alive.stop()
 
 
 async def test_it_is_online_soon_small_and_ends_in_order(tmp_path: Path):
-    """The real process with a light child; a job is running when SIGTERM comes, and goes on after the restart."""
+    """The real process with a fake child; a job is running when SIGTERM comes, and goes on after the restart."""
     async with await Loopback.start() as discord:
         bot = await _start(discord, tmp_path)
         memory = psutil.Process(bot.pid).memory_info().rss / 1e6
@@ -177,7 +177,7 @@ async def test_it_ends_in_order_though_discord_does_not_answer_its_goodbye(tmp_p
 async def test_what_ends_it_is_told_though_discord_does_not_answer_its_goodbye(tmp_path: Path):
     """An event that discord.py cannot read; after it nobody listens to the gateway, so the goodbye is waited for."""
     async with await Loopback.start() as discord:
-        alive = Living(discord, tmp_path / "data")
+        alive = BotEnv(discord, tmp_path / "data")
         await alive.start()
         discord.gateway.deafen()
         discord.gateway.tell("CHANNEL_CREATE", {"guild_id": discord.guild.id})

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench.kills import Storm
-from tests.bot_process import BotProcess, light
-from tests.living import named, photos
+from tests.helpers.bot_env import named, photos
+from tests.helpers.bot_process import BotProcess, light
+from tests.helpers.witness import Witness
 from tests.loopback import Loopback
-from tests.witness import Witness
 
 STEPS = 20
 PLAN = f"steps={STEPS} ms=120"

@@ -40,22 +40,22 @@ class Budget:
         self._failed: deque[float] = deque()
         self._under_way = 0
 
-    def rest(self) -> float:
+    def wait_s(self) -> float:
         """Seconds until a request may leave again; 0: now, if there is room."""
         now = self._clock()
         while self._failed and self._failed[0] <= now - PER_S:
             self._failed.popleft()
         return self._failed[-MOST_FAILING] + PER_S - now if len(self._failed) >= MOST_FAILING else 0.0
 
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Would one more request be one too many, should all of them fail?"""
         return len(self._failed) + self._under_way >= MOST_FAILING
 
-    def began(self) -> None:
+    def begin(self) -> None:
         """A request leaves."""
         self._under_way += 1
 
-    def ended(self, *, failed: bool) -> None:
+    def end(self, *, failed: bool) -> None:
         """Its outcome is known."""
         self._under_way -= 1
         if failed:
@@ -68,18 +68,18 @@ def watched(budget: Budget) -> aiohttp.TraceConfig:
     async def start(_session: object, _context: SimpleNamespace, request: aiohttp.TraceRequestStartParams) -> None:
         spared = request.url.scheme in ("ws", "wss") or any(part in request.url.path for part in SPARED)
         while not spared:
-            if seconds := budget.rest():
+            if seconds := budget.wait_s():
                 raise Resting(seconds)
-            if not budget.full():
+            if not budget.is_full():
                 break
             await asyncio.sleep(CROWDED_S)
-        budget.began()
+        budget.begin()
 
     async def end(_session: object, _context: SimpleNamespace, request: aiohttp.TraceRequestEndParams) -> None:
-        budget.ended(failed=request.response.status >= 400)
+        budget.end(failed=request.response.status >= 400)
 
     async def stumble(_session: object, _context: SimpleNamespace, _: aiohttp.TraceRequestExceptionParams) -> None:
-        budget.ended(failed=True)
+        budget.end(failed=True)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(start)

@@ -27,7 +27,7 @@ import discord
 from discord.ext import commands
 from discord.http import Route
 
-from cogs.api import refusals as postage
+from cogs.api import refusals as refusals
 from cogs.api.transport import translated
 from cogs.shared.errors import DROPPED
 from cogs.shared.text import Translator
@@ -38,7 +38,7 @@ FREE = 0.5  # this share of a day's logins needs no waiting: no ordinary day com
 RESERVE = 0.1  # this share is left for the person who comes to mend things
 
 
-def patience(total: int, remaining: int, reset_s: float) -> float:
+def login_delay_s(total: int, remaining: int, reset_s: float) -> float:
     """Seconds to wait before the next of `remaining` IDENTIFYs; 0 on every ordinary day.
 
     Once half the budget is used up, what is left but for the reserve is spread evenly over the time until Discord
@@ -97,9 +97,9 @@ class Client(commands.Bot):
                     await step()
                 return
             except Exception as error:
-                if not postage.passing(error):
+                if not refusals.is_transient(error):
                     raise
-                seconds = postage.patience(error, tries)
+                seconds = refusals.retry_after_s(error, tries)
                 log.warning("Discord is out of reach; the next try is in %.0f s: %s", seconds, error)
             await asyncio.sleep(seconds)
             tries += 1
@@ -129,7 +129,7 @@ class Client(commands.Bot):
         """The end is kept until it has come: discord.py breaks off a connection that takes a minute to log in."""
         if self._not_before is None:
             limit = (await self.http.request(Route("GET", "/gateway/bot")))["session_start_limit"]
-            seconds = patience(limit["total"], limit["remaining"], limit["reset_after"] / 1000)
+            seconds = login_delay_s(limit["total"], limit["remaining"], limit["reset_after"] / 1000)
             self._not_before = monotonic() + seconds
             if seconds:
                 log.warning("Logging in waits for %.0f s: %d logins are left today", seconds, limit["remaining"])

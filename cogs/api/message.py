@@ -15,7 +15,7 @@ LONGEST_ALT = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class OutgoingMessage:
     """A message to be. It is marked with the delivery's id: in the file names, or as the last words."""
 
     id: str  # of the delivery

@@ -1,8 +1,7 @@
-"""When an answer is tried again, where else it is taken, and when it is let be: decisions, with no Discord in them.
+"""What Discord's refusals mean, and when to try again: decisions, with no request in them.
 
-Knows: what Discord's statuses and error codes mean for an answer that is owed, and the places it may go to, one after
-the other. Does not know: how a request is made (counter.py), who asked, or what time it is.
-Source of the codes: docs topics/opcodes-and-status-codes.
+Knows: what Discord's statuses and error codes mean for an answer that is owed. Does not know: how a request is made
+(transport.py), who asked, or what time it is. Source of the codes: docs topics/opcodes-and-status-codes.
 """
 
 from enum import Enum
@@ -38,10 +37,10 @@ class Refused(Exception):
     @property
     def verdict(self) -> Verdict:
         """What it means for an answer."""
-        return judge(self.status, self.code)
+        return classify(self.status, self.code)
 
 
-def judge(status: int, code: int) -> Verdict:
+def classify(status: int, code: int) -> Verdict:
     """By HTTP status and Discord's own code, which is 0 where it was not Discord itself that answered (but a proxy)."""
     if status == 413 or code in TOO_LARGE:
         return Verdict.SMALLER
@@ -50,18 +49,18 @@ def judge(status: int, code: int) -> Verdict:
     return Verdict.OVER if code == UNKNOWN_MESSAGE else Verdict.ELSEWHERE
 
 
-def rest(tries: int) -> float:
+def backoff_s(tries: int) -> float:
     """Seconds until the next try, after so many."""
     return min(2.0 ** min(tries, 10), LONGEST_REST_S)
 
 
-def passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """True for what goes away by itself: the network, a busy or broken server."""
     if isinstance(error, Refused):
         return error.verdict is Verdict.AGAIN
     return isinstance(error, aiohttp.ClientError | OSError)
 
 
-def patience(error: Exception, tries: int) -> float:
+def retry_after_s(error: Exception, tries: int) -> float:
     """Seconds to wait after this error and so many tries; as long as the error says, if it does."""
-    return error.retry_after if isinstance(error, Resting) else rest(tries)
+    return error.retry_after if isinstance(error, Resting) else backoff_s(tries)

@@ -1,8 +1,8 @@
-"""The counter where answers are handed in: the few things that are asked of Discord for them.
+"""The few things that are asked of Discord for an answer: send it, find it, take it down.
 
-A seam, so that the postman's rounds (rounds.py) and the catching of strays (strays.py) can be proved in simulated time:
-the simulation has a counter of its own, and one contract suite runs against both. Knows: discord.py. Does not know:
-what is owed to whom, or what follows from a refusal (postage.py decides).
+A seam, so that sending and taking down (cogs/delivery) can be proved in simulated time: the simulation has a transport
+of its own, and one contract suite runs against both. Knows: discord.py. Does not know: what is owed to whom, or what
+follows from a refusal (refusals.py).
 """
 
 import asyncio
@@ -17,8 +17,8 @@ import discord
 from discord.ext import commands
 
 from cogs.api.budget import Resting
-from cogs.api.message import Post, is_marked
-from cogs.api.refusals import ARCHIVED, Refused, Verdict, judge
+from cogs.api.message import OutgoingMessage, is_marked
+from cogs.api.refusals import ARCHIVED, Refused, Verdict, classify
 from cogs.shared.errors import DROPPED
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ SKEW = timedelta(days=1)  # our clock against Discord's; with a worse one nothin
 LONGEST_SEARCH = 2000  # messages, the newest first; many times what is said in a dog's thread
 
 
-class Counter(Protocol):
+class Transport(Protocol):
     """Each raises Refused, or aiohttp.ClientError or OSError: then nobody knows whether it was done."""
 
     def serves(self, guild_id: int) -> bool:
         """Are we in this guild?"""
         ...
 
-    async def send(self, channel_id: int, post: Post, nonce: str) -> int:
+    async def send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
         """The id of the new message, or of the one that was sent under this nonce in the past few minutes."""
         ...
 
@@ -47,16 +47,16 @@ class Counter(Protocol):
         """Take a message of ours down, even in an archived thread."""
         ...
 
-    async def door(self, user_id: int) -> int:
+    async def open_dm(self, user_id: int) -> int:
         """The channel of direct messages with a person."""
         ...
 
-    async def invite(self, channel_id: int, message_id: int) -> None:
+    async def add_reactions(self, channel_id: int, message_id: int) -> None:
         """Put the reactions there that people may press. Raises nothing: nobody is owed them."""
         ...
 
 
-class DiscordCounter:
+class DiscordTransport:
     """Discord itself, through discord.py."""
 
     def __init__(self, bot: commands.Bot) -> None:
@@ -65,19 +65,19 @@ class DiscordCounter:
     def serves(self, guild_id: int) -> bool:
         return self._bot.get_guild(guild_id) is not None
 
-    async def send(self, channel_id: int, post: Post, nonce: str) -> int:
+    async def send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
         channel = self._bot.get_partial_messageable(channel_id)
-        send = partial(channel.send, post.text, nonce=nonce, suppress_embeds=True)
-        if post.reply_to is not None:
-            to = discord.MessageReference(message_id=post.reply_to, channel_id=channel.id, fail_if_not_exists=False)
+        send = partial(channel.send, message.text, nonce=nonce, suppress_embeds=True)
+        if message.reply_to is not None:
+            to = discord.MessageReference(message_id=message.reply_to, channel_id=channel.id, fail_if_not_exists=False)
             send = partial(send, reference=to)
         with translated():
             try:
-                return (await send(files=post.files())).id
+                return (await send(files=message.files())).id
             except discord.HTTPException as error:
-                if judge(error.status, error.code) is not Verdict.SMALLER or not post.pictures:
+                if classify(error.status, error.code) is not Verdict.SMALLER or not message.pictures:
                     raise
-            return (await send(files=await asyncio.to_thread(post.smaller_files))).id
+            return (await send(files=await asyncio.to_thread(message.smaller_files))).id
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
         after = datetime.fromtimestamp(since, UTC) - SKEW
@@ -104,15 +104,15 @@ class DiscordCounter:
         assert isinstance(thread, discord.Thread)  # nothing else can be archived
         await thread.edit(archived=False)
 
-    async def door(self, user_id: int) -> int:
+    async def open_dm(self, user_id: int) -> int:
         with translated():
             return (await self._bot.create_dm(discord.Object(user_id))).id
 
-    async def invite(self, channel_id: int, message_id: int) -> None:
-        await invite(self._bot.get_partial_messageable(channel_id).get_partial_message(message_id))
+    async def add_reactions(self, channel_id: int, message_id: int) -> None:
+        await add_reactions(self._bot.get_partial_messageable(channel_id).get_partial_message(message_id))
 
 
-async def invite(message: discord.Message | discord.PartialMessage) -> None:
+async def add_reactions(message: discord.Message | discord.PartialMessage) -> None:
     """Put the reactions there that people may press."""
     try:
         for emoji in REACTIONS:

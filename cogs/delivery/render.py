@@ -1,70 +1,70 @@
 """What an answer looks like: an outbox row becomes words and pictures.
 
 Knows: sentences, prompts, seeds, file names, and by which mark an answer is known again in a channel's history.
-Does not know: how it is sent, and when (counter.py, rounds.py).
+Does not know: how it is sent, and when (sender.py).
 """
 
 from pathlib import Path
 
-from cogs.api.message import Post, mark_of
+from cogs.api.message import OutgoingMessage, mark_of
 from cogs.shared.photos import reasons
 from cogs.shared.text import Name, duration, plain_code, say, style_name
 from gpu.types import Done, Enrolled, Failed, Portrait, Rejected
-from storage.outbox import Delivery, Home, Letter
+from storage.outbox import AnswerPayload, Delivery, Destination
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
 LONGEST_TEXT = 2000
-MOVED = {Home.ABOVE: "sorry.thread_gone", Home.DIRECT: "sorry.by_letter"}
+MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.by_letter"}
 
 
-def compose(delivery: Delivery) -> Post:
-    """The message of a delivery at its present home. Portraits whose files are gone make it an apology."""
-    letter = delivery.letter
-    language, outcome = letter.locale, letter.outcome
+def compose(delivery: Delivery) -> OutgoingMessage:
+    """The message of a delivery at its present destination. Portraits whose files are gone make it an apology."""
+    answer = delivery.answer
+    language, outcome = answer.locale, answer.outcome
     pictures = outcome.result.portraits if isinstance(outcome, Done) else ()
     whole = all(one.path.is_file() for one in pictures)
     shown = pictures if whole else ()
-    last = [say(language, MOVED[delivery.home])] if delivery.home in MOVED else []
+    last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
-    text = _words(letter) if whole else say(language, "error.Internal")
+    text = _words(answer) if whole else say(language, "error.Internal")
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
-    return Post(
+    return OutgoingMessage(
         id=delivery.id,
         text="\n".join([text[:room], *last]),
         pictures=shown,
-        reply_to=letter.reply_to if delivery.home is Home.FIRST else None,
+        reply_to=answer.reply_to if delivery.destination is Destination.ORIGIN else None,
     )
 
 
-def ending(letter: Letter) -> tuple[str, Path | None]:
+def closing_words(answer: AnswerPayload) -> tuple[str, Path | None]:
     """The last words of an enrolment's progress message, and the contact sheet."""
-    name, outcome = Name(letter.pet_name), letter.outcome
+    name, outcome = Name(answer.pet_name), answer.outcome
     if isinstance(outcome, Done) and isinstance(outcome.result, Enrolled):
-        time = duration(letter.locale, outcome.seconds)
-        return say(letter.locale, "progress.enrolled", name=name, time=time), outcome.result.sheet
+        time = duration(answer.locale, outcome.seconds)
+        return say(answer.locale, "progress.enrolled", name=name, time=time), outcome.result.sheet
     cancelled = isinstance(outcome, Failed) and outcome.error == "Cancelled"
-    return say(letter.locale, "progress.cancelled" if cancelled else "progress.failed", name=name), None
+    return say(answer.locale, "progress.cancelled" if cancelled else "progress.failed", name=name), None
 
 
-def _words(letter: Letter) -> str:
-    language, outcome, name = letter.locale, letter.outcome, Name(letter.pet_name)
+def _words(answer: AnswerPayload) -> str:
+    language, outcome, name = answer.locale, answer.outcome, Name(answer.pet_name)
     if isinstance(outcome, Failed):
-        return "\n".join([say(language, f"error.{outcome.error}", name=name), *_rejected(letter, outcome.rejected)])
+        return "\n".join([say(language, f"error.{outcome.error}", name=name), *_rejected(answer, outcome.rejected)])
     recipe = _recipe(language, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         return "\n".join(
-            [say(language, "enroll.done", name=name), *_rejected(letter, outcome.result.rejected), *recipe]
+            [say(language, "enroll.done", name=name), *_rejected(answer, outcome.result.rejected), *recipe]
         )
-    style, user = style_name(language, letter.wish.style), f"<@{letter.user_id}>"
+    style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
     return "\n".join([say(language, "portrait.painted", name=name, style=style, user=user), *recipe])
 
 
-def _rejected(letter: Letter, rejected: tuple[Rejected, ...]) -> list[str]:
+def _rejected(answer: AnswerPayload, rejected: tuple[Rejected, ...]) -> list[str]:
     if not rejected:
         return []
-    names = dict(letter.photos)
-    lines = reasons(letter.locale, [(names[one.photo], f"cut.{one.reason}") for one in rejected])
-    return [say(letter.locale, "enroll.refused", reasons=lines)]
+    names = dict(answer.photos)
+    lines = reasons(answer.locale, [(names[one.photo], f"cut.{one.reason}") for one in rejected])
+    return [say(answer.locale, "enroll.refused", reasons=lines)]
 
 
 def _recipe(language: str, portraits: tuple[Portrait, ...], seconds: float) -> list[str]:

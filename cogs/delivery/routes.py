@@ -4,25 +4,27 @@ Knows: the destinations of an answer, one after the other. Does not know: what a
 how anything is sent.
 """
 
-from storage.outbox import Delivery, Home
+from storage.outbox import Delivery, Destination
 
 
-def next_home(delivery: Delivery, parent_id: int) -> Home | None:
+def next_destination(delivery: Delivery, parent_id: int) -> Destination | None:
     """Where to go if it is refused where it is: from the thread to its channel, then to the person; None: nowhere.
 
     There is no way back, or an answer that came through unheard could be seen at two places.
     """
-    if delivery.home is Home.FIRST and delivery.channel_id != parent_id:
-        return Home.ABOVE
-    return None if delivery.home is Home.DIRECT else Home.DIRECT
+    if delivery.destination is Destination.ORIGIN and delivery.channel_id != parent_id:
+        return Destination.PARENT
+    return None if delivery.destination is Destination.DM else Destination.DM
 
 
 def nonce(delivery: Delivery) -> str:
     """Another one at each place: Discord would not send one again whose first message went down with its thread."""
-    return delivery.nonce if delivery.home is Home.FIRST else f"{delivery.nonce}.{delivery.home:d}"
+    if delivery.destination is Destination.ORIGIN:
+        return delivery.nonce
+    return f"{delivery.nonce}.{delivery.destination:d}"
 
 
-def to_be_sought(delivery: Delivery) -> bool:
+def must_be_sought(delivery: Delivery) -> bool:
     """Look for it before sending it: a try may have come through though nobody heard of it.
 
     Always, and not only once Discord may have forgotten the nonce: how long ago a try was is not known for certain

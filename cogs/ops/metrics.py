@@ -20,9 +20,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, Pro
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gpu.types import Census
+from gpu.types import ProcessStats
 from storage.jobs import Jobs
-from storage.stats import Figures
+from storage.stats import Stats
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ ATTEMPTS = (0, 1, 2, 3)
 class Metrics(commands.Cog):
     """Answers Prometheus at http://127.0.0.1:port/metrics, and nobody on any other address."""
 
-    def __init__(self, jobs: Jobs, figures: Figures, census: Callable[[], Census], port: int) -> None:
+    def __init__(self, jobs: Jobs, table_stats: Stats, stats: Callable[[], ProcessStats], port: int) -> None:
         self.port = port  # 0: any that is free, known once the cog is loaded
         self._jobs = jobs
-        self._figures = figures
+        self._table_stats = table_stats
         self._registry = registry = CollectorRegistry()
         self._server: tuple[WSGIServer, Thread] | None = None
         kind = ["kind"]
@@ -46,12 +46,12 @@ class Metrics(commands.Cog):
         self._runs = Histogram("pawtrait_run_seconds", "Spent running", kind, registry=registry, buckets=SECONDS)
         self._attempts = Histogram("pawtrait_attempts", "Charged to a job", kind, registry=registry, buckets=ATTEMPTS)
         self._ended = Counter("pawtrait_jobs_ended", "Jobs that are over", ["kind", "state"], registry=registry)
-        registry.register(Children(census))
+        registry.register(Children(stats))
         ProcessCollector(registry=registry)
         ProcessCollector("pawtrait_child", pid=child, registry=registry)
 
     async def cog_load(self) -> None:
-        self._registry.register(Rows(self._figures, asyncio.get_running_loop()))
+        self._registry.register(Rows(self._table_stats, asyncio.get_running_loop()))
         try:
             self._server = start_http_server(self.port, LOOPBACK, self._registry)
             self.port = self._server[0].server_port
@@ -79,24 +79,24 @@ class Metrics(commands.Cog):
 
 
 class Children(Collector):
-    """What the executor counts (gpu/types.py: Census)."""
+    """What the executor counts (gpu/types.py: ProcessStats)."""
 
-    def __init__(self, census: Callable[[], Census]) -> None:
-        self._census = census
+    def __init__(self, stats: Callable[[], ProcessStats]) -> None:
+        self._stats = stats
 
     def collect(self) -> Iterable[Metric]:
-        census = self._census()
+        stats = self._stats()
         reserved = "Of the card's memory, when its last job ended"
-        yield CounterMetricFamily("pawtrait_child_births", "GPU processes, the first included", census.births)
-        yield CounterMetricFamily("pawtrait_child_deaths", "GPU processes that ended before their time", census.deaths)
-        yield GaugeMetricFamily("pawtrait_child_reserved_bytes", reserved, census.reserved)
+        yield CounterMetricFamily("pawtrait_child_births", "GPU processes, the first included", stats.started)
+        yield CounterMetricFamily("pawtrait_child_deaths", "GPU processes that ended before their time", stats.died)
+        yield GaugeMetricFamily("pawtrait_child_reserved_bytes", reserved, stats.reserved)
 
 
 class Rows(Collector):
     """The numbers that lie in rows. Asked in the thread that Prometheus talks to; the rows are the loop's."""
 
-    def __init__(self, figures: Figures, loop: asyncio.AbstractEventLoop) -> None:
-        self._figures = figures
+    def __init__(self, table_stats: Stats, loop: asyncio.AbstractEventLoop) -> None:
+        self._table_stats = table_stats
         self._loop = loop
 
     def collect(self) -> Iterable[Metric]:
@@ -108,10 +108,10 @@ class Rows(Collector):
         oldest = GaugeMetricFamily(
             "pawtrait_line_oldest_seconds", "Age of the oldest of them", labels=["kind", "state"]
         )
-        for queue in await self._figures.line():
+        for queue in await self._table_stats.line():
             jobs.add_metric([queue.kind, queue.state], queue.jobs)
             oldest.add_metric([queue.kind, queue.state], queue.oldest)
-        answers = await self._figures.outbox()
+        answers = await self._table_stats.outbox()
         owed = GaugeMetricFamily("pawtrait_outbox_owed", "Answers that are owed", answers.owed)
         retried = GaugeMetricFamily("pawtrait_outbox_retried", "Of them, tried more than once", answers.retried)
         return [jobs, oldest, owed, retried]

@@ -8,7 +8,7 @@ import re
 from gpu.log import KeyValue
 
 
-class Discreet(KeyValue):
+class RedactingFormatter(KeyValue):
     """Without the bot's token and without interaction tokens."""
 
     def __init__(self, token: str) -> None:

@@ -6,7 +6,7 @@ Knows: how long things usually take here. Does not know: whose turn it is (gpu/l
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from gpu.line.schedule import forecast
 from storage.jobs import JobRow
 
@@ -20,11 +20,11 @@ class Standing:
     left: float | None
 
 
-async def standings(house: House) -> list[Standing]:
+async def standings(services: Services) -> list[Standing]:
     """Every job that is not over, in the order of the line."""
-    places = await house.line.places()
-    jobs = sorted(await house.jobs.active(), key=lambda job: places.get(job.id, 0))
-    usual = {"enroll": await house.jobs.durations("enroll"), "paint": await house.jobs.durations("paint")}
+    places = await services.line.places()
+    jobs = sorted(await services.jobs.active(), key=lambda job: places.get(job.id, 0))
+    usual = {"enroll": await services.jobs.durations("enroll"), "paint": await services.jobs.durations("paint")}
     done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in jobs])
     return [
         Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)

@@ -17,10 +17,10 @@ from pathlib import Path
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import ARCHIVED, Verdict, judge
+from cogs.api.refusals import ARCHIVED, Verdict, classify
 from cogs.progress.eta import Standing, standings
 from cogs.shared.errors import DROPPED
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name, duration, say
 from cogs.shared.threads import open_thread
 from gpu.types import Progress
@@ -42,12 +42,12 @@ class _Shown:
     at: float  # monotonic
 
 
-class Board(commands.Cog):
+class ProgressMessages(commands.Cog):
     """Keeps the progress messages."""
 
-    def __init__(self, bot: commands.Bot, house: House) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
-        self._house = house
+        self._services = services
         self._latest: dict[str, Progress] = {}
         self._shown: dict[str, _Shown] = {}
         self._shut: dict[int, float] = {}  # channels, and until when (monotonic)
@@ -69,7 +69,7 @@ class Board(commands.Cog):
 
     async def open(self, job: JobRow, home: int) -> None:
         """The first words on an enrolment, in its new thread."""
-        [mine] = [one for one in await standings(self._house) if one.job.id == job.id] or [None]
+        [mine] = [one for one in await standings(self._services) if one.job.id == job.id] or [None]
         if mine:
             async with self._locks[job.id]:
                 await self._put(job, home, describe(mine, None), None)
@@ -88,7 +88,7 @@ class Board(commands.Cog):
         await self._bot.wait_until_ready()
         while True:
             try:
-                current = await standings(self._house)
+                current = await standings(self._services)
                 self._let_go({one.job.id for one in current})
                 for standing in current:
                     await self._show(standing)
@@ -116,7 +116,7 @@ class Board(commands.Cog):
         if shown and (shown.text, shown.picture) == (text, picture):
             return
         async with self._locks[job.id]:
-            fresh = await self._house.jobs.get(job.id)
+            fresh = await self._services.jobs.get(job.id)
             if fresh and fresh.state in ("waiting", "running"):
                 new_picture = picture if not shown or picture != shown.picture else None
                 self._shown[job.id] = _Shown(text, picture, time.monotonic())
@@ -129,10 +129,10 @@ class Board(commands.Cog):
         """
         if job.thread_id is not None or job.kind == "paint":
             return job.thread_id or job.channel_id
-        pet = await self._house.pets.get(job.pet_id) if job.pet_id else None
+        pet = await self._services.pets.get(job.pet_id) if job.pet_id else None
         orphaned = job.created < self._born or time.time() - job.created > ORPHANED_S
         if pet and pet.thread_id is None and orphaned:
-            await self._house.pets.set_thread(pet.id, thread_id := await open_thread(self._bot, job))
+            await self._services.pets.set_thread(pet.id, thread_id := await open_thread(self._bot, job))
             return thread_id
         return pet.thread_id if pet else None
 
@@ -150,8 +150,8 @@ class Board(commands.Cog):
         files = [discord.File(picture, filename=f"{job.id}-sheet.png")] if picture else []
         if job.progress_message_id is None:
             message = await channel.send(text, files=files, nonce=f"p{job.id}", silent=True)
-            await self._house.jobs.set_progress_message(job.id, channel.id, message.id)
-            if await self._house.jobs.get(job.id) is None:  # the pet was forgotten while this was on its way
+            await self._services.jobs.set_progress_message(job.id, channel.id, message.id)
+            if await self._services.jobs.get(job.id) is None:  # the pet was forgotten while this was on its way
                 await message.delete()
         elif files:
             await channel.get_partial_message(job.progress_message_id).edit(content=text, attachments=files)
@@ -163,7 +163,7 @@ class Board(commands.Cog):
         log.debug("Progress of job %s was dropped: %s", job.id, error)
         if not isinstance(error, discord.HTTPException):
             return
-        verdict = judge(error.status, error.code)
+        verdict = classify(error.status, error.code)
         if error.code == ARCHIVED:  # not the channel: whatever is sent there opens it again
             self._shown[job.id] = _Shown("", None, time.monotonic() + SHUT_S)
         elif verdict is Verdict.ELSEWHERE:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from discord import app_commands
 
 from cogs.shared.errors import Interaction, Sorry
-from cogs.shared.services import House
+from cogs.shared.services import Services
 from cogs.shared.text import Name
 from storage.pets import Pet
 
@@ -20,19 +20,19 @@ def as_choice(pet: Pet) -> app_commands.Choice[str]:
     return app_commands.Choice(name=pet.name, value=f"id:{pet.id}")
 
 
-async def known_pets(house: House, interaction: Interaction) -> list[Pet]:
+async def known_pets(services: Services, interaction: Interaction) -> list[Pet]:
     """The dogs of this server, one's own first."""
     assert interaction.guild_id  # commands are for guilds only
-    pets = await house.pets.of_guild(interaction.guild_id)
+    pets = await services.pets.of_guild(interaction.guild_id)
     return sorted(pets, key=lambda pet: pet.owner_id != interaction.user.id)
 
 
-async def find_pet(house: House, interaction: Interaction, typed: str | None) -> Pet:
+async def find_pet(services: Services, interaction: Interaction, typed: str | None) -> Pet:
     """The dog that is meant: the one typed or chosen; else the one of this thread, one's own, or the only one.
 
     Raises Sorry.
     """
-    pets = await known_pets(house, interaction)
+    pets = await known_pets(services, interaction)
     if not pets:
         raise Sorry("sorry.no_pets")
     if typed is None:
@@ -40,7 +40,7 @@ async def find_pet(house: House, interaction: Interaction, typed: str | None) ->
     chosen = [pet for pet in pets if f"id:{pet.id}" == typed]
     assert interaction.guild_id
     for owner_id in (interaction.user.id, None):
-        if not chosen and (named := await house.pets.by_name(interaction.guild_id, owner_id, typed)):
+        if not chosen and (named := await services.pets.by_name(interaction.guild_id, owner_id, typed)):
             chosen = [named]
     if not chosen:
         raise Sorry("sorry.no_such_pet", name=Name(typed))

@@ -15,7 +15,7 @@ from storage.takedowns import Takedowns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Services:
     """What a cog may use, put together in bot.py."""
 
     files: Files

@@ -16,7 +16,7 @@ from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
-BURY_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never wake
+REAP_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never wake
 
 
 class Child:
@@ -38,7 +38,7 @@ class Child:
         self._left = False  # behind, unburied
 
     @classmethod
-    async def born(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "Child":
+    async def spawn(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "Child":
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         loop = asyncio.get_running_loop()
@@ -103,14 +103,14 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def bury(self) -> int | None:
+    async def reap(self) -> int | None:
         """End it if it still lives, release all it had here; returns its exit status, negative for a signal.
 
-        None if it is not gone BURY_S after it was killed: it is left behind, and reaped should it ever end.
+        None if it is not gone REAP_S after it was killed: it is left behind, and reaped should it ever end.
         """
         if self._process.returncode is None:
             self.kill()
-        if not self._left and not await self.ended(BURY_S):
+        if not self._left and not await self.ended(REAP_S):
             self._left = True
             log.error("Child %d is killed and not gone: it is left behind, with all it holds", self._process.pid)
         self._reading.close()

@@ -6,11 +6,11 @@ Discord, what a job means.
 
 from typing import Protocol
 
-from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Report
+from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
 
 
 class Executor(Protocol):
-    """Runs one job at a time. Every executor passes tests/executor_contract.py."""
+    """Runs one job at a time. Every executor passes tests/contracts/executor.py."""
 
     async def start(self) -> None:
         """Get ready; returns when jobs can be run, at once if they can. Raises WorkerDied if it cannot get ready."""
@@ -38,6 +38,6 @@ class Executor(Protocol):
         """End everything; a running job is Paused and left at its last checkpoint."""
         ...
 
-    def census(self) -> Census:
+    def stats(self) -> ProcessStats:
         """For the operator. Never raises, and may be called from any thread."""
         ...

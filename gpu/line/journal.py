@@ -30,7 +30,7 @@ class Claim:
 
 
 class Journal(Protocol):
-    """What is written down about jobs. Every journal passes tests/journal_contract.py.
+    """What is written down about jobs. Every journal passes tests/contracts/journal.py.
 
     A job is waiting, running, done, failed or cancelled. A claim is stale once its job was claimed again or is no
     longer running; a stale claim changes nothing. Whatever closes a job writes the row of its answer (outbox) in the
@@ -87,11 +87,11 @@ class Journal(Protocol):
         ...
 
     async def recover(self) -> None:
-        """Nothing runs: running -> waiting, cancelled if doomed, or at the 25th time set aside as "WorkerDied"."""
+        """Nothing runs: running -> waiting; cancelled if that was requested; failed as "WorkerDied" the 25th time."""
         ...
 
 
-async def insist(write: Callable[[], Awaitable[T]]) -> T:
+async def with_retries(write: Callable[[], Awaitable[T]]) -> T:
     """Write to the journal, trying again after an error; raises the last one."""
     for rest in RETRY_S:
         try:
@@ -102,7 +102,7 @@ async def insist(write: Callable[[], Awaitable[T]]) -> T:
     return await write()
 
 
-async def note(write: Callable[[], Awaitable[None]]) -> None:
+async def try_to_write(write: Callable[[], Awaitable[None]]) -> None:
     """Write what the job can do without."""
     with suppress(Exception):
-        await insist(write)
+        await with_retries(write)

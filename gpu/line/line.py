@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from gpu.errors import SPOILT, Cancelled, WorkerDied
 from gpu.line.executor import Executor
-from gpu.line.journal import Claim, Journal, insist, note
-from gpu.line.schedule import Balance, Last, Ticket, Turn, first, forecast, order, took
+from gpu.line.journal import Claim, Journal, try_to_write, with_retries
+from gpu.line.schedule import Last, Ticket, TrainingShare, Turn, first, forecast, order, record_turn
 from gpu.types import Done, Failed, Paused, Progress
 
 __all__ = ["Claim", "Journal", "Line", "Ticket", "Turn", "forecast"]  # what other rooms may have
@@ -30,7 +30,7 @@ RENEW_S = 10.0  # least time between two renewals of a lease
 class _Running:
     claim: Claim
     renewed: float  # loop time
-    since: float | None = None  # loop time; for the balance: of a portrait, since when it holds a training back
+    since: float | None = None  # loop time; for the share: of a portrait, since when it holds a training back
     checkpoint: int = 0
     phase: str = "loading"
     cancelled: bool = False
@@ -48,9 +48,9 @@ class _Running:
         """A pause loses nothing. What follows the learning would begin anew, and is as short as a portrait."""
         return self.learns and self.phase not in ("thinking", "painting")
 
-    def weigh(self, balance: Balance) -> Balance:
+    def weigh(self, share: TrainingShare) -> TrainingShare:
         """With this job, as far as it has come."""
-        return balance if self.since is None else balance.after(self.claim.job.kind, _now() - self.since)
+        return share if self.since is None else share.after(self.claim.job.kind, _now() - self.since)
 
 
 class Line:
@@ -75,7 +75,7 @@ class Line:
         self._books = asyncio.Lock()  # held while rows and self._running change together
         self._running: _Running | None = None
         self._last: Last = {}
-        self._balance = Balance()  # but for the running job
+        self._share = TrainingShare()  # but for the running job
         self._in_doubt = False  # a write failed, so a row may say "running" though nothing runs
         self._work: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -84,10 +84,10 @@ class Line:
         """Take up what a former run left, then work in the background; does not wait for the executor."""
         await self._journal.recover()
         for turn in await self._journal.turns():
-            took(self._last, turn)
+            record_turn(self._last, turn)
         self._watcher = asyncio.create_task(self._watch(), name="line")
 
-    def submitted(self, job_id: str) -> None:
+    def submit(self, job_id: str) -> None:
         """A job's row is committed: look at the line. Returns at once."""
         self._wake.put_nowait(job_id)
 
@@ -163,29 +163,29 @@ class Line:
         """Nothing is held against portraits while no training waits for them."""
         running = self._running
         if not trainings and not (running and running.learns):
-            self._balance = Balance()
+            self._share = TrainingShare()
         elif running and running.since is None:
             running.since = _now()
 
     def _owed(self) -> bool:
         """Whether a training goes before the portraits, once the running job is over."""
         running = self._running
-        return not running.learns and running.weigh(self._balance).owed if running else self._balance.owed
+        return not running.learns and running.weigh(self._share).owed if running else self._share.owed
 
     async def _begin(self, ticket: Ticket) -> None:
         claim = await self._journal.claim(ticket.job_id)
         if claim is None:  # it went just now, and so did its ticket
-            self.submitted(ticket.job_id)
+            self.submit(ticket.job_id)
             return
         if ticket.begun is None:
-            took(self._last, Turn(ticket.kind, ticket.guild_id, ticket.user_id, claim.at))
+            record_turn(self._last, Turn(ticket.kind, ticket.guild_id, ticket.user_id, claim.at))
         self._running = _Running(claim, renewed=_now())
         self._work = asyncio.create_task(self._do(self._running), name=f"job {ticket.job_id}")
         await asyncio.sleep(0)  # the executor has the job before anybody asks to pause or cancel it
 
     async def _make_way(self, running: _Running) -> None:
-        if (balance := running.weigh(self._balance)).owed:
-            asyncio.get_running_loop().call_later(balance.slice_s + 0.01, self.submitted, running.job_id)
+        if (share := running.weigh(self._share)).owed:
+            asyncio.get_running_loop().call_later(share.slice_s + 0.01, self.submit, running.job_id)
         else:
             await self._executor.pause(running.job_id)
 
@@ -197,9 +197,9 @@ class Line:
             except Exception:
                 self._in_doubt = True  # it runs again once rows can be written
                 log.exception("The outcome of job %s could not be written down", running.job_id)
-            self._balance = running.weigh(self._balance)
+            self._share = running.weigh(self._share)
             self._running = None
-        self.submitted(running.job_id)  # the executor is free: look again
+        self.submit(running.job_id)  # the executor is free: look again
 
     async def _run(self, running: _Running) -> Done | Paused | Failed:
         claim = running.claim
@@ -210,10 +210,10 @@ class Line:
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
                 if progress.checkpoint > running.checkpoint:
                     running.checkpoint, running.renewed = progress.checkpoint, _now()
-                    writes.create_task(note(lambda: self._journal.note_checkpoint(claim, progress)))
+                    writes.create_task(try_to_write(lambda: self._journal.note_checkpoint(claim, progress)))
                 elif _now() - running.renewed >= RENEW_S:
                     running.renewed = _now()
-                    writes.create_task(note(lambda: self._journal.renew(claim)))
+                    writes.create_task(try_to_write(lambda: self._journal.renew(claim)))
 
             try:
                 return await self._executor.run(claim.job, report)
@@ -226,12 +226,12 @@ class Line:
             outcome = Cancelled().as_failed(outcome.checkpoint)
             await self._executor.cancel(running.job_id)  # it may have paused before it heard
         if isinstance(outcome, Paused):
-            await insist(lambda: self._journal.mark_paused(running.claim))
+            await with_retries(lambda: self._journal.mark_paused(running.claim))
             return
         if isinstance(outcome, Failed) and outcome.error in SPOILT:
-            answered = not await insist(lambda: self._journal.mark_crashed(running.claim, outcome))
+            answered = not await with_retries(lambda: self._journal.mark_crashed(running.claim, outcome))
         else:
-            answered = await insist(lambda: self._journal.settle(running.claim, outcome))
+            answered = await with_retries(lambda: self._journal.settle(running.claim, outcome))
         if answered:
             self._settled(running.job_id)
 

@@ -1,7 +1,7 @@
 """The bot's side of the child that computes: starts it, talks to it over a pipe pair, outlives it.
 
 Knows: when a child is born and buried, and what becomes of its job. Does not know: pipes (child.py), when to lose
-patience (watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs the job
+timeouts (watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs the job
 it was running and nothing else; the next run starts a new one, as it does after a child that said it was worn out. The
 child ends by itself when its end of the pipe closes (gpu/worker/serve.py), so it does not outlive the bot either.
 """
@@ -14,9 +14,9 @@ from contextlib import suppress
 
 from gpu.errors import SPOILT, WorkerDied
 from gpu.line.child import Child
-from gpu.line.watchdog import Rests, Watchdog
-from gpu.profile import SDXL, Patience
-from gpu.types import Census, Done, Enroll, Failed, Paint, Paused, Report
+from gpu.line.watchdog import StartBackoff, Watchdog
+from gpu.profile import SDXL, Timeouts
+from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
 from gpu.wire import Ask, Close, End, Run, Step
 
 log = logging.getLogger(__name__)
@@ -41,18 +41,18 @@ class ProcessExecutor:
         command: Sequence[str],
         *,
         environment: Mapping[str, str] | None = None,
-        patience: Patience = SDXL.patience,  # the most patient
+        timeouts: Timeouts = SDXL.timeouts,  # the most patient
         close_s: float = CLOSE_S,
     ) -> None:
         self._command = command
         self._environment = environment
-        self._patience = patience
+        self._timeouts = timeouts
         self._close_s = close_s
         self._child: Child | None = None
         self._starting = asyncio.Lock()  # held from a child's birth until it is ready
         self._early: list[Ask] = []  # asked of the job that waits for its child to be ready
-        self._rests = Rests()
-        self._births = self._deaths = 0
+        self._backoff = StartBackoff()
+        self._started = self._died = 0
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
@@ -86,58 +86,58 @@ class ProcessExecutor:
                 log.warning("The child did not close within %s s and is killed", self._close_s)
                 self._child.kill()
         async with self._starting:
-            await self._bury()
+            await self._reap()
 
-    def census(self) -> Census:
+    def stats(self) -> ProcessStats:
         child = self._child
         reserved = child.reserved if child and child.alive else 0
-        return Census(births=self._births, deaths=self._deaths, reserved=reserved)
+        return ProcessStats(started=self._started, died=self._died, reserved=reserved)
 
     async def _ready(self) -> Child:
         async with self._starting:
             if self._child and self._child.alive:
                 return self._child
-            await self._bury()
+            await self._reap()
             await self._rest()
             try:
-                child = self._child = await self._born()
+                child = self._child = await self._spawn()
             except WorkerDied:
-                self._rests.died(_now())
+                self._backoff.record_failure(_now())
                 raise
-            self._rests.lived()
+            self._backoff.reset()
             return child
 
     async def _rest(self) -> None:
-        """After deaths at birth; close() ends it."""
+        """After children that died before they were ready; close() ends it."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._rests.left(_now())):
+            async with asyncio.timeout(self._backoff.left(_now())):
                 await self._closed.wait()
 
-    async def _born(self) -> Child:
+    async def _spawn(self) -> Child:
         """A new child that is ready. Raises WorkerDied, also if it takes too long."""
-        self._births += 1
+        self._started += 1
         try:
-            child = self._child = await Child.born(self._command, self._environment)
+            child = self._child = await Child.spawn(self._command, self._environment)
         except OSError as error:
-            self._deaths += 1
+            self._died += 1
             raise WorkerDied(f"The child cannot be started: {error}") from error
         ready = False
         if self._closed.is_set():  # while it was being born
             child.kill()
         try:
-            await child.receive(self._patience.birth)
+            await child.receive(self._timeouts.startup)
             ready = True
         except EOFError:
-            raise WorkerDied(f"The child ended with status {await child.bury()} before it was ready.") from None
+            raise WorkerDied(f"The child ended with status {await child.reap()} before it was ready.") from None
         except TimeoutError:
-            raise WorkerDied(f"The child was not ready after {self._patience.birth:g} s and is killed.") from None
+            raise WorkerDied(f"The child was not ready after {self._timeouts.startup:g} s and is killed.") from None
         finally:
             if not ready:
-                await self._bury()
+                await self._reap()
         return child
 
     async def _follow(self, child: Child, report: Report) -> Done | Paused | Failed:
-        watchdog = Watchdog(self._patience, _now())
+        watchdog = Watchdog(self._timeouts, _now())
         checkpoint = 0
         outcome = None
         try:
@@ -145,19 +145,19 @@ class ProcessExecutor:
                 event = await child.receive(watchdog.left(_now()))
                 if isinstance(event, Step):
                     checkpoint = max(checkpoint, event.progress.checkpoint)
-                    watchdog.heard(event.progress, _now())
+                    watchdog.observe(event.progress, _now())
                     report(event.progress)
                 elif isinstance(event, End):
                     outcome, child.leaving, child.reserved = event.outcome, event.last, event.reserved
-                    self._deaths += isinstance(outcome, Failed) and outcome.error in SPOILT
+                    self._died += isinstance(outcome, Failed) and outcome.error in SPOILT
             return outcome
         except EOFError:
-            return self._lost(f"The child ended with status {await child.bury()} in the middle of the job.", checkpoint)
+            return self._lost(f"The child ended with status {await child.reap()} in the middle of the job.", checkpoint)
         except TimeoutError:
             return self._lost(f"The child hung and is killed: {watchdog}.", checkpoint)
         finally:
             if not outcome:  # it died, or it is in the middle of something that nobody waits for any more
-                await self._bury()
+                await self._reap()
 
     def _lost(self, message: str, checkpoint: int) -> Paused | Failed:
         if self._closed.is_set():
@@ -171,15 +171,15 @@ class ProcessExecutor:
         elif self._child:
             self._child.send(ask)
 
-    async def _bury(self) -> None:
+    async def _reap(self) -> None:
         child, self._child = self._child, None
         if child:
-            self._deaths += not (child.leaving or self._closed.is_set())
+            self._died += not (child.leaving or self._closed.is_set())
             try:
                 if child.leaving:
                     await child.ended(self._close_s)
             finally:
-                await child.bury()
+                await child.reap()
 
 
 def _now() -> float:

@@ -53,16 +53,16 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class TrainingShare:
     """What portraits owe to trainings."""
 
     held: float = 0.0  # seconds
     owed: bool = False  # a slice is due, and lasts until nothing is held against portraits any more
 
-    def after(self, kind: Kind, seconds: float) -> "Balance":
+    def after(self, kind: Kind, seconds: float) -> "TrainingShare":
         """A job of that kind ran for so long; a portrait counts while a training waits."""
         held = max(0.0, self.held + (seconds if kind == "paint" else -seconds * HELD_S / SLICE_S))
-        return Balance(held, held >= HELD_S or (self.owed and held > 0.0))
+        return TrainingShare(held, held >= HELD_S or (self.owed and held > 0.0))
 
     @property
     def slice_s(self) -> float:
@@ -70,7 +70,7 @@ class Balance:
         return self.held * SLICE_S / HELD_S
 
 
-def took(last: Last, turn: Turn) -> None:
+def record_turn(last: Last, turn: Turn) -> None:
     """Remember a turn. Turns come in the order of time."""
     people = last.setdefault((turn.kind, turn.guild_id), {})
     people.pop(turn.user_id, None)

@@ -4,51 +4,51 @@ Knows: what counts as progress, and as a bad start. Does not know: processes, pi
 time is an argument, in seconds of any clock that never goes back, so a test or a simulation need not wait for it.
 """
 
-from gpu.profile import Patience
+from gpu.profile import Timeouts
 from gpu.types import Progress
 
-RESTS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Before the next birth, by deaths at birth in a row: one is bad luck, several are a broken machine."""
 
 
 class Watchdog:
     """Follows one job's progress. A message that says nothing new is no progress."""
 
-    def __init__(self, patience: Patience, now: float) -> None:
-        self._patience = patience
+    def __init__(self, timeouts: Timeouts, now: float) -> None:
+        self._timeouts = timeouts
         self._last = Progress(phase="loading")
-        self.deadline = now + patience.after(self._last)
+        self.deadline = now + timeouts.after(self._last)
 
-    def heard(self, progress: Progress, now: float) -> None:
+    def observe(self, progress: Progress, now: float) -> None:
         """Something was said; only a new phase, step, picture or checkpoint buys time."""
         if _news(progress) != _news(self._last):
             self._last = progress
-            self.deadline = now + self._patience.after(progress)
+            self.deadline = now + self._timeouts.after(progress)
 
     def left(self, now: float) -> float:
-        """Seconds of patience that are left, 0 when it is lost."""
+        """Seconds until the child is taken for hung, 0 when it is."""
         return max(0.0, self.deadline - now)
 
     def __str__(self) -> str:
-        return f"no progress for {self._patience.after(self._last):g} s while {self._last.phase}"
+        return f"no progress for {self._timeouts.after(self._last):g} s while {self._last.phase}"
 
 
 def _news(progress: Progress) -> tuple[object, ...]:
     return progress.phase, progress.step, progress.picture, progress.checkpoint
 
 
-class Rests:
-    """Follows births, so that a child that dies again and again before it is ready is not started in a tight loop."""
+class StartBackoff:
+    """Follows starts, so that a child that dies again and again before it is ready is not started in a tight loop."""
 
     def __init__(self) -> None:
         self._deaths = 0
         self._until = 0.0
 
-    def died(self, now: float) -> None:
-        self._until = now + RESTS_S[min(self._deaths, len(RESTS_S) - 1)]
+    def record_failure(self, now: float) -> None:
+        self._until = now + BACKOFF_S[min(self._deaths, len(BACKOFF_S) - 1)]
         self._deaths += 1
 
-    def lived(self) -> None:
+    def reset(self) -> None:
         self._deaths = 0
 
     def left(self, now: float) -> float:

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from gpu.errors import AdapterMismatch, ModelsMissing
 from gpu.studio import tokens
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.studio.train import LORA, State
 from gpu.types import Adapter, Cutout
 
@@ -46,15 +46,15 @@ LEARNING = (
 """The profile's numbers that decide what is learnt."""
 
 
-def recipe(shelf: Shelf, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
+def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
     """What is learnt, from what, and how. Equal recipes give equal adapters on the same machine. Plain JSON."""
-    profile = shelf.profile
+    profile = pool.profile
     return json.loads(
         json.dumps(
             {
-                "base": shelf.base,
+                "base": pool.base,
                 "profile": profile.name,
-                "dtype": str(shelf.dtype),
+                "dtype": str(pool.dtype),
                 "tokens": tokens.names(profile.token_count),
                 "class_word": class_word,
                 "seed": seed,
@@ -107,7 +107,7 @@ def load(folder: Path) -> Adapter:
 
 
 @contextmanager
-def put_on(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iterator[None]:
+def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iterator[None]:
     """Inside, the pipe paints this pet; after, everything is as it was, bit for bit, also a training in the making.
 
     Raises AdapterMismatch if it was learnt on another base than `base`, ModelsMissing if its files are gone or broken.
@@ -142,7 +142,7 @@ def put_on(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iter
 
 @contextmanager
 def prompts_only(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Inside put_on(), the pet is on for the second half of each guided batch alone: the half that has a prompt.
+    """Inside apply_adapter(), the pet is on for the second half of each guided batch alone: the half that has a prompt.
 
     Guidance then leads from the model that knows neither prompt nor pet, so the pet counts as much as the prompt does
     (autoguidance, Karras et al. 2024; the batch is mixed by peft).

@@ -23,8 +23,8 @@ from torch import Tensor
 from gpu.errors import NotFinite
 from gpu.profile import Profile
 from gpu.studio import tokens
-from gpu.studio.adapter import PET, prompts_only, put_on
-from gpu.studio.models import Shelf
+from gpu.studio.adapter import PET, apply_adapter, prompts_only
+from gpu.studio.models import ModelPool
 from gpu.types import Adapter, Progress, Prompt, Report
 
 
@@ -36,46 +36,46 @@ class Picture:
 
 
 def generate(
-    shelf: Shelf, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...], out: Path, report: Report
+    pool: ModelPool, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...], out: Path, report: Report
 ) -> Iterator[Picture]:
     """Paint one picture for each seed into `out`, batch by batch.
 
     Report is called at every denoising step and may raise. Raises NotFinite instead of giving a broken picture.
     """
-    profile = shelf.profile
+    profile = pool.profile
     out.mkdir(parents=True, exist_ok=True)
     rounds = [seeds[at : at + profile.paint_batch] for at in range(0, len(seeds), profile.paint_batch)]
-    clock = _Clock(report, steps=len(rounds) * profile.paint_steps)
-    with _easel(shelf, adapter, prompt, clock) as easel:
+    clock = _StepCounter(report, steps=len(rounds) * profile.paint_steps)
+    with paint_session(pool, adapter, prompt, clock) as session:
         for some in rounds:
             start = time.monotonic()
-            pictures = easel.paint(_full(some, profile.paint_batch))
+            pictures = session.paint(_full(some, profile.paint_batch))
             seconds = (time.monotonic() - start) / len(some)
             for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
                 yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
 
 
 @contextmanager
-def _easel(shelf: Shelf, adapter: Adapter, prompt: Prompt, clock: "_Clock") -> Iterator["_Easel"]:
+def paint_session(pool: ModelPool, adapter: Adapter, prompt: Prompt, clock: "_StepCounter") -> Iterator["PaintSession"]:
     """The pet is put on and the prompt read once for all batches."""
-    profile = shelf.profile
-    with posing(shelf, adapter) as base, shelf.use("refiner") if profile.refiner else nullcontext() as refiner:
-        yield _Easel(profile, clock, base, refiner, prompt)
+    profile = pool.profile
+    with pet_pipeline(pool, adapter) as base, pool.use("refiner") if profile.refiner else nullcontext() as refiner:
+        yield PaintSession(profile, clock, base, refiner, prompt)
 
 
 @contextmanager
-def posing(shelf: Shelf, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
+def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
     """The base pipeline with the pet put on, as the profile paints it."""
-    with shelf.use("sdxl") as base, put_on(base, adapter, shelf.base):
+    with pool.use("sdxl") as base, apply_adapter(base, adapter, pool.base):
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
-        with prompts_only(base.unet) if shelf.profile.guide_to_pet else nullcontext():
+        with prompts_only(base.unet) if pool.profile.guide_to_pet else nullcontext():
             yield base
 
 
-class _Easel:
+class PaintSession:
     """The pipelines, each with the prompt as it reads it."""
 
-    def __init__(self, profile: Profile, clock: "_Clock", base: Any, refiner: Any | None, prompt: Prompt) -> None:
+    def __init__(self, profile: Profile, clock: "_StepCounter", base: Any, refiner: Any | None, prompt: Prompt) -> None:
         self._profile, self._clock, self._base, self._refiner = profile, clock, base, refiner
         self._texts = embeddings(base, prompt, profile.paint_batch)
         self._refiner_texts = embeddings(refiner, prompt, profile.paint_batch) if refiner else {}
@@ -112,7 +112,7 @@ def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
     }
 
 
-class _Clock:
+class _StepCounter:
     """Counts denoising steps over all batches and reports each with the time left, as measured."""
 
     def __init__(self, report: Report, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""The shelf: loads the models, and is the one owner of device memory.
+"""Loads the models, and is the one owner of device memory.
 
 Knows: where files come from, which precision and which device, who must make room on a small card.
 Does not know: what the models are used for.
@@ -40,7 +40,7 @@ class Llama:
     device: torch.device
 
 
-class Shelf:
+class ModelPool:
     """Models by name, each loaded when first used. Used from one thread."""
 
     def __init__(self, profile: Profile) -> None:

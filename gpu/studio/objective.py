@@ -21,7 +21,7 @@ from gpu.studio.dataset import Sample
 from gpu.studio.tokens import Text
 
 
-class Pictures(NamedTuple):
+class Batch(NamedTuple):
     """A batch of b pictures, or a part of one."""
 
     noisy: Tensor  # [b, c, h, w]
@@ -31,12 +31,12 @@ class Pictures(NamedTuple):
     t: Tensor  # [b]
     weight: Tensor  # [b]: of the loss at this noise
 
-    def parts(self, count: int) -> Iterator["Pictures"]:
+    def parts(self, count: int) -> Iterator["Batch"]:
         """In so many parts, whose gradients add up."""
-        return map(Pictures._make, zip(*(tensor.chunk(count) for tensor in self), strict=True))
+        return map(Batch._make, zip(*(tensor.chunk(count) for tensor in self), strict=True))
 
 
-class Lessons:
+class BatchSampler:
     """What the steps of one training are about."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Lessons:
         signal = self._schedule.alphas_cumprod
         self._weights = snr_weights(signal / (1 - signal), profile.snr_gamma, profile.snr_floor)
 
-    def draw(self, seed: int, step: int, *, dropping: bool) -> tuple[Pictures, int | None]:
+    def draw(self, seed: int, step: int, *, dropping: bool) -> tuple[Batch, int | None]:
         """The pictures of a step and the number of their caption; None: this time nothing is said.
 
         `dropping`: whether captions are dropped now and then.
@@ -61,7 +61,7 @@ class Lessons:
         latents = torch.stack([sample.latents for sample in batch])
         noise = torch.randn(latents.shape, generator=chance)
         noisy = self._schedule.add_noise(latents, noise, t)
-        pictures = Pictures(
+        pictures = Batch(
             noisy=noisy.to(self._device, self._dtype),
             noise=noise.to(self._device),
             mask=torch.stack([sample.mask for sample in batch]).to(self._device),
@@ -100,7 +100,7 @@ class Captions:
         return self._read[caption]
 
 
-def predict(pipe: StableDiffusionXLPipeline, pictures: Pictures, text: Text) -> Tensor:
+def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: Text) -> Tensor:
     """The UNet's idea of the noise [b, c, h, w], fp32; one text for the whole batch."""
     count = len(pictures.noisy)
     hidden = text.hidden.expand(count, -1, -1)
@@ -108,7 +108,7 @@ def predict(pipe: StableDiffusionXLPipeline, pictures: Pictures, text: Text) -> 
     return pipe.unet(pictures.noisy, pictures.t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
 
 
-def losses(pictures: Pictures, predicted: Tensor, base: Tensor, background_weight: float) -> Tensor:
+def losses(pictures: Batch, predicted: Tensor, base: Tensor, background_weight: float) -> Tensor:
     """[b]: on the dog what the noise is, elsewhere what the base model says."""
     on_dog = mean_over(pictures.mask, (predicted - pictures.noise) ** 2)
     elsewhere = mean_over(1 - pictures.mask, (predicted - base) ** 2)

@@ -21,7 +21,7 @@ from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
 
 from gpu import styles
 from gpu.profile import Profile
-from gpu.studio.models import Llama, Shelf
+from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, clean, join, template
 from gpu.types import Prompt, Wish
 
@@ -64,10 +64,10 @@ class _Guide(LogitsProcessor):
 class Rewriter:
     """Asks Llama. The fixed instruction is read once: its keys and values are copied for every wish."""
 
-    def __init__(self, shelf: Shelf, profile: Profile) -> None:
-        self.shelf, self.profile = shelf, profile
+    def __init__(self, pool: ModelPool, profile: Profile) -> None:
+        self.pool, self.profile = pool, profile
         self.fixed = instruction(profile.rewrite_prompt)
-        with shelf.use("llama") as llama, torch.no_grad():
+        with pool.use("llama") as llama, torch.no_grad():
             self.head: str = llama.tokenizer.apply_chat_template(self.fixed, tokenize=False)
             self.head_ids = _ids(llama, self.head)
             self.cache = DynamicCache(config=llama.model.config)
@@ -88,7 +88,7 @@ class Rewriter:
     @torch.no_grad()
     def ask(self, message: Message, seed: int) -> str:
         """The raw answer: JSON inside SCHEMA, unless profile.rewrite_tokens cut it off."""
-        with self.shelf.use("llama") as llama, torch.random.fork_rng():  # generate() draws from the global state
+        with self.pool.use("llama") as llama, torch.random.fork_rng():  # generate() draws from the global state
             chat = [*self.fixed, message]
             text = llama.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
             ids = torch.cat([self.head_ids, _ids(llama, text.removeprefix(self.head))], dim=1)

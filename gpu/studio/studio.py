@@ -27,7 +27,7 @@ from PIL import Image
 from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
 from gpu.studio import adapter, dataset, generate, likeness, segment, train
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import Rewriter
 from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
 
@@ -55,12 +55,12 @@ def build(profile: Profile) -> "Studio":
 class Studio:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.shelf = Shelf(profile)
+        self.pool = ModelPool(profile)
         self.warm: Training | None = None
 
     @cached_property
     def rewriter(self) -> Rewriter:
-        return Rewriter(self.shelf, self.profile)
+        return Rewriter(self.pool, self.profile)
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
         """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of profile.tries.
@@ -89,7 +89,7 @@ class Studio:
         prompt = job.prompt or self._think(job.wish, job.adapter, job.seeds[0], report)
         return Painted(portraits=self._paint(job.adapter, job.cutouts, prompt, job.seeds, job.folder, report))
 
-    def rest(self, job_id: str | None = None) -> None:
+    def checkpoint_paused(self, job_id: str | None = None) -> None:
         """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
         if self.warm and job_id in (None, self.warm.job_id):
             with suppress(FileNotFoundError):  # it was cancelled or forgotten, and is nobody's
@@ -106,7 +106,7 @@ class Studio:
         if done.exists():
             return segment.CUT.validate_json(done.read_bytes())
         cut: segment.Cut | None = None
-        with self.shelf.use("yolo") as yolo:
+        with self.pool.use("yolo") as yolo:
             for step, cut in enumerate(segment.segment(yolo, job.photos, done.parent, self.profile), start=1):
                 report(Progress(phase="cutting", step=step, steps=len(job.photos), picture=cut.sheet))
         if cut is None or len(cut.cutouts) < self.profile.least_photos:
@@ -134,7 +134,7 @@ class Studio:
         return self._train(job, cutouts, folder, report)
 
     def _train(self, job: Enroll, cutouts: tuple[Cutout, ...], folder: Path, report: Report) -> Adapter:
-        with self.shelf.use("sdxl"):
+        with self.pool.use("sdxl"):
             training = self._training(job, cutouts)
             try:
                 for progress in training.steps:
@@ -154,12 +154,12 @@ class Studio:
         if self.warm and self.warm.job_id == job.job_id:
             return self.warm
         if self.warm:
-            self.rest()
+            self.checkpoint_paused()
             self.drop(self.warm.job_id)
         checkpoint = job.folder / "checkpoint" / "training.safetensors"
-        with self.shelf.use("sdxl") as pipe:
+        with self.pool.use("sdxl") as pipe:
             samples = dataset.samples(pipe, cutouts, self.profile.size_px)
-            recipe = adapter.recipe(self.shelf, cutouts, job.class_word, job.seed)
+            recipe = adapter.recipe(self.pool, cutouts, job.class_word, job.seed)
             if (checkpoint.parent / "halved").exists():
                 recipe[train.PARTS] = 2
             state = train.State(pipe, self.profile, recipe)
@@ -168,7 +168,7 @@ class Studio:
             except BaseException:
                 state.close()
                 raise
-        steps = train.train(state, samples, self.shelf.device, checkpoint)
+        steps = train.train(state, samples, self.pool.device, checkpoint)
         self.warm = Training(job.job_id, state, checkpoint, steps)
         return self.warm
 
@@ -185,7 +185,7 @@ class Studio:
         folder: Path,
         report: Report,
     ) -> tuple[Portrait, ...]:
-        pictures = list(generate.generate(self.shelf, pet, prompt, seeds, folder / "portraits", report))
+        pictures = list(generate.generate(self.pool, pet, prompt, seeds, folder / "portraits", report))
         scores = self._likeness([picture.path for picture in pictures], cutouts)
         return tuple(
             Portrait(
@@ -204,7 +204,7 @@ class Studio:
     def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
         """Scores the dog that is found in each picture; where none is found, the whole picture."""
         side = self.profile.dino_px
-        with self.shelf.use("yolo") as yolo, self.shelf.use("dino") as dino:
+        with self.pool.use("yolo") as yolo, self.pool.use("dino") as dino:
             pet = likeness.of_cutouts(dino, cutouts, side)
             pictures = [Image.open(path).convert("RGB") for path in paths]
             masks = [segment.dog_or_all(yolo, picture, self.profile) for picture in pictures]

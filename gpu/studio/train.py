@@ -30,7 +30,7 @@ from gpu.errors import NotFinite
 from gpu.profile import Profile
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
-from gpu.studio.objective import Captions, Lessons, Pictures, losses, predict
+from gpu.studio.objective import Batch, BatchSampler, Captions, losses, predict
 from gpu.types import Progress
 
 LORA = "learning"  # the LoRA's name while it is learnt
@@ -78,7 +78,7 @@ class State:
             param.requires_grad_(True)
         self.optimiser = torch.optim.AdamW(params.values(), lr=lr, weight_decay=0.0)
 
-    def wear(self, on: bool) -> None:
+    def enable_lora(self, on: bool) -> None:
         """Put the LoRA on or off, once it has begun. The UNet's own method looks at all of its modules each time."""
         for layer in self.layers:
             layer.enable_adapters(on)
@@ -144,14 +144,14 @@ def train(
     """
     profile = state.profile
     steps = profile.token_steps + profile.lora_steps
-    lessons = Lessons(state.pipe, profile, samples, device)
+    sampler = BatchSampler(state.pipe, profile, samples, device)
     captions = Captions(state.pipe, profile, state.recipe)
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
     while state.step < steps:
         began = time.monotonic()
-        _step(state, lessons, captions)
+        _step(state, sampler, captions)
         if checkpoint and time.monotonic() - checkpointed >= profile.checkpoint_every_s:
             state.save(checkpoint)
             checkpointed = time.monotonic()
@@ -160,13 +160,13 @@ def train(
         yield Progress(phase="learning", step=state.step, steps=steps, seconds_left=left, checkpoint=state.saved)
 
 
-def _step(state: State, lessons: Lessons, captions: Captions) -> None:
+def _step(state: State, sampler: BatchSampler, captions: Captions) -> None:
     """A function of State and of (seed, step number) alone."""
     profile = state.profile
     if state.step == profile.token_steps and not state.pivoted:
         state.pivot()
     scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
-    pictures, caption = lessons.draw(state.recipe["seed"], state.step, dropping=state.pivoted)
+    pictures, caption = sampler.draw(state.recipe["seed"], state.step, dropping=state.pivoted)
     loss = 0.0
     for part in pictures.parts(state.recipe.get(PARTS, 1)):
         share = _losses(state, part, captions, caption).sum() / len(pictures.t)
@@ -178,12 +178,12 @@ def _step(state: State, lessons: Lessons, captions: Captions) -> None:
     state.step += 1
 
 
-def _losses(state: State, pictures: Pictures, captions: Captions, caption: int | None) -> Tensor:
+def _losses(state: State, pictures: Batch, captions: Captions, caption: int | None) -> Tensor:
     """[b]"""
-    state.wear(False)
+    state.enable_lora(False)
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
-    state.wear(True)
+    state.enable_lora(True)
     predicted = predict(state.pipe, pictures, captions.pet(caption, learning=not state.pivoted))
     return losses(pictures, predicted, base, state.profile.background_weight)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gpu.log import KeyValue
 from gpu.profile import PROFILES, Profile
-from gpu.worker.control import Workshop
+from gpu.worker.control import StudioProtocol
 from gpu.worker.serve import serve
 
 LIBRARIES = ("transformers", "diffusers", "ultralytics")
@@ -24,7 +24,7 @@ SPINS = "10000"  # of a thread that waits for the others, before it sleeps (libg
 OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc_pid_oom_score_adj(5))
 
 
-def _studio(profile: Profile) -> Workshop:
+def _studio(profile: Profile) -> StudioProtocol:
     """Its imports last seconds, of which looking for garbage would be a fourth; they leave hardly any.
 
     Some libraries write their log themselves, in their own way: from now on they do as we do.
@@ -67,7 +67,7 @@ def main() -> None:
     faulthandler.enable()
     _give_way()
     profile = PROFILES[options.profile]
-    serve(lambda: _studio(profile), options.fd_in, options.fd_out, profile.stint)
+    serve(lambda: _studio(profile), options.fd_in, options.fd_out, profile.recycle)
     sys.stdout.flush()
     os._exit(0)  # what counts is on disk, and taking torch down in order lasts seconds
 

@@ -23,7 +23,7 @@ BROKEN = re.compile(
 """As torch and Triton word what the card and its libraries say. The last is cuDNN's: every way to convolve failed."""
 
 
-class Workshop(Protocol):
+class StudioProtocol(Protocol):
     """What an executor needs of gpu.studio.studio.Studio. Called from one thread, one call at a time."""
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
@@ -37,7 +37,7 @@ class Workshop(Protocol):
         """Raises StudioError, or what `report` raises."""
         ...
 
-    def rest(self, job_id: str | None = None) -> None:
+    def checkpoint_paused(self, job_id: str | None = None) -> None:
         """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
         ...
 
@@ -46,7 +46,7 @@ class Workshop(Protocol):
         ...
 
 
-class Reins:
+class JobControl:
     """What was asked of the running job: set by one thread, obeyed by the job's own at its next step."""
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class Reins:
         self._asked: Literal["pause", "cancel"] | None = None
         self._closing = False
 
-    def take(self, job_id: str) -> None:
+    def begin(self, job_id: str) -> None:
         """A job begins, and nothing was asked of it yet."""
         self._job_id, self._asked = job_id, None
 
-    def let_go(self) -> None:
+    def finish(self) -> None:
         self._job_id = None
 
-    def ask(self, do: Literal["pause", "cancel"], job_id: str) -> bool:
+    def request(self, do: Literal["pause", "cancel"], job_id: str) -> bool:
         """True if that job runs and will see it. A cancel is not taken back by a pause."""
         if self._job_id != job_id:
             return False
@@ -73,7 +73,7 @@ class Reins:
         """Pause whatever runs, now and later."""
         self._closing = True
 
-    def obey(self) -> None:
+    def check(self) -> None:
         """Raises Cancelled or PauseAsked if it was asked for."""
         if self._asked == "cancel":
             raise Cancelled
@@ -84,9 +84,9 @@ class Reins:
 class _Watch:
     """The report that the studio calls: thins out what is sent on, and raises what was asked."""
 
-    def __init__(self, reins: Reins, send: Report) -> None:
+    def __init__(self, control: JobControl, send: Report) -> None:
         self.checkpoint = 0
-        self._reins = reins
+        self._control = control
         self._send = send
         self._sent: tuple[object, ...] = ()
         self._sent_at = 0.0
@@ -98,12 +98,12 @@ class _Watch:
         if news != self._sent or now - self._sent_at >= REPORT_S:
             self._sent, self._sent_at = news, now
             self._send(progress)
-        self._reins.obey()
+        self._control.check()
 
 
-def carry_out(studio: Workshop, job: Enroll | Paint, reins: Reins, send: Report) -> Done | Paused | Failed:
+def run_job(studio: StudioProtocol, job: Enroll | Paint, control: JobControl, send: Report) -> Done | Paused | Failed:
     """Run a job to its outcome, in the thread that calls; whatever the job raises becomes a value."""
-    watch = _Watch(reins, send)
+    watch = _Watch(control, send)
     began = time.monotonic()
     try:
         result = studio.enroll(job, watch) if isinstance(job, Enroll) else studio.paint(job, watch)
@@ -116,7 +116,7 @@ def carry_out(studio: Workshop, job: Enroll | Paint, reins: Reins, send: Report)
         log.exception("Job %s failed in a way nobody expected", job.job_id)
         return of_machine(error).as_failed(watch.checkpoint)
     finally:
-        reins.let_go()
+        control.finish()
 
 
 def of_machine(error: Exception) -> StudioError:

@@ -6,23 +6,23 @@ Knows: jobs, memory, and which failures spoil a process. Does not know: what hap
 from collections.abc import Callable
 
 from gpu.errors import SPOILT
-from gpu.profile import Stint
+from gpu.profile import RecyclePolicy
 from gpu.types import Done, Failed, Paused
 
 
-class Wear:
+class RecycleTracker:
     """Follows one child from the moment it is ready. `memory`: its resident bytes."""
 
-    def __init__(self, stint: Stint, memory: Callable[[], int]) -> None:
-        self._stint = stint
+    def __init__(self, recycle: RecyclePolicy, memory: Callable[[], int]) -> None:
+        self._policy = recycle
         self._memory = memory
         self._at_first = memory()
         self._jobs = 0
 
-    def out(self, outcome: Done | Paused | Failed) -> bool:
+    def is_due(self, outcome: Done | Paused | Failed) -> bool:
         """Whether the child ends after this outcome. Not at a pause: somebody waits for a portrait right now."""
         if isinstance(outcome, Paused):
             return False
         self._jobs += 1
         spoilt = isinstance(outcome, Failed) and outcome.error in SPOILT
-        return spoilt or self._jobs >= self._stint.jobs or self._memory() - self._at_first > self._stint.growth
+        return spoilt or self._jobs >= self._policy.jobs or self._memory() - self._at_first > self._policy.growth

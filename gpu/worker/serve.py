@@ -18,49 +18,49 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from gpu.errors import WorkerDied
-from gpu.profile import Stint
+from gpu.profile import RecyclePolicy
 from gpu.types import Failed
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
-from gpu.worker.control import Reins, Workshop, carry_out
-from gpu.worker.recycle import Wear
+from gpu.worker.control import JobControl, StudioProtocol, run_job
+from gpu.worker.recycle import RecycleTracker
 
 log = logging.getLogger(__name__)
 
 
-def serve(build: Callable[[], Workshop], fd_in: int, fd_out: int, stint: Stint) -> None:
+def serve(build: Callable[[], StudioProtocol], fd_in: int, fd_out: int, recycle: RecyclePolicy) -> None:
     """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint.
 
     Not one that was cancelled before that, be it while the last job ran.
     """
     commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
-    reins = Reins()
+    control = JobControl()
     inbox = os.fdopen(fd_in, "rb")
-    threading.Thread(target=_listen, args=(inbox, reins, commands), name="commands", daemon=True).start()
+    threading.Thread(target=_listen, args=(inbox, control, commands), name="commands", daemon=True).start()
     with os.fdopen(fd_out, "wb") as outbox:
-        _work(build, reins, commands, lambda event: _send(outbox, event), stint)
+        _work(build, control, commands, lambda event: _send(outbox, event), recycle)
 
 
 def _work(
-    build: Callable[[], Workshop],
-    reins: Reins,
+    build: Callable[[], StudioProtocol],
+    control: JobControl,
     commands: SimpleQueue[Run | Ask | Close],
     send: Callable[[Ready | Step | End], None],
-    stint: Stint,
+    recycle: RecyclePolicy,
 ) -> None:
     studio = build()
-    wear = Wear(stint, _resident)
+    tracker = RecycleTracker(recycle, _resident)
     send(Ready())
     last = False
     while not (last and commands.empty()) and not isinstance(command := commands.get(), Close):
         if isinstance(command, Ask):
             studio.drop(command.job_id)
             continue
-        outcome = carry_out(studio, command.job, reins, lambda progress: send(Step(progress)))
-        last = wear.out(outcome)
+        outcome = run_job(studio, command.job, control, lambda progress: send(Step(progress)))
+        last = tracker.is_due(outcome)
         send(End(outcome, last, _reserved()))
         if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
             return  # the device is gone, and what was warm with it
-    studio.rest()
+    studio.checkpoint_paused()
 
 
 def _resident() -> int:
@@ -69,7 +69,7 @@ def _resident() -> int:
 
 
 def _reserved() -> int:
-    """Bytes of the card's memory that this process holds; 0 without a card, or without torch (tests/light_studio.py).
+    """Bytes of the card's memory that this process holds; 0 without a card, or without torch.
 
     Of the first card, as gpu/studio/models.py uses it: to ask which is in use may fail once the device is broken.
     """
@@ -82,15 +82,15 @@ def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:
     outbox.flush()
 
 
-def _listen(inbox: BinaryIO, reins: Reins, commands: SimpleQueue[Run | Ask | Close]) -> None:
+def _listen(inbox: BinaryIO, control: JobControl, commands: SimpleQueue[Run | Ask | Close]) -> None:
     try:
         while True:
             command = _receive(inbox)
             if isinstance(command, Run):
-                reins.take(command.job.job_id)
+                control.begin(command.job.job_id)
             elif isinstance(command, Close):
-                reins.close()
-            elif reins.ask(command.do, command.job_id) or command.do == "pause":
+                control.close()
+            elif control.request(command.do, command.job_id) or command.do == "pause":
                 continue  # the job sees it at its next step, or there is nothing to pause
             commands.put(command)
     except EOFError:

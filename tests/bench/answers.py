@@ -17,7 +17,7 @@ import psutil
 
 from cogs.shared.text import say
 from tests.bench.results import keep
-from tests.bot_process import BotProcess, dog_photos
+from tests.helpers.bot_process import BotProcess, dog_photos
 from tests.loopback import Loopback, Person
 
 COUNT, SECONDS = 200, 10.0

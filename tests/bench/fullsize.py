@@ -36,7 +36,7 @@ from gpu.types import Enroll, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench.results import keep
-from tests.bot_process import dog_photos
+from tests.helpers.bot_process import dog_photos
 
 DTYPE = torch.bfloat16
 LLAMA_LAYERS = 2

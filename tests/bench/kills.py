@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Literal
 
 from tests.bench.results import keep
-from tests.bot_process import REAL, BotProcess, dog_photos
+from tests.helpers.bot_process import REAL, BotProcess, dog_photos
+from tests.helpers.witness import Witness
 from tests.loopback import Loopback
 from tests.loopback.people import Person
-from tests.witness import Witness
 
 Blow = Literal["bot", "child", "term"]
 

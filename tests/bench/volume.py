@@ -23,8 +23,8 @@ from storage.files import Files
 from storage.journal import JobJournal
 from storage.portraits import WISH, Portraits
 from tests.bench.results import keep
-from tests.inline_executor import InlineExecutor
-from tests.light_studio import LightStudio
+from tests.helpers.fake_studio import FakeStudio
+from tests.helpers.inline_executor import InlineExecutor
 
 WAITING, PORTRAITS, EACH = 10_000, 100_000, 4  # portraits to a job and a message
 GUILDS, PEOPLE = 100, 1000  # people in all
@@ -103,15 +103,20 @@ async def fill(path: Path) -> None:
 
 async def timed(ask: Callable[[], Awaitable[Any]]) -> dict[str, float]:
     """Milliseconds of many askings; of processor on average, which other work on the machine changes little."""
-    took: list[float] = []
+    record_turn: list[float] = []
     cpu = time.process_time()
     for _ in range(TIMES):
         began = time.perf_counter()
         assert await ask()
-        took.append(time.perf_counter() - began)
+        record_turn.append(time.perf_counter() - began)
     cpu = (time.process_time() - cpu) / TIMES
-    took.sort()
-    figures = {"p50_ms": took[TIMES // 2], "p99_ms": took[TIMES * 99 // 100], "max_ms": took[-1], "cpu_ms": cpu}
+    record_turn.sort()
+    figures = {
+        "p50_ms": record_turn[TIMES // 2],
+        "p99_ms": record_turn[TIMES * 99 // 100],
+        "max_ms": record_turn[-1],
+        "cpu_ms": cpu,
+    }
     return {name: round(seconds * 1000, 2) for name, seconds in figures.items()}
 
 
@@ -121,7 +126,7 @@ async def measure(folder: Path) -> dict[str, Any]:
     await fill(path)
     filled = time.monotonic() - began
     async with await Database.open(path) as db:
-        rows, shown, studio = JobJournal(db, Files(folder)), Portraits(db), LightStudio()
+        rows, shown, studio = JobJournal(db, Files(folder)), Portraits(db), FakeStudio()
         studio.open.clear()  # the first job stays where it is
         line = Line(InlineExecutor(studio), rows, lambda *_: None, lambda _: None)
         await line.start()

@@ -5,20 +5,9 @@ Knows: where a checkout with ../shared has the two checkers and their data. Does
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the traffic of all tests of a module is written; it is checked when they are through."""
-    folder = tmp_path_factory.mktemp("recorded")
-    yield folder
-    assert violations(folder) == []
 
 
 def violations(folder: Path) -> list[str]:

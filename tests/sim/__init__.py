@@ -6,9 +6,9 @@ clock, the child, Discord, a full disk and everybody's moods.
     clockwork.py   an event loop whose time jumps, and in which a life can end at any await
     child.py       the executor: trains in steps, dies, hangs, answers late
     discord.py     the part of Discord that a postman meets
-    counter.py     where he meets it
+    transport.py     where he meets it
     people.py      the order in which the commands do
-    house.py       one life of the bot on one disk, and how the disk looks after a power cut
+    life.py       one life of the bot on one disk, and how the disk looks after a power cut
     world.py       a seed becomes a history
     promise.py     what was said to whom
     judge.py       what has to be true of it, always and at the end

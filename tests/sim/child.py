@@ -1,7 +1,7 @@
 """The executor of the simulation: it trains in steps, keeps checkpoints in the job's folder, and has moods.
 
-Knows: the seam (it passes tests/executor_contract.py) and the plans of tests/light_studio.py. Does not know: why it is
-in a mood, what time is (the loop's), the line. What is on the disk outlives it; what is warm does not.
+Knows: the seam (it passes tests/contracts/executor.py) and the plans of the fake studio. Does not know: why it is in a
+mood, what time is (the loop's), the line. What is on the disk outlives it; what is warm does not.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
-from gpu.types import Census, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
-from gpu.worker.control import REPORT_S, Reins
-from tests.house import portrait
-from tests.light_jobs import adapter, learn, saved_step
-from tests.light_studio import CHECKPOINT_EVERY, STROKES, Plan
+from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, ProcessStats, Progress, Report
+from gpu.worker.control import REPORT_S, JobControl
+from tests.helpers.fake_jobs import adapter, learn, saved_step
+from tests.helpers.fake_studio import CHECKPOINT_EVERY, STROKES, Plan
+from tests.helpers.storage_env import portrait
 
 Mood = Literal["", "die", "hang", "late", "nan", "memory"]
 HUNG_S = 60.0  # until somebody sees that it hangs
@@ -39,7 +39,7 @@ class SimChild:
         self._mood = mood
         self._told = told
         self._warm: dict[str, _Training] = {}
-        self._reins = Reins()
+        self._control = JobControl()
         self._busy = asyncio.Lock()
         self._killed = asyncio.Event()
         self._closed = False
@@ -51,20 +51,20 @@ class SimChild:
         if self._closed:
             return Paused()
         async with self._busy:
-            outcome = await self._run(job, _Thinned(self._reins, report))
+            outcome = await self._run(job, _Thinned(self._control, report))
         self._told(job.job_id, outcome)
         return outcome
 
     async def pause(self, job_id: str) -> None:
-        self._reins.ask("pause", job_id)
+        self._control.request("pause", job_id)
 
     async def cancel(self, job_id: str) -> None:
-        if not self._reins.ask("cancel", job_id):
+        if not self._control.request("cancel", job_id):
             self._warm.pop(job_id, None)
 
     async def close(self) -> None:
         self._closed = True
-        self._reins.close()
+        self._control.close()
         try:
             async with asyncio.timeout(CLOSE_S), self._busy:
                 for training in self._warm.values():
@@ -74,11 +74,11 @@ class SimChild:
             async with self._busy:
                 self._warm.clear()
 
-    def census(self) -> Census:
-        return Census()
+    def stats(self) -> ProcessStats:
+        return ProcessStats()
 
     async def _run(self, job: Enroll | Paint, watch: "_Thinned") -> Done | Paused | Failed:
-        self._reins.take(job.job_id)
+        self._control.begin(job.job_id)
         began = asyncio.get_running_loop().time()
         try:
             result = await (self._enroll(job, watch) if isinstance(job, Enroll) else self._paint(job, watch))
@@ -92,7 +92,7 @@ class SimChild:
         except (RuntimeError, FileNotFoundError):  # planned; or a stale claim let the folder of a forgotten pet go
             return Failed(error="Internal", message="unexpected", checkpoint=watch.checkpoint)
         finally:
-            self._reins.let_go()
+            self._control.finish()
 
     def _lost(self, checkpoint: int) -> Paused | Failed:
         self._warm.clear()
@@ -189,8 +189,8 @@ class _Training:
 class _Thinned:
     """A report that says no more than it has to, and obeys."""
 
-    def __init__(self, reins: Reins, report: Report) -> None:
-        self._reins, self._report = reins, report
+    def __init__(self, control: JobControl, report: Report) -> None:
+        self._control, self._report = control, report
         self.checkpoint = 0
         self._said: tuple[object, ...] = ()
         self._said_at = 0.0
@@ -202,4 +202,4 @@ class _Thinned:
         if news != self._said or now - self._said_at >= REPORT_S:
             self._said, self._said_at = news, now
             self._report(progress)
-        self._reins.obey()
+        self._control.check()

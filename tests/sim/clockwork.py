@@ -59,7 +59,7 @@ class Clockwork(asyncio.SelectorEventLoop):
         """As kill -9: nothing of that life takes another step, and no `finally` runs."""
         self._frozen[life] = []
 
-    async def bury(self) -> None:
+    async def reap(self) -> None:
         """After the end of all things: let the tasks of all killed lives unwind, now that nobody looks."""
         for life in list(self._frozen):
             for callback, args, context in self._frozen.pop(life):

@@ -13,9 +13,9 @@ from gpu.line.schedule import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Done, Failed, Paused
 from storage.jobs import JobRow, Kind
 from storage.journal import MOST_ATTEMPTS
-from tests.light_studio import STROKES
+from tests.helpers.fake_studio import STROKES
+from tests.sim.bot_life import SHUT_S
 from tests.sim.discord import SimDiscord
-from tests.sim.house import SHUT_S
 from tests.sim.promise import Promise
 
 STALE = "AdapterMismatch"  # what a stale claim says in the simulation, and nobody else
@@ -71,7 +71,7 @@ class Judge:
     def accepted(self, row: JobRow, now: float, *, poison: bool) -> None:
         self._promise(row.id, row.kind, row.guild_id, row.user_id, row.pet_id, now, poison)
 
-    def born(self, db: sqlite3.Connection) -> None:
+    def life_began(self, db: sqlite3.Connection) -> None:
         """A new life, which remembers turns and messages by the rows alone."""
         for row in db.execute(JOBS):
             if row["id"] not in self.promises:  # a crash came after the commit, before anybody was told of it

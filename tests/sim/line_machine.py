@@ -14,8 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from gpu.line.line import Line
 from gpu.types import Enroll, Paint
-from tests.light_jobs import enroll_job, paint_job
-from tests.memory_journal import MemoryJournal
+from tests.helpers.fake_jobs import enroll_job, paint_job
+from tests.helpers.memory_journal import MemoryJournal
 from tests.sim.child import Mood, SimChild
 from tests.sim.clockwork import Clockwork
 from tests.sim.judge import OVER
@@ -64,7 +64,7 @@ class LineMachine(RuleBasedStateMachine):
     )
     def submit(self, kind: Callable[..., Enroll | Paint], user_id: int, steps: int) -> str:
         job = kind(Path(self.folder.name), f"job{len(self.journal.rows)}", f"steps={steps} ms=300")
-        self.line.submitted(self.journal.accept(job, user_id))
+        self.line.submit(self.journal.accept(job, user_id))
         return job.job_id
 
     @rule(seconds=st.floats(0, 4))

@@ -14,8 +14,8 @@ from gpu.line.journal import Claim
 from gpu.types import Failed, Photo, Progress, Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id
 from storage.pets import NameTaken, Pet
+from tests.sim.bot_life import BotLife
 from tests.sim.discord import Lost, SimDiscord
-from tests.sim.house import House
 from tests.sim.judge import FAR, STALE, Judge, hold
 
 GUILDS = (1, 2)
@@ -31,115 +31,115 @@ class People:
         self._rng, self._judge, self._discord, self._now = rng, judge, discord, now
         self._channels = {guild_id: discord.open().id for guild_id in GUILDS}
 
-    async def enrol(self, house: House) -> None:
+    async def enrol(self, life: BotLife) -> None:
         rng, guild_id = self._rng, self._rng.choice(GUILDS)
         name, user_id = rng.choice(NAMES), rng.choice(USERS)
         poison = rng.random() < 0.04
         plan = f"steps={rng.randint(3, 60)} ms={rng.choice((50, 200, 500, 1500))}" + (" die=2" if poison else "")
         job_id = new_job_id()
-        folder = house.files.photo_folder(job_id)
+        folder = life.files.photo_folder(job_id)
         folder.mkdir(parents=True)
         photos = tuple(Photo(path=folder / f"{n}.jpg", sha256=f"{n}", width=9, height=9) for n in range(PHOTOS))
         for photo in photos:
             photo.path.write_text(job_id)
         channel_id = self._channels[guild_id]
         try:
-            row = await house.jobs.accept_enroll(
+            row = await life.jobs.accept_enroll(
                 job_id=job_id, guild_id=guild_id, user_id=user_id, channel_id=channel_id, name=name,
                 photos=photos, names=tuple(photo.path.name for photo in photos), wish=Wish(style="ink", text=plan),
                 seed=rng.randrange(2**32), locale="en", ack=(channel_id, 1),
             )  # fmt: skip
         except (NameTaken, LineFull, TooManyJobs):
-            house.files.remove(job_id)
+            life.files.remove(job_id)
             return
         self._judge.accepted(row, self._now(), poison=poison)
-        house.line.submitted(row.id)
+        life.line.submit(row.id)
         thread = self._discord.open(channel_id)
         assert row.pet_id
-        await house.pets.set_thread(row.pet_id, thread.id)
-        await house.jobs.set_progress_message(row.id, thread.id, 1)
+        await life.pets.set_thread(row.pet_id, thread.id)
+        await life.jobs.set_progress_message(row.id, thread.id, 1)
 
-    async def paint(self, house: House, user_id: int | None = None) -> None:
+    async def paint(self, life: BotLife, user_id: int | None = None) -> None:
         rng = self._rng
         poison = rng.random() < 0.03
         plan = f"ms={rng.randint(50, 600)}" + (" die=2" if poison else " fail=2" if rng.random() < 0.02 else "")
         who, which, seeds = user_id or rng.choice(USERS), rng.random(), tuple(range(rng.randint(1, 4)))
-        if pet := await self._a_pet(house, which):
-            await self._order(house, pet, who, pet.thread_id, Wish(style="oil", text=plan), seeds)
+        if pet := await self._a_pet(life, which):
+            await self._order(life, pet, who, pet.thread_id, Wish(style="oil", text=plan), seeds)
 
-    async def burst(self, house: House) -> None:
+    async def burst(self, life: BotLife) -> None:
         """One person orders many at once, and then come the others."""
         first, *others = self._rng.sample(USERS, 3)
-        await asyncio.gather(*(self.paint(house, first) for _ in range(self._rng.randint(5, 25))))
+        await asyncio.gather(*(self.paint(life, first) for _ in range(self._rng.randint(5, 25))))
         for user_id in others:
-            await self.paint(house, user_id)
+            await self.paint(life, user_id)
 
-    async def react(self, house: House) -> None:
+    async def react(self, life: BotLife) -> None:
         rng, posts = self._rng, self._discord.posts()
         if not posts:
             return
         post, again = rng.choice(posts), rng.random() < 0.7
-        rows = await house.portraits.by_message(post.id)
-        job = await house.jobs.get(rows[0].job_id) if rows else None
+        rows = await life.portraits.by_message(post.id)
+        job = await life.jobs.get(rows[0].job_id) if rows else None
         if job and not again:
             with suppress(Refused, Lost):
                 await self._discord.delete(post.channel_id, post.id, refused=True)
-                await house.portraits.delete([row.id for row in rows])
-        elif job and (pet := await house.pets.get(rows[0].pet_id)):
-            await self._order(house, pet, job.user_id, post.channel_id, rows[0].wish, (9,), reply_to=post.id)
+                await life.portraits.delete([row.id for row in rows])
+        elif job and (pet := await life.pets.get(rows[0].pet_id)):
+            await self._order(life, pet, job.user_id, post.channel_id, rows[0].wish, (9,), reply_to=post.id)
 
-    async def cancel(self, house: House) -> None:
+    async def cancel(self, life: BotLife) -> None:
         which, running = self._rng.random(), self._rng.random() < 0.5
-        jobs = await house.jobs.active()
+        jobs = await life.jobs.active()
         jobs = [job for job in jobs if running and job.state == "running"] or jobs
         if jobs:
-            await self._cancel(house, jobs[int(which * len(jobs))])
+            await self._cancel(life, jobs[int(which * len(jobs))])
 
-    async def forget(self, house: House) -> None:
+    async def forget(self, life: BotLife) -> None:
         which, with_posts = self._rng.random(), self._rng.random() < 0.5
-        pet = await self._a_pet(house, which)
+        pet = await self._a_pet(life, which)
         if not pet:
             return
         self._judge.doomed.add(pet.id)
-        if await house.erasure.forget(pet.id, with_posts=with_posts, stop=house.line.stop):
+        if await life.erasure.forget(pet.id, with_posts=with_posts, stop=life.line.stop):
             self._judge.forgotten[pet.id] = with_posts
 
-    async def queue(self, house: House) -> None:
-        self._judge.placed(await house.line.places())
+    async def queue(self, life: BotLife) -> None:
+        self._judge.placed(await life.line.places())
 
-    async def haunt(self, house: House, stale: Claim) -> None:
+    async def haunt(self, life: BotLife, stale: Claim) -> None:
         """Somebody comes with a claim of a run that is long over."""
         which, job_id = self._rng.randrange(4), stale.job.job_id
         says = Failed(error=STALE, message="")
         if which == 0:
-            hold(not await house.journal.settle(stale, says), "settled by a stale claim:", job_id)
+            hold(not await life.journal.settle(stale, says), "settled by a stale claim:", job_id)
         elif which == 1:
-            hold(not await house.journal.mark_crashed(stale, says), "a stale claim crashed:", job_id)
+            hold(not await life.journal.mark_crashed(stale, says), "a stale claim crashed:", job_id)
         elif which == 2:
-            await house.journal.mark_paused(stale)
+            await life.journal.mark_paused(stale)
         else:
-            await house.journal.note_checkpoint(stale, Progress(phase="learning", checkpoint=FAR))
+            await life.journal.note_checkpoint(stale, Progress(phase="learning", checkpoint=FAR))
 
-    async def _cancel(self, house: House, job: JobRow) -> None:
+    async def _cancel(self, life: BotLife, job: JobRow) -> None:
         promise = self._judge.promises[job.id]
         promise.asked = True
-        if await house.line.cancel(job.id):
+        if await life.line.cancel(job.id):
             promise.cancelled = promise.cancelled or self._now()
 
-    async def _a_pet(self, house: House, which: float) -> Pet | None:
-        pets = [pet for guild_id in GUILDS for pet in await house.pets.of_guild(guild_id)]
+    async def _a_pet(self, life: BotLife, which: float) -> Pet | None:
+        pets = [pet for guild_id in GUILDS for pet in await life.pets.of_guild(guild_id)]
         return pets[int(which * len(pets))] if pets else None
 
     async def _order(
-        self, house: House, pet: Pet, user_id: int, thread_id: int | None, wish: Wish, seeds: tuple[int, ...],
+        self, life: BotLife, pet: Pet, user_id: int, thread_id: int | None, wish: Wish, seeds: tuple[int, ...],
         *, reply_to: int | None = None,
     ) -> None:  # fmt: skip
         try:
-            row = await house.jobs.accept_paint(
+            row = await life.jobs.accept_paint(
                 pet=pet, user_id=user_id, channel_id=pet.channel_id, thread_id=thread_id, wish=wish, seeds=seeds,
                 locale="en", reply_to=reply_to,
             )  # fmt: skip
         except (PetNotReady, LineFull, TooManyJobs):
             return
         self._judge.accepted(row, self._now(), poison="die" in wish.text)
-        house.line.submitted(row.id)
+        life.line.submit(row.id)

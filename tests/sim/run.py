@@ -99,5 +99,5 @@ async def _history(world: World, steps: int) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        await world.bury()
+        await world.reap()
     return ""

@@ -17,7 +17,7 @@ from gpu.errors import TooFewPhotos, WorkerDied
 from gpu.line.journal import Claim
 from gpu.types import Paint, Progress
 from storage.journal import MOST_ATTEMPTS, MOST_KILLS
-from tests.house import House, enrolled, painted
+from tests.helpers.storage_env import StorageEnv, enrolled, painted
 from tests.sim.clockwork import Clockwork
 from tests.sim.judge import OVER
 
@@ -63,13 +63,13 @@ class StorageMachine(RuleBasedStateMachine):
         self.tried: set[str] = set()  # deliveries that may hang somewhere
         self.strays: set[str] = set()  # those of them whose pet was forgotten
         self.names = 0
-        self.house = self.do(House.open(Path(self.folder.name)))
+        self.env = self.do(StorageEnv.open(Path(self.folder.name)))
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     def teardown(self) -> None:
-        self.do(self.house.db.close())
+        self.do(self.env.db.close())
         self.runner.close()
         self.folder.cleanup()
 
@@ -77,8 +77,8 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(target=jobs)
     def enrol(self) -> str:
         self.names += 1
-        self.house.clock.now += 1
-        row = self.do(self.house.enroll(f"Dog {self.names}"))
+        self.env.clock.now += 1
+        row = self.do(self.env.enroll(f"Dog {self.names}"))
         assert row.pet_id is not None
         self.known[row.id] = Known("enroll", row.pet_id)
         return row.id
@@ -86,18 +86,18 @@ class StorageMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.known) < FEW)
     @rule(target=jobs, pet_id=pets)
     def paint(self, pet_id: int) -> Any:
-        self.house.clock.now += 1
-        pet = self.do(self.house.pets.get(pet_id))
+        self.env.clock.now += 1
+        pet = self.do(self.env.pets.get(pet_id))
         assert (pet is not None) == (pet_id in self.ready)
         if pet is None:
             return multiple()
-        row = self.do(self.house.paint(pet))
+        row = self.do(self.env.paint(pet))
         self.known[row.id] = Known("paint", pet_id)
         return row.id
 
     @rule(target=claims, job_id=jobs)
     def claim(self, job_id: str) -> Any:
-        job, claim = self.known.get(job_id), self.do(self.house.journal.claim(job_id))
+        job, claim = self.known.get(job_id), self.do(self.env.journal.claim(job_id))
         assert (claim is not None) == (job is not None and job.state == "waiting")
         if claim is None or job is None:
             return multiple()
@@ -124,19 +124,19 @@ class StorageMachine(RuleBasedStateMachine):
             {"pause": self.pause, "crash": self.crash, "fail": self.fail, "doom": self.doom}[what](claim)
 
     def progress(self, claim: Claim, checkpoint: int) -> None:
-        self.do(self.house.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=checkpoint)))
+        self.do(self.env.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=checkpoint)))
         if (job := self.held(claim)) and checkpoint > job.checkpoint:
             job.checkpoint, job.kills = checkpoint, 0
             job.refund()
 
     def pause(self, claim: Claim) -> None:
-        self.do(self.house.journal.mark_paused(claim))
+        self.do(self.env.journal.mark_paused(claim))
         if job := self.held(claim):
             job.refund()
             job.wait()
 
     def crash(self, claim: Claim) -> None:
-        again, job = self.do(self.house.journal.mark_crashed(claim, WorkerDied().as_failed())), self.held(claim)
+        again, job = self.do(self.env.journal.mark_crashed(claim, WorkerDied().as_failed())), self.held(claim)
         assert again == (job is not None and job.attempts < MOST_ATTEMPTS)
         if job and again:
             job.wait()
@@ -147,7 +147,7 @@ class StorageMachine(RuleBasedStateMachine):
     def finish(self, claim: Claim) -> Any:
         outcome = painted(claim) if isinstance(claim.job, Paint) else enrolled(claim.job.folder)
         job = self.held(claim)
-        assert self.do(self.house.journal.settle(claim, outcome)) == (job is not None)
+        assert self.do(self.env.journal.settle(claim, outcome)) == (job is not None)
         if job is None:
             return multiple()
         self.end(claim.job.job_id, "done")
@@ -155,7 +155,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     def fail(self, claim: Claim) -> None:
         job = self.held(claim)
-        assert self.do(self.house.journal.settle(claim, TooFewPhotos().as_failed())) == (job is not None)
+        assert self.do(self.env.journal.settle(claim, TooFewPhotos().as_failed())) == (job is not None)
         if job:
             self.end(claim.job.job_id, "failed")
 
@@ -163,18 +163,18 @@ class StorageMachine(RuleBasedStateMachine):
     def cancel(self, job_id: str) -> None:
         job = self.known.get(job_id)
         waits = job is not None and job.state == "waiting"
-        assert self.do(self.house.journal.cancel_waiting(job_id)) == waits
+        assert self.do(self.env.journal.cancel_waiting(job_id)) == waits
         if waits:
             self.end(job_id, "cancelled")
 
     def doom(self, claim: Claim) -> None:
-        self.do(self.house.journal.request_cancel(claim))
+        self.do(self.env.journal.request_cancel(claim))
         if job := self.held(claim):
             job.doomed = True
 
     @rule(pet_id=consumes(pets))
     def forget(self, pet_id: int) -> None:
-        receipt = self.do(self.house.erasure.forget(pet_id))
+        receipt = self.do(self.env.erasure.forget(pet_id))
         assert (receipt is not None) == (pet_id in self.ready)
         self.ready.pop(pet_id, None)
         stray = {name for name in self.tried if self.known[name.partition("-")[0]].pet_id == pet_id}
@@ -186,11 +186,11 @@ class StorageMachine(RuleBasedStateMachine):
         """The bot dies, and another one takes the folder up; not so often that no claim grows old."""
         if luck:
             return
-        now = self.house.clock.now
-        self.do(self.house.db.close())
-        self.house = self.do(House.open(Path(self.folder.name)))
-        self.house.clock.now = now
-        self.do(self.house.journal.recover())
+        now = self.env.clock.now
+        self.do(self.env.db.close())
+        self.env = self.do(StorageEnv.open(Path(self.folder.name)))
+        self.env.clock.now = now
+        self.do(self.env.journal.recover())
         for job_id, job in [(job_id, job) for job_id, job in self.known.items() if job.state == "running"]:
             job.refund()
             job.wait()
@@ -200,24 +200,24 @@ class StorageMachine(RuleBasedStateMachine):
 
     @rule(how=st.sampled_from(["sent", "closed", "unheard"]))
     def deliver(self, how: str) -> None:
-        for owed in self.do(self.house.outbox.due(self.house.clock.now))[:1]:
-            assert self.do(self.house.outbox.mark_tried(owed.id, self.house.clock.now))
+        for owed in self.do(self.env.outbox.due(self.env.clock.now))[:1]:
+            assert self.do(self.env.outbox.mark_tried(owed.id, self.env.clock.now))
             self.tried.add(owed.id)
             if how == "sent":
-                assert self.do(self.house.outbox.mark_sent(owed.id, owed.channel_id, 7, owed.letter.portraits))
+                assert self.do(self.env.outbox.mark_sent(owed.id, owed.channel_id, 7, owed.answer.portraits))
             elif how == "closed":
-                self.do(self.house.outbox.close(owed.id, "gone"))
+                self.do(self.env.outbox.close(owed.id, "gone"))
             if how != "unheard":
                 self.tried.remove(owed.id)
 
     @invariant()
     def strays_are_known(self) -> None:
-        assert {stray.mark for stray in self.do(self.house.takedowns.due(self.house.clock.now))} == self.strays
+        assert {stray.mark for stray in self.do(self.env.takedowns.due(self.env.clock.now))} == self.strays
 
     @invariant()
     def rows_are_as_known(self) -> None:
         columns = "id, state, attempts, charged, fence, kills, checkpoint, doomed"
-        rows = {row["id"]: tuple(row)[1:] for row in self.do(self.house.db.all(f"SELECT {columns} FROM jobs"))}
+        rows = {row["id"]: tuple(row)[1:] for row in self.do(self.env.db.all(f"SELECT {columns} FROM jobs"))}
         assert rows == {
             job_id: (job.state, job.attempts, job.charged, job.fence, job.kills, job.checkpoint, job.doomed)
             for job_id, job in self.known.items()
@@ -225,10 +225,10 @@ class StorageMachine(RuleBasedStateMachine):
 
     @invariant()
     def who_waits_is_known(self) -> None:
-        waiting = [ticket.job_id for ticket in self.do(self.house.journal.waiting())]
+        waiting = [ticket.job_id for ticket in self.do(self.env.journal.waiting())]
         assert waiting == [job_id for job_id, job in self.known.items() if job.state == "waiting"]
 
     @invariant()
     def each_end_has_one_answer(self) -> None:
-        owed = [row["job_id"] for row in self.do(self.house.db.all("SELECT job_id FROM outbox ORDER BY rowid"))]
+        owed = [row["job_id"] for row in self.do(self.env.db.all("SELECT job_id FROM outbox ORDER BY rowid"))]
         assert sorted(owed) == sorted(job_id for job_id, job in self.known.items() if job.state in OVER)

@@ -13,14 +13,14 @@ from random import Random
 from gpu.line.journal import RETRY_S, Claim
 from gpu.line.line import STUMBLE_S
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
-from tests.light_studio import Plan
+from tests.helpers.fake_studio import Plan
+from tests.sim.bot_life import BotLife, Disk, SickDatabase
 from tests.sim.child import Mood, SimChild
 from tests.sim.clockwork import Clockwork
-from tests.sim.counter import SimCounter
 from tests.sim.discord import STATES, SimDiscord, Weather
-from tests.sim.house import Disk, House, SickDatabase
 from tests.sim.judge import EPOCH, Judge, hold
 from tests.sim.people import People
+from tests.sim.transport import SimTransport
 
 PACE_S = 1.5  # between two steps, on average
 CALM_S = 4000.0  # at the end, for everything to come right
@@ -46,7 +46,7 @@ class World:
         self._discord = SimDiscord(Random(f"{seed} discord"))
         self.judge = Judge(self._discord)
         self._people = People(self._rng, self.judge, self._discord, self._now)
-        self._house: House | None = None
+        self._life: BotLife | None = None
         self._reader: sqlite3.Connection | None = None
         self._opened: list[SickDatabase] = []
         self._claims: list[Claim] = []
@@ -81,13 +81,13 @@ class World:
         db.fails = self._fails
         self._opened.append(db)
         hears = self._claimed, self._progress, self._settled
-        counter = SimCounter(self._discord)
-        house = await House.open(self._disk, db, child, self._now, counter, self.judge.noted, *hears)
+        transport = SimTransport(self._discord)
+        life = await BotLife.open(self._disk, db, child, self._now, transport, self.judge.noted, *hears)
         self._reader = self._disk.reader()
-        self._house = house
-        self._log("life", house.number)
-        self.judge.born(self._reader)
-        await house.begin()
+        self._life = life
+        self._log("life", life.number)
+        self.judge.life_began(self._reader)
+        await life.begin()
 
     def _between(self) -> None:
         self._disk.look(answered=self._loop.answered)
@@ -116,19 +116,19 @@ class World:
     def _leave(self) -> None:
         if self._reader:
             self._reader.close()
-        self._house = self._reader = None
+        self._life = self._reader = None
         self._alive = False
 
-    async def _stop(self, house: House) -> None:
+    async def _stop(self, life: BotLife) -> None:
         """SIGTERM."""
         began = self._loop.time()
-        self._house = None
-        await house.stop()
+        self._life = None
+        await life.stop()
         hold(self._loop.time() - began < CLOSE_S, "it took", self._loop.time() - began, "s to close")
         if self._reader:
             self._reader.close()
             self._reader = None
-        await house.db.close()
+        await life.db.close()
         self._alive = False
         self._disk.fail(None)
         self._loop.call_soon(self._again)
@@ -139,40 +139,40 @@ class World:
         [name] = self._rng.choices(list(ACTIONS), list(ACTIONS.values()))
         self.counts[name] += 1
         self._log(name)
-        house = self._house
+        life = self._life
         if name in ("kill", "power"):
             self._fuse, self._power = self._fuse or self._crashes.randint(1, 60), name == "power"
         elif name == "weather":
             self._discord.weather = Weather(busy=self._rng.choice((0, 0.3, 0.9)), reset=self._rng.choice((0, 0.3)))
         elif name == "place":
             self._discord.upset(self._rng.choice(STATES))
-        elif house is None:
+        elif life is None:
             return
         elif name == "stop":
-            self._do(house, self._stop)
+            self._do(life, self._stop)
         elif name == "tidy":
-            self._do(house, partial(House.tidy, now=self._now()))
+            self._do(life, partial(BotLife.tidy, now=self._now()))
         elif name == "sick":
-            self._sick_until = self._loop.time() + self._faults.uniform(0, SICK_S) if house.works else 0.0
+            self._sick_until = self._loop.time() + self._faults.uniform(0, SICK_S) if life.works else 0.0
         elif name != "haunt":
-            self._do(house, getattr(self._people, name))
+            self._do(life, getattr(self._people, name))
         elif stale := [claim for claim in self._claims if self._is_stale(claim)]:
-            self._do(house, partial(self._people.haunt, stale=self._rng.choice(stale)))
+            self._do(life, partial(self._people.haunt, stale=self._rng.choice(stale)))
 
     def _is_stale(self, claim: Claim) -> bool:
         return self.judge.promises[claim.job.job_id].claims[-1] != claim.attempt
 
-    def _do(self, house: House, what: Callable[[House], Awaitable[None]]) -> None:
+    def _do(self, life: BotLife, what: Callable[[BotLife], Awaitable[None]]) -> None:
         async def doing() -> None:
             try:
-                await what(house)
+                await what(life)
             except sqlite3.OperationalError:
                 pass  # whoever asked was told so
             except Exception as error:
-                if self._house is house:  # or it was told to stop meanwhile, and has closed its database
+                if self._life is life:  # or it was told to stop meanwhile, and has closed its database
                     self._heard.append(repr(error))
 
-        self._loop.live(house.number, doing())
+        self._loop.live(life.number, doing())
 
     def _fails(self) -> bool:
         return self._loop.time() < self._sick_until and self._faults.random() < 0.1
@@ -210,8 +210,8 @@ class World:
 
     def _settled(self, job_id: str) -> None:
         self._log("settled", self._number(job_id))
-        if self._house:
-            self._house.rounds.wake()
+        if self._life:
+            self._life.sender.wake()
 
     def _look(self) -> None:
         hold(not self._heard, *self._heard)
@@ -240,12 +240,12 @@ class World:
         if self._reader:
             self.judge.end(self._reader)
 
-    async def bury(self) -> None:
+    async def reap(self) -> None:
         """Leave nothing behind: not a thread, not a task."""
-        if self._house:
-            self._loop.kill(self._house.number)
+        if self._life:
+            self._loop.kill(self._life.number)
             self._leave()
         self._loop.between = lambda: None
-        await self._loop.bury()
+        await self._loop.reap()
         for db in self._opened:
             await db.close()

@@ -1,4 +1,4 @@
-"""A dog is forgotten, and a second bot comes: the real bot with a light child, real photos, a real copy.
+"""A dog is forgotten, and a second bot comes: the real bot with a fake child, real photos, a real copy.
 
 Knows: what to search for, and all places where it may lie. Does not know: how the bot forgets. A search proves
 something only if it finds what is there: so everything is found in every place before it may be in none.
@@ -13,9 +13,9 @@ from typing import Any
 import aiosqlite
 
 from storage.backup import Backups
-from tests.bot_process import REAL, ROOT, BotProcess, dog_photos, light
+from tests.helpers.bot_process import REAL, ROOT, BotProcess, dog_photos, light
+from tests.helpers.witness import Witness
 from tests.loopback import Loopback, Person
-from tests.witness import Witness
 
 MARKER = "EinMopsKamInDieKueche"
 PIECES, PIECE = 16, 48  # of each photo; bytes of a piece

@@ -1,7 +1,7 @@
 """Promises for which it does not matter what is computed: whose turn it is, answers that Discord seems to lose, and
 blows to a bot with much to do.
 
-Knows: a line with real storage, or the whole bot, and light children; the real postman against a loopback Discord.
+Knows: a line with real storage, or the whole bot, and fake children; the real delivery against a loopback Discord.
 Does not know: models.
 """
 
@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 from tests.bench.kills import Blow, measure
-from tests.bot_process import light as bot
-from tests.light_studio import COMMAND
-from tests.office import SEND, office
+from tests.helpers.bot_process import light as bot
+from tests.helpers.delivery_env import SEND, delivery_env
+from tests.helpers.fake_studio import COMMAND
 from tests.torture.stage import OWNER, opened
 
 MANY = 100  # jobs of one person
@@ -58,7 +58,7 @@ async def resets(folder: Path, answers: int = 200) -> dict[str, Any]:
 async def _posted(folder: Path, answers: int, wait_s: float) -> tuple[list[int], int]:
     """How often each answer is seen in the end, and how many sends were cut."""
     chance = Random(1)
-    async with office(folder) as post:
+    async with delivery_env(folder) as post:
         pets = [await post.pet(post.thread(f"dog {number}")) for number in range(8)]
         jobs = [await post.owe(chance.choice(pets), pictures=chance.choice([0, 1])) for _ in range(answers)]
         fault = post.net.fail("POST", SEND, times=10_000, after=True, share=SHARE, seed=1)

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.bench.kills import Blow, measure
 from tests.bench.results import kept, note
-from tests.bot_process import ROOT
+from tests.helpers.bot_process import ROOT
 from tests.sim.run import Story
 from tests.torture.pile import Pile, Sums
 from tests.torture.promises import table, unmet

@@ -1,7 +1,7 @@
 """A pile of proofs that need nothing but a processor, for processes that give way to everything else.
 
 Knows: seeds of the simulation, the Hypothesis machines, truncations of the database's log, and how they are spread
-over processes. Does not know: what any of them proves (tests/sim, tests/truncate.py), what else runs meanwhile.
+over processes. Does not know: what any of them proves (tests/sim, tests/helpers/truncate.py), what else runs meanwhile.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from typing import Any, Self
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.helpers.truncate import truncate
 from tests.sim.line_machine import LineMachine
 from tests.sim.run import Story, play
 from tests.sim.storage_machine import StorageMachine
-from tests.truncate import truncate
 
 STEPS = 1000
 NICENESS = 19

@@ -20,10 +20,10 @@ from storage.intake import Intake, Upload
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
 from storage.pets import Pet, Pets
-from tests.bot_process import dog_photos
+from tests.helpers.bot_process import dog_photos
 
 REAL = worker("pocket")
-PATIENCE = PROFILES["pocket"].patience
+TIMEOUTS = PROFILES["pocket"].timeouts
 GUILD, CHANNEL, OWNER = 10**18 + 1, 10**18 + 2, 10**18 + 3
 FIRST_WISH = Wish(style="photo")
 LONG_S = 600.0  # nothing takes longer here
@@ -39,7 +39,7 @@ class Stage:
         self.cursed = ""  # the job whose child dies whenever it begins to paint
         self._over: set[str] = set()
         self._news = asyncio.Event()
-        executor = ProcessExecutor(command, patience=PATIENCE)
+        executor = ProcessExecutor(command, timeouts=TIMEOUTS)
         self.line = Line(executor, JobJournal(db, self.files), self._progress, self._settled)
 
     async def photographed(self, dog: str) -> tuple[Photo, ...]:
@@ -55,7 +55,7 @@ class Stage:
             job_id=new_job_id(), guild_id=GUILD, user_id=OWNER, channel_id=CHANNEL, name=name, photos=photos,
             names=tuple(f"{number}.jpg" for number in range(len(photos))), wish=wish, seed=seed, locale="en",
         )  # fmt: skip
-        self.line.submitted(row.id)
+        self.line.submit(row.id)
         return row.id
 
     async def paint(self, pet: Pet, user_id: int = OWNER) -> str:
@@ -64,7 +64,7 @@ class Stage:
             pet=pet, user_id=user_id, channel_id=CHANNEL, thread_id=None, wish=Wish(style="oil", text="on a beach"),
             seeds=(1,), locale="en",
         )  # fmt: skip
-        self.line.submitted(row.id)
+        self.line.submit(row.id)
         return row.id
 
     async def pet(self, job_id: str) -> Pet:

@@ -1,6 +1,6 @@
 """The real child in trouble: a job that kills it each time, and one under which it hangs.
 
-Knows: how to kill and how to stop a process, the profile's patience. Does not know: how the bot finds out.
+Knows: how to kill and how to stop a process, the profile's timeouts. Does not know: how the bot finds out.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from tests.torture.stage import OWNER, PATIENCE, Stage
+from tests.torture.stage import OWNER, TIMEOUTS, Stage
 
 LEARNT = "SELECT id FROM jobs WHERE kind = 'enroll' AND state = 'done'"
 
@@ -43,7 +43,7 @@ async def hang(stage: Stage) -> dict[str, Any]:
     await stage.line.cancel(job)
     await stage.over(job, portrait)
     return {
-        "budget_s": PATIENCE.learning,
+        "budget_s": TIMEOUTS.learning,
         "killed_after_s": round(killed - stopped, 1),
         "next_job_s": round(started - killed, 1),
     }

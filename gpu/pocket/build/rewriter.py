@@ -18,7 +18,7 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrained
 from gpu.pocket.build.fit import Fit
 from gpu.pocket.build.wishes import a_wish, an_unseen_wish
 from gpu.profile import PROFILES
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import Rewriter, instruction, request
 
 BATCH, POOL, UNSEEN = 64, 16, 60
@@ -130,7 +130,7 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
 def _report(llama: Path) -> None:
     """Print which share of held-back phrases is understood."""
     profile = replace(POCKET, llama=str(llama))
-    rewriter, rng = Rewriter(Shelf(profile), profile), random.Random("unseen")
+    rewriter, rng = Rewriter(ModelPool(profile), profile), random.Random("unseen")
     for language in ("en", "ko"):
         kept = {"scene": 0, "style": 0, "exclusion": 0}
         for seed in range(UNSEEN):

@@ -34,7 +34,7 @@ from gpu.pocket.world.kennel import draw, sheet
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES, Profile
-from gpu.studio.generate import posing
+from gpu.studio.generate import pet_pipeline
 from gpu.studio.plan import template
 from gpu.studio.studio import Studio, build
 from gpu.types import Enroll, Enrolled, Paint, Progress, Wish
@@ -148,7 +148,7 @@ def portraits(
 
 def as_it_comes(studio: Studio, _: Enroll, pet: Enrolled, asked: Sequence[Wish]) -> list[Image.Image]:
     """One picture for each wish."""
-    return pictures(studio, asked, pet.adapter.tokens, posing(studio.shelf, pet.adapter))
+    return pictures(studio, asked, pet.adapter.tokens, pet_pipeline(studio.pool, pet.adapter))
 
 
 def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) -> list[Image.Image]:
@@ -189,7 +189,7 @@ def pictures(
 ) -> list[Image.Image]:
     """One picture for each wish of the dog with these names, or tokens, in front of the class word."""
     with worn:
-        return painter.paint(studio.shelf, [template(wish, names, "dog") for wish in asked])
+        return painter.paint(studio.pool, [template(wish, names, "dog") for wish in asked])
 
 
 def drawings(dog: Dog, asked: Sequence[Wish]) -> list[Image.Image]:

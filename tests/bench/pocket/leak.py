@@ -18,7 +18,7 @@ from PIL import Image
 from gpu.pocket.world.dogs import Dog, a_dog, a_shot
 from gpu.pocket.world.kennel import draw, sheet
 from gpu.studio import segment
-from gpu.studio.generate import posing
+from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
 from gpu.types import Enroll, Wish
 from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, one_a_core, pictures, quiet
@@ -73,13 +73,13 @@ def portraits(
         if all_ones:
             cut_all(studio, enrol)
         pet = studio.enroll(enrol, quiet).adapter
-        return pictures(studio, asked, pet.tokens, posing(studio.shelf, pet))
+        return pictures(studio, asked, pet.tokens, pet_pipeline(studio.pool, pet))
 
 
 def cut_all(studio: Studio, enrol: Enroll) -> None:
     """Do the studio's first stage for it: the same crops, the masks all ones. The studio goes on from there."""
     folder = enrol.folder / "cutouts"
-    with studio.shelf.use("yolo") as yolo:
+    with studio.pool.use("yolo") as yolo:
         *_, cut = segment.segment(yolo, enrol.photos, folder, studio.profile)
     for cutout in cut.cutouts:
         with Image.open(cutout.mask) as mask:

@@ -25,7 +25,7 @@ from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
 from gpu.studio.crop import crop_box
 from gpu.studio.likeness import embed
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from tests.bench.pocket.truth import auc, delta_e, lab
 
 PHOTOS = 5  # of each dog
@@ -65,7 +65,7 @@ def measure(folder: Path, count: int = 200) -> dict[str, object]:
     sheet(
         [[one.photos[0].image, one.picture.image, *(t.image for t in one.twins.values())] for one in drawn[:10]]
     ).save(folder / "likeness.png")
-    with Shelf(PROFILES["pocket"]).use("dino") as dino:
+    with ModelPool(PROFILES["pocket"]).use("dino") as dino:
         by_one, by_five = zip(*[look(dino, one) for one in drawn], strict=True)
     return {"count": count, **figures(by_one), "of_five": figures(by_five)}
 

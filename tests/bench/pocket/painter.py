@@ -16,7 +16,7 @@ from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.profile import PROFILES
 from gpu.studio.generate import embeddings
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.types import Prompt
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
@@ -33,7 +33,7 @@ class Asked:
 def measure(folder: Path, count: int = 512) -> dict[str, object]:
     """Shares of `count` pictures that show what their captions say. Leaves the first ones in folder/painter.png."""
     read, asked = reader(folder).read, [unseen(number) for number in range(count)]
-    pictures = paint(Shelf(PROFILES["pocket"]), [Prompt(text=one.drawing.caption) for one in asked])
+    pictures = paint(ModelPool(PROFILES["pocket"]), [Prompt(text=one.drawing.caption) for one in asked])
     sheet([pictures[at : at + 8] for at in range(0, min(count, 64), 8)]).save(folder / "painter.png")
     painted, drawn = kept(asked, read(pictures)), kept(asked, read([one.drawing.image for one in asked]))
     ratio = {name: round(painted[name] / drawn[name], 3) if drawn[name] else None for name in drawn}
@@ -71,10 +71,10 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
 
 
 @torch.no_grad()
-def paint(shelf: Shelf, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
+def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
     """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
-    profile, pictures = shelf.profile, list[Image.Image]()
-    with shelf.use("sdxl") as pipe:
+    profile, pictures = pool.profile, list[Image.Image]()
+    with pool.use("sdxl") as pipe:
         for at in range(0, len(prompts), profile.paint_batch):
             some = prompts[at : at + profile.paint_batch]
             each = [embeddings(pipe, prompt, 1) for prompt in some]

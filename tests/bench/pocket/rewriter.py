@@ -16,7 +16,7 @@ from pathlib import Path
 from gpu.pocket.build.wishes import PHRASES
 from gpu.pocket.world.scenes import SCENES
 from gpu.profile import PROFILES
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import Rewriter
 from gpu.styles import STYLES
 from gpu.types import Prompt, Wish
@@ -65,7 +65,7 @@ WISHES = _read(Path(__file__).with_name("wishes.toml"))
 
 def measure(folder: Path, count: int = 200) -> dict[str, object]:
     """Shares of the first `count` / 2 wishes of each language. Leaves every answer in folder/rewriter.jsonl."""
-    rewriter = Rewriter(Shelf(PROFILES["pocket"]), PROFILES["pocket"])
+    rewriter = Rewriter(ModelPool(PROFILES["pocket"]), PROFILES["pocket"])
     verdicts: dict[str, list[Verdict]] = {}
     with (folder / "rewriter.jsonl").open("w") as log:
         for language, wishes in WISHES.items():

@@ -21,7 +21,7 @@ from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.pocket.world.scenes import SCENES
 from gpu.profile import PROFILES, Profile
 from gpu.studio.crop import choose
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from gpu.studio.segment import dogs
 from tests.bench.pocket.lessons import missed
 
@@ -50,8 +50,8 @@ def measure(folder: Path, count: int = 500) -> dict[str, object]:
 
     Leaves the worst photos in folder/segmenter.png.
     """
-    profile, shelf = PROFILES["pocket"], Shelf(PROFILES["pocket"])
-    with shelf.use("yolo") as yolo:
+    profile, pool = PROFILES["pocket"], ModelPool(PROFILES["pocket"])
+    with pool.use("yolo") as yolo:
         looks = [look(yolo, *unseen(number), profile) for number in range(count)]
         places = range(count * 2 // 5)
         alarms = {

@@ -21,7 +21,7 @@ from gpu.pocket.world.dogs import a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
-from gpu.studio.models import Shelf
+from gpu.studio.models import ModelPool
 from tests.bench.pocket.truth import delta_e, lab
 
 Pixels = NDArray[np.uint8]  # (h, w, 3)
@@ -30,9 +30,9 @@ Mask = NDArray[np.bool_]  # (h, w)
 
 def measure(folder: Path, count: int = 500) -> dict[str, object]:
     """PSNR in dB and dE inside the dog for `count` pictures, as many in each style. Leaves folder/vae.png."""
-    shelf, rows = Shelf(PROFILES["pocket"]), list[list[Image.Image]]()
+    pool, rows = ModelPool(PROFILES["pocket"]), list[list[Image.Image]]()
     styles: dict[str, dict[str, float]] = {}
-    with shelf.use("sdxl") as pipe:
+    with pool.use("sdxl") as pipe:
         for style in MEDIA:
             real = [unseen(style, number) for number in range(count // len(MEDIA))]
             back = [there_and_back(pipe, picture.image) for picture in real]

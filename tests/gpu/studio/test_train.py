@@ -1,0 +1,241 @@
+"""Training goes on bit for bit: after a kill at any step, and after painting another pet in the middle."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from torch import Tensor
+
+from gpu.errors import NotFinite
+from gpu.studio import adapter, dataset, tokens, train
+from gpu.studio import objective as objective
+from gpu.studio.dataset import Sample
+from gpu.studio.generate import generate
+from gpu.studio.models import ModelPool
+from gpu.studio.train import State
+from gpu.types import Adapter, Prompt
+from tests.helpers import tiny_models as tiny_models
+
+pytestmark = tiny_models.QUIET
+STEPS = 6  # of the tiny_models' profile: three for the tokens, three for the LoRA
+
+
+@pytest.fixture
+def pipe() -> Iterator[StableDiffusionXLPipeline]:
+    with tiny_models.pool().use("sdxl") as pipe:
+        yield pipe
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    with tiny_models.pool().use("sdxl") as pipe:
+        return dataset.samples(pipe, tiny_models.cutouts(tmp_path_factory.mktemp("cutouts")), 64)
+
+
+def begin(pipe: StableDiffusionXLPipeline, seed: int = 7) -> State:
+    return State(pipe, tiny_models.pool().profile, adapter.recipe(tiny_models.pool(), (), "dog", seed))
+
+
+def run(state: State, samples: list[Sample], steps: int = STEPS) -> dict[str, Tensor]:
+    """Train up to this step; what was learnt so far."""
+    for progress in train.train(state, samples, torch.device("cpu")) if steps else ():
+        if progress.step == steps:
+            break
+    return {name: p.detach().clone() for name, p in (state.rows | state.params).items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def straight(samples: list[Sample]) -> dict[str, Tensor]:
+    """What an undisturbed training learns."""
+    with tiny_models.pool().use("sdxl") as pipe:
+        state = begin(pipe)
+        learnt = run(state, samples)
+        state.close()
+        return learnt
+
+
+def test_a_batch_in_parts_is_the_same_step_but_for_rounding(
+    straight: dict[str, Tensor], pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    learnt: list[dict[str, Tensor]] = []
+    seen: set[int] = set()
+    hook = pipe.unet.register_forward_pre_hook(lambda module, args: seen.add(len(args[0])))
+    for _ in range(2):
+        state = begin(pipe)
+        state.recipe[train.PARTS] = 2
+        learnt.append(run(state, samples))
+        state.close()
+    hook.remove()
+    assert seen == {1}
+    assert same(*learnt)
+    for name, value in straight.items():
+        torch.testing.assert_close(learnt[0][name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def other_pet(samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    with tiny_models.pool().use("sdxl") as pipe:
+        state = begin(pipe, seed=99)
+        run(state, samples)
+        pet = adapter.save(state, tmp_path_factory.mktemp("other") / "adapter")
+        state.close()
+        return pet
+
+
+def test_both_phases_learn(straight: dict[str, Tensor], pipe: StableDiffusionXLPipeline) -> None:
+    start = tokens.word_rows(pipe, "dog")
+    assert not torch.equal(straight["clip_l"], start["clip_l"])
+    torch.testing.assert_close(straight["clip_g"].norm(dim=-1), start["clip_g"].norm(dim=-1))
+    assert all(bool(value.any()) for name, value in straight.items() if "lora_B" in name)
+    assert all(value.dtype == torch.float32 for value in straight.values())
+
+
+def test_the_seed_decides(straight: dict[str, Tensor], pipe: StableDiffusionXLPipeline, samples: list[Sample]) -> None:
+    for seed, expected in ((7, True), (8, False)):
+        torch.manual_seed(seed)  # the global state must not matter
+        state = begin(pipe, seed)
+        assert same(run(state, samples), straight) is expected
+        state.close()
+
+
+@pytest.mark.parametrize("killed_at", range(1, STEPS + 1))
+def test_a_kill_at_any_step_changes_nothing(
+    killed_at: int,
+    straight: dict[str, Tensor],
+    pipe: StableDiffusionXLPipeline,
+    samples: list[Sample],
+    tmp_path: Path,
+) -> None:
+    state = begin(pipe)
+    run(state, samples, killed_at)
+    state.save(tmp_path / "training.safetensors")
+    state.close()
+
+    state = begin(pipe)
+    state.resume(tmp_path / "training.safetensors")
+    assert state.step == state.saved == killed_at
+    learnt = run(state, samples)
+    state.close()
+    assert same(learnt, straight)
+
+
+@pytest.mark.parametrize("paused_at", [1, 3, 5])
+def test_painting_another_pet_in_the_middle_changes_nothing(
+    paused_at: int,
+    straight: dict[str, Tensor],
+    other_pet: Adapter,
+    pipe: StableDiffusionXLPipeline,
+    samples: list[Sample],
+    tmp_path: Path,
+) -> None:
+    state = begin(pipe)
+    steps = train.train(state, samples, torch.device("cpu"))
+    while next(steps).step < paused_at:
+        pass
+    prompt = Prompt(text="a photo of <s0> <s1> dog")
+    (beside,) = generate(tiny_models.pool(), other_pet, prompt, (1,), tmp_path / "beside", lambda progress: None)
+    list(steps)
+    assert same(run(state, samples), straight)
+    state.close()
+    (alone,) = generate(tiny_models.pool(), other_pet, prompt, (1,), tmp_path / "alone", lambda progress: None)
+    assert beside.path.read_bytes() == alone.path.read_bytes()
+
+
+def test_the_base_stays_bit_identical(pipe: StableDiffusionXLPipeline, samples: list[Sample]) -> None:
+    before = {name: p.clone() for name, p in pipe.unet.state_dict().items()}
+    state = begin(pipe)
+    run(state, samples)
+    state.close()
+    assert same(before, pipe.unet.state_dict())
+    assert not any(p.requires_grad for part in (pipe.unet, pipe.text_encoder) for p in part.parameters())
+    assert torch.equal(tokens.rows_of(pipe)["clip_l"], tokens.word_rows(pipe, "dog")["clip_l"])
+
+
+@pytest.mark.parametrize("spoil", ["truncated", "other recipe", "missing"])
+def test_a_checkpoint_that_does_not_fit_is_not_used(
+    spoil: str, pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path
+) -> None:
+    path = tmp_path / "training.safetensors"
+    state = begin(pipe)
+    run(state, samples, 2)
+    state.save(path)
+    state.close()
+    if spoil == "truncated":
+        path.write_bytes(path.read_bytes()[:-10])
+    if spoil == "missing":
+        path.unlink()
+    state = begin(pipe, seed=8 if spoil == "other recipe" else 7)
+    state.resume(path)
+    state.close()
+    assert state.step == 0
+
+
+def test_checkpoints_come_by_the_clock(pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path) -> None:
+    state = begin(pipe)
+    state.profile = replace(state.profile, checkpoint_every_s=0.0)
+    progress = next(train.train(state, samples, torch.device("cpu"), tmp_path / "folder" / "training.safetensors"))
+    state.close()
+    assert progress.checkpoint == progress.step == 1
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["training.safetensors"]
+
+
+def test_numbers_that_run_away_are_an_error(pipe: StableDiffusionXLPipeline, samples: list[Sample]) -> None:
+    state = begin(pipe)
+    broken = [Sample(latents=s.latents * torch.inf, mask=s.mask, sizes=s.sizes) for s in samples]
+    with pytest.raises(NotFinite):
+        run(state, broken)
+    state.close()
+
+
+def test_noise_weighs_as_told_at_both_ends() -> None:
+    snr = torch.tensor([20.0, 1.0, 0.01])
+    assert objective.snr_weights(snr, 5.0).tolist() == pytest.approx([0.25, 1, 1])
+    assert objective.snr_weights(snr, 5.0, 0.1).tolist() == pytest.approx([0.25, 1, 10])
+
+
+def test_a_small_dog_counts_as_much_as_a_large_one() -> None:
+    mask = torch.zeros(2, 1, 4, 4)
+    mask[0, :, :1, :1] = mask[1, :, :3, :3] = 1
+    error = torch.ones(2, 2, 4, 4)
+    error[:, :, 3, 3] = 1000  # outside both
+    assert objective.mean_over(mask, error).tolist() == [1, 1]
+
+
+def test_buckets_hold_the_area_and_take_the_nearest_aspect() -> None:
+    assert dataset.buckets(128) == [(128, 128)]
+    assert all(abs(width * height / 1024**2 - 1) <= 0.1 for width, height in dataset.buckets(1024))
+    assert dataset.nearest(1600, 1200, 1024) == (1152, 896)
+    assert dataset.nearest(500, 2000, 1024)[0] < dataset.nearest(500, 2000, 1024)[1]
+
+
+def test_a_dropped_caption_pulls_to_what_the_base_model_says_without_one(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    """Where nothing is dog, a LoRA that changes nothing yet is right as it is."""
+    state = State(
+        pipe, replace(tiny_models.pool().profile, caption_dropout=1.0), adapter.recipe(tiny_models.pool(), (), "dog", 7)
+    )
+    empty = [replace(sample, mask=torch.zeros_like(sample.mask)) for sample in samples]
+    steps = train.train(state, empty, torch.device("cpu"))
+    while next(steps).step < STEPS:
+        if state.pivoted:
+            assert all(not param.any() for name, param in state.params.items() if "lora_B" in name)
+    assert state.pivoted
+    state.close()
+
+
+def test_float16_learns_what_float32_learns(straight: dict[str, Tensor], samples: list[Sample]) -> None:
+    pool = ModelPool(replace(tiny_models.pool().profile, dtype="float16"))
+    torch.set_num_threads(1)
+    with pool.use("sdxl") as pipe:
+        learnt = run(begin(pipe), samples)
+    for name, value in straight.items():
+        off = (learnt[name].float() - value).abs().mean()
+        assert off < 0.05 * value.abs().mean(), name

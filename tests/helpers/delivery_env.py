@@ -1,0 +1,212 @@
+"""Delivery as tests see it: real storage, cogs and discord.py against a loopback Discord, on a clock of ours.
+
+Knows: how the parts are put together, how an answer comes to be owed, and how often it can be seen. Does not know: what
+any test wants to see. Time stands still until a test lets it pass, for Discord and for us alike.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord.ext import commands
+from PIL import Image
+
+from cogs.api.budget import Budget, watched
+from cogs.catch_up import CatchUp
+from cogs.delivery.cog import DeliveryCog
+from cogs.guilds import GuildsCog
+from cogs.progress.messages import ProgressMessages
+from cogs.reactions import Reactions
+from cogs.shared.services import Services
+from gpu.errors import OutOfMemory
+from gpu.line.line import Line
+from gpu.types import Done, Failed, Painted, Photo, Wish
+from storage.database import Database
+from storage.erasure import Erasure
+from storage.files import Files
+from storage.guilds import Guilds
+from storage.intake import Intake
+from storage.jobs import JobRow, Jobs, new_job_id
+from storage.journal import JobJournal
+from storage.outbox import Outbox
+from storage.pets import Pet, Pets
+from storage.portraits import Portraits
+from storage.takedowns import Takedowns
+from tests.helpers.fake_studio import FakeStudio
+from tests.helpers.inline_executor import InlineExecutor
+from tests.helpers.storage_env import enrolled, portrait
+from tests.loopback import Channel, Loopback, Person, Thread
+from tests.loopback import threads as loopback_threads
+from tests.loopback.client import logged_in
+
+SEND = "/channels/{channel_id}/messages"
+
+
+class Hands:
+    """Our clock: the time of day, pushed forward or set back by hand."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+
+class DeliveryEnv:
+    """The postman and what he needs."""
+
+    def __init__(self, net: Loopback, db: Database, root: Path) -> None:
+        self.net, self.db, self.clock = net, db, Hands()
+        files = Files(root)
+        jobs, self.journal = Jobs(db, files), JobJournal(db, files)
+        self.services = Services(
+            files=files, intake=Intake(files), pets=Pets(db), guilds=Guilds(db),
+            erasure=Erasure(db, files, self.clock), jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, self.clock),
+            takedowns=Takedowns(db), line=Line(InlineExecutor(FakeStudio()), self.journal, _heard, _heard),
+            cdn_hosts=frozenset(), pets_each=5,
+        )  # fmt: skip
+        self.budget = Budget(self.clock)
+        self.bot = self.login()
+        self.mina = net.person("Mina")
+
+    def login(self) -> commands.Bot:
+        """A client that is not logged in yet, with people who know nothing but what is stored, as after a restart."""
+        self.bot = commands.Bot(
+            "!", intents=discord.Intents(guilds=True, guild_reactions=True), guild_ready_timeout=0.05,
+            allowed_mentions=discord.AllowedMentions.none(), max_messages=None, http_trace=watched(self.budget),
+        )  # fmt: skip
+        self.hire()
+        return self.bot
+
+    def hire(self) -> None:
+        """People who know nothing but what is stored, with the client that is there."""
+        self.postman = DeliveryCog(self.bot, self.services, ProgressMessages(self.bot, self.services), self.clock)
+        self.reactions = Reactions(self.bot, self.services)
+        self.catch_up = CatchUp(self.bot, self.services, self.reactions, self.clock)
+        self.guilds = GuildsCog(self.bot, self.services, self.clock)
+
+    def thread(self, name: str = "Rex", parent: Channel | None = None) -> Thread:
+        """A thread of the bot's."""
+        world, body = self.net.world, {"name": name, "auto_archive_duration": 10080}
+        return loopback_threads.start(world, world.me, parent or self.net.channel, body)
+
+    async def pet(self, thread: Thread | None = None, owner: Person | None = None) -> Pet:
+        """A dog that is learnt, with nothing owed for it."""
+        job_id, owner_id = new_job_id(), int((owner or self.mina).id)
+        path, sha256 = self.services.files.keep(job_id.encode(), self.services.files.photo_folder(job_id), ".jpg")
+        await self.services.jobs.accept_enroll(
+            job_id=job_id, guild_id=int(self.net.guild.id), user_id=owner_id, channel_id=self._above(thread),
+            name=secrets.token_hex(4), photos=(Photo(path=path, sha256=sha256, width=9, height=9),), names=("a.jpg",),
+            wish=Wish(style="oil"), seed=1, locale="en",
+        )  # fmt: skip
+        await self._settle(job_id, enrolled(self.services.files.job_folder(job_id)))
+        await self.services.outbox.close(f"{job_id}-0", "not of interest")
+        row = await self.db.one("SELECT pet_id FROM jobs WHERE id = ?", job_id)
+        assert row
+        if thread:
+            await self.services.pets.set_thread(row["pet_id"], int(thread.id))
+        pet = await self.services.pets.get(row["pet_id"])
+        assert pet
+        return pet
+
+    async def owe(self, pet: Pet, *, pictures: int = 1, size: int = 8) -> JobRow:
+        """A job that is done, with its answer in the outbox; without pictures it is one that failed."""
+        job = await self.services.jobs.accept_paint(
+            pet=pet, user_id=int(self.mina.id), channel_id=pet.channel_id, thread_id=pet.thread_id,
+            wish=Wish(style="oil"), seeds=tuple(range(max(pictures, 1))), locale="en",
+        )  # fmt: skip
+        made = tuple(portrait(self.services.files.job_folder(job.id), seed) for seed in range(pictures))
+        for one in made:
+            Image.frombytes("RGB", (size, size), secrets.token_bytes(3 * size**2)).save(one.path, "PNG")
+        done = Done(result=Painted(portraits=made), seconds=1.0)
+        await self._settle(job.id, done if made else OutOfMemory().as_failed())
+        return job
+
+    async def hung(self, thread: Thread) -> tuple[Pet, dict[str, Any]]:
+        """A dog with one portrait in its thread, and the portrait's message."""
+        pet = await self.pet(thread)
+        await self.owe(pet)
+        await self.rounds(5.0)
+        return pet, self.net.messages(thread)[-1]
+
+    async def _settle(self, job_id: str, outcome: Done | Failed) -> None:
+        claim = await self.journal.claim(job_id)
+        assert claim and await self.journal.settle(claim, outcome)
+
+    def _above(self, thread: Thread | None) -> int:
+        return int((thread.parent if thread else self.net.channel).id)
+
+    async def open_rows(self) -> int:
+        """Answers that are neither sent nor closed."""
+        row = await self.db.one("SELECT count(*) FROM outbox WHERE message_id IS NULL AND closed IS NULL")
+        assert row
+        return row[0]
+
+    async def closed(self, job: JobRow) -> str | None:
+        row = await self.db.one("SELECT closed FROM outbox WHERE job_id = ?", job.id)
+        assert row
+        return row["closed"]
+
+    async def rounds(self, pass_s: float, most: int = 60) -> int:
+        """Deliver again and again, with so many seconds in between, until nothing is owed; how often it took."""
+        for number in range(1, most + 1):
+            await self.postman.deliver()
+            if not await self.open_rows():
+                return number
+            self.pass_time(pass_s)
+        raise AssertionError(f"{await self.open_rows()} answers are still owed")
+
+    async def until(self, look: Callable[[], Awaitable[Any]], count: int | None = None) -> None:
+        """Wait until a look into the house finds something, or so many of it; for 5 s."""
+        async with asyncio.timeout(5.0):
+            while True:
+                found = await look()
+                if len(found) == count if count is not None else found:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def heard(self, predicate: Callable[[], object]) -> None:
+        """Wait until the bot has heard of something."""
+
+        async def look() -> object:
+            return predicate()
+
+        await self.until(look)
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.offset += seconds
+        self.net.clock.advance(seconds)
+
+    def seen(self) -> Counter[str]:
+        """How many messages show each delivery, wherever they are."""
+        marks: Counter[str] = Counter()
+        for message in self.net.world.messages.values():
+            names = {file.name.rsplit("-", 1)[0] for file in message.files}
+            marks.update(names or {message.content.rsplit("-# ", 1)[-1]})
+        return marks
+
+    def texts(self, place: Any) -> list[str]:
+        return [message["content"] for message in self.net.messages(place)]
+
+    def at_door(self) -> list[str]:
+        """What Mina was told in direct messages."""
+        return self.texts(self.net.world.door(self.mina.user))
+
+
+def _heard(*_: object) -> None:
+    """Nobody listens to the line here."""
+
+
+@asynccontextmanager
+async def delivery_env(root: Path, record: Path | None = None) -> AsyncGenerator[DeliveryEnv]:
+    """A post delivery_env that is open. record: a folder for the traffic."""
+    async with await Loopback.start(record=record) as net, await Database.open(root / "pawtrait.db") as db:
+        opened = DeliveryEnv(net, db, root)
+        async with logged_in(opened.bot, net):
+            yield opened

@@ -1,0 +1,13 @@
+"""`python -m tests.helpers.fake_bot [PLAN]`: the real bot process, with a fake child in place of the real one."""
+
+import asyncio
+import sys
+
+from bot import Settings, configure_logging, serve
+from gpu.line.process import ProcessExecutor
+from tests.helpers.fake_studio import COMMAND
+
+if __name__ == "__main__":
+    settings = Settings()  # type: ignore[call-arg]
+    configure_logging(settings)
+    sys.exit(asyncio.run(serve(settings, ProcessExecutor([*COMMAND, *sys.argv[1:]]))))
