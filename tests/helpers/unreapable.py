@@ -2,7 +2,7 @@
 
 `python -m tests.helpers.unreapable LEASH FD_IN FD_OUT`. A holder in a session of its own shares its pipes and traces
 it: what is traced is not its parent's to reap (ptrace(2)). The holder lets go once nobody writes to the FIFO LEASH any
-more.
+more. Knows: Linux. Does not know: who tries to reap it.
 """
 
 import ctypes
