@@ -1,0 +1,1 @@
+"""The tests of cogs/: real discord.py against a loopback Discord."""

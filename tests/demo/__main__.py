@@ -16,10 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.helpers.bot_process import REAL, BotProcess, dog_photos
 from tests.demo.page import Story, write_page
 from tests.demo.poster import poster
 from tests.demo.stage import Demo, Json
+from tests.helpers.bot_process import REAL, BotProcess, dog_photos
 from tests.loopback import Loopback, Person, Thread
 from tests.loopback.checks import SHARED, violations
 

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from tests.helpers.bot_process import BotProcess
 from tests.demo.page import ZOOM, Check, Moment, Story
+from tests.helpers.bot_process import BotProcess
 from tests.loopback import Exchange, Loopback, Thread
 from tests.loopback.rules import EPHEMERAL
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.helpers.bot_process import light
 from tests.demo.__main__ import play
+from tests.helpers.bot_process import light
 from tests.loopback.checks import SHARED
 
 

@@ -1,14 +1,14 @@
 """A simulation of the whole line: one seed decides about time, people, Discord, crashes and the child's deaths.
 
-Real are Line, Jobs, Pets, Outbox, Retention, the postman's rounds, the catching of strays and SQLite; simulated are the
+Real are the line, storage with SQLite, and delivery (sending and taking down); simulated are the
 clock, the child, Discord, a full disk and everybody's moods.
 
     clockwork.py   an event loop whose time jumps, and in which a life can end at any await
     child.py       the executor: trains in steps, dies, hangs, answers late
-    discord.py     the part of Discord that a postman meets
-    transport.py     where he meets it
+    discord.py     the part of Discord that delivery meets
+    transport.py   how it is asked
     people.py      the order in which the commands do
-    life.py       one life of the bot on one disk, and how the disk looks after a power cut
+    bot_life.py    one life of the bot on one disk, and how the disk looks after a power cut
     world.py       a seed becomes a history
     promise.py     what was said to whom
     judge.py       what has to be true of it, always and at the end

@@ -1,0 +1,1 @@
+"""The tests of storage/: real SQLite, real files."""

@@ -1,0 +1,1 @@
+"""The tests of gpu/line: real child processes, mostly with a fake studio."""
