@@ -7,10 +7,11 @@ and run on another machine.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares of the picture, each in 0..1."""
@@ -164,12 +165,37 @@ class Paused:
     checkpoint: int = 0
 
 
+class Cause(StrEnum):
+    """Why a job failed: each is the name of a StudioError (errors.py). Rows and payloads keep these words."""
+
+    TOO_FEW_PHOTOS = "TooFewPhotos"
+    OUT_OF_MEMORY = "OutOfMemory"
+    NOT_FINITE = "NotFinite"
+    MODELS_MISSING = "ModelsMissing"
+    ADAPTER_MISMATCH = "AdapterMismatch"
+    WORKER_DIED = "WorkerDied"
+    CANCELLED = "Cancelled"
+    INTERNAL = "Internal"
+
+    @property
+    def needs_new_process(self) -> bool:
+        """It is the process that failed, not the job: in a new one the job may well get done."""
+        return self in (Cause.OUT_OF_MEMORY, Cause.WORKER_DIED)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Cause":
+        """A cause that only another version knows (its rows outlive it) is read as one that nobody expected."""
+        return cls.INTERNAL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A StudioError as a value. `error` is its class name; cogs/shared/text.py has the sentence for it."""
+    """A StudioError as a value."""
 
     kind: Literal["failed"] = "failed"
-    error: str
+    cause: Annotated[
+        Cause, Field(validation_alias=AliasChoices("cause", "error"))
+    ]  # "error" in what older versions wrote
     message: str  # English, for the log
     rejected: tuple[Rejected, ...] = ()
     checkpoint: int = 0

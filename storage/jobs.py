@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from gpu.types import ADAPTER, CUTOUTS, JOB, Enroll, Paint, Photo, Prompt, Wish
+from gpu.types import ADAPTER, CUTOUTS, JOB, Cause, Enroll, Paint, Photo, Prompt, Wish
 from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files
@@ -67,7 +67,7 @@ class JobRow:
     created: float  # Unix seconds, as are started and finished
     started: float | None
     finished: float | None
-    error: str | None  # class name of a StudioError
+    cause: Cause | None  # of a job that failed or was cancelled
     checkpoint: int  # training step
     pictures: int  # to be painted
     seconds: float  # spent running until now, pauses left out
@@ -237,7 +237,7 @@ def _job(row: sqlite3.Row, now: float) -> JobRow:
         created=row["created"],
         started=row["started"],
         finished=row["finished"],
-        error=row["error"],
+        cause=Cause(row["error"]) if row["error"] else None,
         checkpoint=row["checkpoint"],
         pictures=row["pictures"],
         seconds=row["seconds"] + (now - claimed if claimed is not None else 0.0),

@@ -7,8 +7,7 @@ import sqlite3
 from dataclasses import replace
 from typing import Literal
 
-from gpu.errors import Cancelled
-from gpu.types import ADAPTER, CUTOUTS, JOB, PORTRAIT, Done, Enrolled, Failed, Portrait
+from gpu.types import ADAPTER, CUTOUTS, JOB, PORTRAIT, Cause, Done, Enrolled, Failed, Portrait
 from storage.database import Transaction
 from storage.outbox import AnswerPayload, Kind, owe
 from storage.portraits import WISH
@@ -26,10 +25,10 @@ async def end(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now: fl
     elif job["kind"] == "enroll":
         await tx.run("UPDATE jobs SET body = '' WHERE id = ?", job["id"])
         await tx.run("DELETE FROM pets WHERE id = ?", job["pet_id"])
-    error = outcome.error if isinstance(outcome, Failed) else None
+    cause = outcome.cause if isinstance(outcome, Failed) else None
     sql = """UPDATE jobs SET state = ?2, error = ?3, finished = ?1, charged = 0, claimed = NULL,
              seconds = seconds + coalesce(?1 - claimed, 0) WHERE id = ?4"""
-    await tx.run(sql, now, state, error, job["id"])
+    await tx.run(sql, now, state, cause, job["id"])
     channel_id = job["thread_id"] or job["channel_id"]
     await owe(tx, job_id=job["id"], part=0, channel_id=channel_id, kind=kind, answer=answer, due=now)
 
@@ -37,7 +36,7 @@ async def end(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now: fl
 def _names(outcome: Done | Failed) -> tuple[State, Kind]:
     if isinstance(outcome, Done):
         return "done", outcome.result.kind
-    return ("cancelled", "cancelled") if outcome.error == Cancelled.__name__ else ("failed", "failed")
+    return ("cancelled", "cancelled") if outcome.cause is Cause.CANCELLED else ("failed", "failed")
 
 
 async def _ready(tx: Transaction, pet_id: int, result: Enrolled) -> None:

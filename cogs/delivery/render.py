@@ -9,7 +9,7 @@ from pathlib import Path
 from cogs.api.message import OutgoingMessage, mark_of
 from cogs.shared.photos import reasons
 from cogs.shared.text import Name, duration, plain_code, say, style_name
-from gpu.types import Done, Enrolled, Failed, Portrait, Rejected
+from gpu.types import Cause, Done, Enrolled, Failed, Portrait, Rejected
 from storage.outbox import AnswerPayload, Delivery, Destination
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
@@ -26,7 +26,7 @@ def compose(delivery: Delivery) -> OutgoingMessage:
     shown = pictures if whole else ()
     last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
-    text = _words(answer) if whole else say(language, "error.Internal")
+    text = _words(answer) if whole else say(language, f"error.{Cause.INTERNAL}")
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return OutgoingMessage(
         id=delivery.id,
@@ -42,14 +42,14 @@ def closing_words(answer: AnswerPayload) -> tuple[str, Path | None]:
     if isinstance(outcome, Done) and isinstance(outcome.result, Enrolled):
         time = duration(answer.locale, outcome.seconds)
         return say(answer.locale, "progress.enrolled", name=name, time=time), outcome.result.sheet
-    cancelled = isinstance(outcome, Failed) and outcome.error == "Cancelled"
+    cancelled = isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED
     return say(answer.locale, "progress.cancelled" if cancelled else "progress.failed", name=name), None
 
 
 def _words(answer: AnswerPayload) -> str:
     language, outcome, name = answer.locale, answer.outcome, Name(answer.pet_name)
     if isinstance(outcome, Failed):
-        return "\n".join([say(language, f"error.{outcome.error}", name=name), *_rejected(answer, outcome.rejected)])
+        return "\n".join([say(language, f"error.{outcome.cause}", name=name), *_rejected(answer, outcome.rejected)])
     recipe = _recipe(language, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         return "\n".join(

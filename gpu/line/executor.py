@@ -28,7 +28,7 @@ class Executor(Protocol):
         ...
 
     async def cancel(self, job_id: str) -> None:
-        """Ask the running job to stop at its next step; run() then returns Failed(error="Cancelled").
+        """Ask the running job to stop at its next step; run() then returns Failed with Cause.CANCELLED.
 
         Of a job that does not run, forget what is kept warm for it.
         """

@@ -75,7 +75,7 @@ class Journal(Protocol):
         ...
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
-        """running -> done, failed or cancelled (Failed "Cancelled"), with all that follows; False if stale."""
+        """running -> done, failed or cancelled (Cause.CANCELLED), with all that follows; False if stale."""
         ...
 
     async def cancel_waiting(self, job_id: str) -> bool:
@@ -87,7 +87,10 @@ class Journal(Protocol):
         ...
 
     async def recover(self) -> None:
-        """Nothing runs: running -> waiting; cancelled if that was requested; failed as "WorkerDied" the 25th time."""
+        """The bot was restarted, so nothing runs: running -> waiting.
+
+        Or cancelled if that was requested; or, the 25th time, failed (Cause.WORKER_DIED).
+        """
         ...
 
 

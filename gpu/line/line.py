@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from gpu.errors import SPOILT, Cancelled, WorkerDied
+from gpu.errors import Cancelled, WorkerDied
 from gpu.line.executor import Executor
 from gpu.line.journal import Claim, Journal, try_to_write, with_retries
 from gpu.line.schedule import Last, Ticket, TrainingShare, Turn, first, forecast, order, record_turn
@@ -228,7 +228,7 @@ class Line:
         if isinstance(outcome, Paused):
             await with_retries(lambda: self._journal.mark_paused(running.claim))
             return
-        if isinstance(outcome, Failed) and outcome.error in SPOILT:
+        if isinstance(outcome, Failed) and outcome.cause.needs_new_process:
             answered = not await with_retries(lambda: self._journal.mark_crashed(running.claim, outcome))
         else:
             answered = await with_retries(lambda: self._journal.settle(running.claim, outcome))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from gpu.errors import SPOILT, WorkerDied
+from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.watchdog import StartBackoff, Watchdog
 from gpu.profile import SDXL, Timeouts
@@ -149,7 +149,8 @@ class ProcessExecutor:
                     report(event.progress)
                 elif isinstance(event, End):
                     outcome, child.leaving, child.reserved = event.outcome, event.last, event.reserved
-                    self._died += isinstance(outcome, Failed) and outcome.error in SPOILT
+                    if isinstance(outcome, Failed) and outcome.cause.needs_new_process:
+                        self._died += 1
             return outcome
         except EOFError:
             return self._lost(f"The child ended with status {await child.reap()} in the middle of the job.", checkpoint)
@@ -174,7 +175,8 @@ class ProcessExecutor:
     async def _reap(self) -> None:
         child, self._child = self._child, None
         if child:
-            self._died += not (child.leaving or self._closed.is_set())
+            if not (child.leaving or self._closed.is_set()):
+                self._died += 1
             try:
                 if child.leaving:
                     await child.ended(self._close_s)

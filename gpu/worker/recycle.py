@@ -5,7 +5,6 @@ Knows: jobs, memory, and which failures spoil a process. Does not know: what hap
 
 from collections.abc import Callable
 
-from gpu.errors import SPOILT
 from gpu.profile import RecyclePolicy
 from gpu.types import Done, Failed, Paused
 
@@ -24,5 +23,5 @@ class RecycleTracker:
         if isinstance(outcome, Paused):
             return False
         self._jobs += 1
-        spoilt = isinstance(outcome, Failed) and outcome.error in SPOILT
+        spoilt = isinstance(outcome, Failed) and outcome.cause.needs_new_process
         return spoilt or self._jobs >= self._policy.jobs or self._memory() - self._at_first > self._policy.growth

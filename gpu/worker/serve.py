@@ -17,9 +17,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from gpu.errors import WorkerDied
 from gpu.profile import RecyclePolicy
-from gpu.types import Failed
+from gpu.types import Cause, Failed
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
 from gpu.worker.control import JobControl, StudioProtocol, run_job
 from gpu.worker.recycle import RecycleTracker
@@ -58,7 +57,7 @@ def _work(
         outcome = run_job(studio, command.job, control, lambda progress: send(Step(progress)))
         last = tracker.is_due(outcome)
         send(End(outcome, last, _reserved()))
-        if isinstance(outcome, Failed) and outcome.error == WorkerDied.__name__:
+        if isinstance(outcome, Failed) and outcome.cause is Cause.WORKER_DIED:
             return  # the device is gone, and what was warm with it
     studio.checkpoint_paused()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gpu.line.executor import Executor
-from gpu.types import Done, Enrolled, Failed, Painted, Paused, Progress
+from gpu.types import Cause, Done, Enrolled, Failed, Painted, Paused, Progress
 from tests.helpers.fake_jobs import enroll_job, paint_job, saved_step, steps_taken
 
 SLOW = "steps=400 ms=5"
@@ -98,7 +98,7 @@ class ExecutorContract:
         await executor.cancel("a")
         outcome = await running
         assert isinstance(outcome, Failed)
-        assert (outcome.error, outcome.checkpoint) == ("Cancelled", watcher.heard[-1].checkpoint)
+        assert (outcome.cause, outcome.checkpoint) == (Cause.CANCELLED, watcher.heard[-1].checkpoint)
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
 
     async def test_a_pause_does_not_take_back_a_cancel(self, executor: Executor, tmp_path: Path) -> None:
@@ -136,12 +136,12 @@ class ExecutorContract:
     async def test_a_studio_error_is_a_value(self, executor: Executor, tmp_path: Path) -> None:
         outcome = await executor.run(enroll_job(tmp_path, "a", "fail=12"), Watcher())
         assert isinstance(outcome, Failed)
-        assert (outcome.error, outcome.checkpoint) == ("TooFewPhotos", 10)
+        assert (outcome.cause, outcome.checkpoint) == (Cause.TOO_FEW_PHOTOS, 10)
 
     async def test_any_other_error_is_internal(self, executor: Executor, tmp_path: Path) -> None:
         outcome = await executor.run(enroll_job(tmp_path, "a", "crash=3"), Watcher())
         assert isinstance(outcome, Failed)
-        assert outcome.error == "Internal"
+        assert outcome.cause is Cause.INTERNAL
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
 
     async def test_nobody_dies_of_jobs_that_go_well(self, executor: Executor, tmp_path: Path) -> None:
@@ -171,9 +171,9 @@ class ExecutorContract:
 class StudioExecutorContract(ExecutorContract):
     """Also of an executor that has a studio do the work: what the machine does to one job costs that job only."""
 
-    @pytest.mark.parametrize(("trouble", "error"), [("nan=2", "NotFinite"), ("oom=2", "OutOfMemory")])
+    @pytest.mark.parametrize(("trouble", "cause"), [("nan=2", Cause.NOT_FINITE), ("oom=2", Cause.OUT_OF_MEMORY)])
     async def test_trouble_beside_a_paused_training_costs_one_job(
-        self, executor: Executor, tmp_path: Path, trouble: str, error: str
+        self, executor: Executor, tmp_path: Path, trouble: str, cause: Cause
     ) -> None:
         job, watcher = enroll_job(tmp_path, "a", "steps=60 ms=5"), Watcher()
         running = asyncio.create_task(executor.run(job, watcher))
@@ -182,7 +182,7 @@ class StudioExecutorContract(ExecutorContract):
         assert isinstance(await running, Paused)
         outcome = await executor.run(paint_job(tmp_path, "b", trouble), Watcher())
         assert isinstance(outcome, Failed)
-        assert outcome.error == error
+        assert outcome.cause is cause
         assert "\n" not in outcome.message
         assert isinstance(await executor.run(job, Watcher()), Done)
         assert steps_taken(job) == list(range(1, 61))

@@ -9,7 +9,7 @@ from itertools import count
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim
 from gpu.line.schedule import Kind, Ticket, Turn
-from gpu.types import Done, Enroll, Failed, Paint, Progress
+from gpu.types import Cause, Done, Enroll, Failed, Paint, Progress
 
 ATTEMPTS, KILLS = 3, 25
 
@@ -126,4 +126,6 @@ class MemoryJournal:
 
     def _close(self, row: Row, outcome: Done | Failed) -> None:
         row.answers.append(outcome)
-        row.state = "done" if isinstance(outcome, Done) else "cancelled" if outcome.error == "Cancelled" else "failed"
+        row.state = (
+            "done" if isinstance(outcome, Done) else "cancelled" if outcome.cause is Cause.CANCELLED else "failed"
+        )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
-from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, ProcessStats, Progress, Report
+from gpu.types import Cause, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, ProcessStats, Progress, Report
 from gpu.worker.control import REPORT_S, JobControl
 from tests.helpers.fake_jobs import adapter, learn, saved_step
 from tests.helpers.fake_studio import CHECKPOINT_EVERY, STROKES, Plan
@@ -90,7 +90,7 @@ class SimChild:
         except StudioError as error:
             return error.as_failed(watch.checkpoint)
         except (RuntimeError, FileNotFoundError):  # planned; or a stale claim let the folder of a forgotten pet go
-            return Failed(error="Internal", message="unexpected", checkpoint=watch.checkpoint)
+            return Failed(cause=Cause.INTERNAL, message="unexpected", checkpoint=watch.checkpoint)
         finally:
             self._control.finish()
 

@@ -10,7 +10,7 @@ from collections import Counter
 from cogs.api.budget import MOST_FAILING, PER_S
 from gpu.line.journal import Claim
 from gpu.line.schedule import HELD_S, SLICE_S
-from gpu.types import ADAPTER, Done, Failed, Paused
+from gpu.types import ADAPTER, Cause, Done, Failed, Paused
 from storage.jobs import JobRow, Kind
 from storage.journal import MOST_ATTEMPTS
 from tests.helpers.fake_studio import STROKES
@@ -18,7 +18,7 @@ from tests.sim.bot_life import SHUT_S
 from tests.sim.discord import SimDiscord
 from tests.sim.promise import Promise
 
-STALE = "AdapterMismatch"  # what a stale claim says in the simulation, and nobody else
+STALE = Cause.ADAPTER_MISMATCH  # what a stale claim says in the simulation, and nobody else
 FAR = 10**6  # a checkpoint that only a stale claim speaks of
 OVER = ("done", "failed", "cancelled")
 HEARD_S = 150.0  # a running job that was cancelled is over by then, even if it hung and the bot died
@@ -110,7 +110,7 @@ class Judge:
         if promise.claimed is None:
             return
         if isinstance(outcome, Failed):
-            promise.errors.add(outcome.error)
+            promise.causes.add(outcome.cause)
         if isinstance(outcome, Paused):
             promise.refund()
         promise.charged = 0
@@ -233,10 +233,10 @@ class Judge:
             hold(not late, "cancelled, but it goes on:", promise, dict(row))
         if state == "cancelled":
             hold(promise.asked or promise.pet_id in self.doomed, "nobody cancelled:", promise)
-        if error == "WorkerDied":
+        if error == Cause.WORKER_DIED:
             hold(promise.poison, "set aside:", promise, dict(row))
         elif state == "failed":
-            hold(error in promise.errors, "failed for no reason:", promise, dict(row))
+            hold(error in promise.causes, "failed for no reason:", promise, dict(row))
 
     def _busy(self, promise: Promise) -> bool:
         """The child is at it, and nobody has taken it away."""

@@ -110,7 +110,7 @@ class People:
     async def haunt(self, life: BotLife, stale: Claim) -> None:
         """Somebody comes with a claim of a run that is long over."""
         which, job_id = self._rng.randrange(4), stale.job.job_id
-        says = Failed(error=STALE, message="")
+        says = Failed(cause=STALE, message="")
         if which == 0:
             hold(not await life.journal.settle(stale, says), "settled by a stale claim:", job_id)
         elif which == 1:

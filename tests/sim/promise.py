@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gpu.types import Cause
+
 
 @dataclass(slots=True)
 class Promise:
@@ -30,7 +32,7 @@ class Promise:
     passed: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])  # turns of others meanwhile
     trained: float = 0.0  # seconds of training that a portrait waited for
     shown: float = 0.0  # seconds of enrolments' own first portraits
-    errors: set[str] = field(default_factory=set[str])  # that the child gave
+    causes: set[Cause] = field(default_factory=set[Cause])  # that the child gave
     over: tuple[str, str | None] | None = None  # state and error, once it is closed
 
     def refund(self) -> None:

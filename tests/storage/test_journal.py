@@ -9,7 +9,7 @@ import pytest
 
 from gpu.errors import WorkerDied
 from gpu.line.journal import Journal
-from gpu.types import Done, Progress
+from gpu.types import Cause, Done, Progress
 from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id
 from tests.contracts.journal import JournalContract
@@ -104,7 +104,7 @@ async def test_some_deaths_then_set_aside(env: StorageEnv, how: str, times: int)
         else:
             assert await env.journal.mark_crashed(claim, WorkerDied().as_failed()) == (attempt < times)
     after = await env.row(row.id)
-    assert (after.state, after.error, after.pet_id) == ("failed", "WorkerDied", None)
+    assert (after.state, after.cause, after.pet_id) == ("failed", Cause.WORKER_DIED, None)
     [owed] = await env.outbox.due(env.clock.now)
     assert owed.kind == "failed"
     assert not env.files.job_folder(row.id).exists()

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from gpu.types import Cause
 from tests.torture.stage import OWNER, TIMEOUTS, Stage
 
 LEARNT = "SELECT id FROM jobs WHERE kind = 'enroll' AND state = 'done'"
@@ -22,7 +23,7 @@ async def poison(stage: Stage) -> dict[str, Any]:
     row = await stage.row(bad)
     return {
         "crashes": row.fence,
-        "set_aside": int((row.state, row.error) == ("failed", "WorkerDied")),
+        "set_aside": int((row.state, row.cause) == ("failed", Cause.WORKER_DIED)),
         "neighbours": len(jobs),
         "neighbours_lost": sum([(await stage.row(job)).state != "done" for job in jobs]),
     }

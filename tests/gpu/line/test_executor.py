@@ -15,7 +15,7 @@ import pytest
 from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.process import ProcessExecutor, worker
-from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats
+from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, ProcessStats
 from gpu.worker.__main__ import SPINS
 from gpu.worker.control import StudioProtocol
 from tests.contracts.executor import SLOW, StudioExecutorContract, Watcher
@@ -81,7 +81,7 @@ class TestProcessExecutor(StudioExecutorContract):
         child.kill()
         outcome = await running
         assert isinstance(outcome, Failed)
-        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", watcher.heard[-1].checkpoint)
+        assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, watcher.heard[-1].checkpoint)
         assert "-9" in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert children() != [child]
@@ -92,7 +92,7 @@ class TestProcessExecutor(StudioExecutorContract):
     ) -> None:
         outcome = await executor.run(enroll_job(tmp_path, "a", end), Watcher())
         assert isinstance(outcome, Failed)
-        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", 10)
+        assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, 10)
         assert status in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert executor.stats() == ProcessStats(started=2, died=1)
@@ -102,7 +102,7 @@ class TestProcessExecutor(StudioExecutorContract):
         [child] = children()
         outcome = await executor.run(enroll_job(tmp_path, "a", "poison=12"), Watcher())
         assert isinstance(outcome, Failed)
-        assert (outcome.error, outcome.checkpoint) == ("WorkerDied", 10)
+        assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, 10)
         assert "device-side assert" in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert ended(child, within_s=1)
@@ -171,7 +171,7 @@ async def test_a_child_that_cannot_start_says_so(tmp_path: Path) -> None:
         await executor.start()
     outcome = await executor.run(paint_job(tmp_path, "a"), Watcher())
     assert isinstance(outcome, Failed)
-    assert outcome.error == "WorkerDied"
+    assert outcome.cause is Cause.WORKER_DIED
     await executor.close()
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from gpu.errors import WorkerDied
 from gpu.line.process import ProcessExecutor
 from gpu.line.watchdog import BACKOFF_S
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Photo, ProcessStats, Progress
+from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, Photo, ProcessStats, Progress
 from tests.contracts.executor import SLOW, Watcher
 from tests.helpers.children import LONG, NEXT_S, SHORT_S, children, ended
 from tests.helpers.fake_jobs import enroll_job, paint_job, saved_step, steps_taken
@@ -60,7 +60,7 @@ async def test_a_child_that_hangs_in_a_phase_is_killed_and_the_next_job_runs(pha
         outcome = await executor.run(JOBS[phase](tmp_path, "a", f"hang={phase}"), Watcher())
         hung = time.monotonic()
         assert isinstance(outcome, Failed)
-        assert outcome.error == "WorkerDied"
+        assert outcome.cause is Cause.WORKER_DIED
         assert f"hung and is killed: no progress for {SHORT_S} s while {phase}" in outcome.message
         assert ended(child, within_s=1)
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)

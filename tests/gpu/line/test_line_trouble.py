@@ -9,7 +9,7 @@ import pytest
 from gpu.errors import OutOfMemory, WorkerDied
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Report
+from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, Report
 from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
@@ -33,7 +33,7 @@ async def test_a_job_that_kills_its_child_is_set_aside_and_its_neighbours_comple
         assert env.journal.rows["poison"].fence == 3
         [answer] = env.journal.rows["poison"].answers
         assert isinstance(answer, Failed)
-        assert answer.error == "WorkerDied"
+        assert answer.cause is Cause.WORKER_DIED
 
 
 async def test_a_job_that_lacks_memory_has_three_attempts_and_is_set_aside(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ async def test_a_job_that_lacks_memory_has_three_attempts_and_is_set_aside(tmp_p
         assert [(env.state(name), env.journal.rows[name].fence) for name in "ab"] == [("failed", 3), ("done", 1)]
         [answer] = env.journal.rows["a"].answers
         assert isinstance(answer, Failed)
-        assert answer.error == "OutOfMemory"
+        assert answer.cause is Cause.OUT_OF_MEMORY
 
 
 async def test_close_keeps_the_running_job_for_the_next_line(tmp_path: Path) -> None:
