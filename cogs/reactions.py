@@ -19,7 +19,7 @@ from cogs.api.transport import REACTIONS, DiscordTransport, Transport, translate
 from cogs.portrait import new_seeds
 from cogs.shared.errors import DROPPED, Sorry, sentence
 from cogs.shared.services import Services
-from cogs.shared.text import say
+from cogs.shared.text import ENGLISH, say
 from storage.jobs import JobRow
 from storage.portraits import PortraitRow
 
@@ -60,7 +60,7 @@ class Reactions(commands.Cog):
         except (Refused, aiohttp.ClientError, OSError) as error:
             log.warning("%s is not answered yet: %s", reaction, error)
             job = await self._services.jobs.get(rows[0].job_id)
-            await self._notice(reaction, say(job.locale if job else "en", "sorry.no_delete"))
+            await self._notice(reaction, say(job.locale if job else ENGLISH, "sorry.no_delete"))
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:

@@ -1,6 +1,7 @@
 """cogs/shared: what several cogs use.
 
-text.py        every sentence, in each language
+text.py        what people read: finds the languages, fills the sentences
+texts/         every sentence; a language is one file
 errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
 services.py    what a cog may use, put together in bot.py
 pet_choice.py  which dog people mean

@@ -30,7 +30,7 @@ UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
 
 
 class Sorry(app_commands.AppCommandError):
-    """Something a person can understand and act on: a sentence of text.toml and its values."""
+    """Something a person can understand and act on: the key of a sentence (text.py) and its values."""
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)

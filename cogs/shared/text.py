@@ -1,6 +1,6 @@
-"""What people read: sentences by locale and key, filled with values (text.toml holds them).
+"""What people read: sentences by language and key, filled with values (each file in texts/ holds a language).
 
-Knows: locales, Korean particles, how times and names are written, which strings Discord's command list shows.
+Knows: languages, Korean particles, how times and names are written, which strings Discord's command list shows.
 Does not know: when a sentence is said, or who hears it.
 """
 
@@ -14,11 +14,17 @@ from discord import app_commands
 
 from gpu.styles import find
 
-LANGUAGES = {discord.Locale.korean: "ko"}  # everybody else reads English
 ENGLISH = "en"
 
 Table = dict[str, dict[str, str]]  # section -> name -> sentence
-TEXTS: dict[str, Table] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+def read_texts(folder: Path) -> dict[str, Table]:
+    """The languages whose files are there: Discord's locale, or the part of it before the hyphen -> its sentences."""
+    return {file.stem: tomllib.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.toml"))}
+
+
+TEXTS = read_texts(Path(__file__).with_name("texts"))
 
 
 class Name(str):
@@ -56,14 +62,18 @@ def without_tokens(wish: str) -> str:
 
 
 def language(locale: discord.Locale) -> str:
-    """The language to answer a client in."""
-    return LANGUAGES.get(locale, ENGLISH)
+    """The language to answer a client in: "pt-BR" or else "pt", if there is a file of that name; else English."""
+    known = (name for name in (locale.value, locale.value.partition("-")[0]) if name in TEXTS)
+    return next(known, ENGLISH)
 
 
 def say(language: str, key: str, **values: object) -> str:
-    """The sentence "section.name" in that language. Raises KeyError for a key or a value that is missing."""
+    """The sentence "section.name" in that language. Raises KeyError for a key or a value that is missing.
+
+    A row may hold a language whose file was removed since: its people read English.
+    """
     section, _, name = key.partition(".")
-    return TEXTS[language][section][name].format(**values)
+    return TEXTS.get(language, TEXTS[ENGLISH])[section][name].format(**values)
 
 
 def duration(language: str, seconds: float) -> str:
@@ -78,16 +88,16 @@ def duration(language: str, seconds: float) -> str:
 def style_name(language: str, style: str) -> str:
     """A style as people call it."""
     known = find(style)
-    return known.names[language] if known else escape(style)
+    return known.names.get(language, known.names[ENGLISH]) if known else escape(style)
 
 
 def label(key: str, **values: object) -> app_commands.locale_str:
-    """A string of the command list: English now, Korean where Discord asks the translator."""
+    """A string of the command list: English here, translated when the commands are sent to Discord."""
     return app_commands.locale_str(say(ENGLISH, key, **values), key=key, values=values)
 
 
 class Translator(app_commands.Translator):
-    """Gives Discord the Korean command names and descriptions."""
+    """Gives Discord the command names and descriptions in every other language."""
 
     async def translate(
         self,
@@ -95,6 +105,7 @@ class Translator(app_commands.Translator):
         locale: discord.Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        if locale not in LANGUAGES or "key" not in string.extras:
+        spoken = language(locale)
+        if spoken == ENGLISH or "key" not in string.extras:
             return None
-        return say(LANGUAGES[locale], string.extras["key"], **string.extras["values"])
+        return say(spoken, string.extras["key"], **string.extras["values"])

@@ -1,4 +1,7 @@
-"""Every sentence exists in every language, fits where it is shown, and holds what the code fills in."""
+"""Every sentence exists in every language, fits where it is shown, and holds what the code fills in.
+
+What holds for the languages that are shipped holds for one more, too: German, which only the tests have.
+"""
 
 import re
 from string import Formatter
@@ -7,55 +10,99 @@ from typing import get_args
 import discord
 import pytest
 
-from cogs.shared.text import TEXTS, Name, duration, escape, label, language, plain_code, say, without_tokens
+from cogs.shared.text import (
+    TEXTS,
+    Name,
+    Translator,
+    duration,
+    escape,
+    label,
+    language,
+    plain_code,
+    say,
+    style_name,
+    without_tokens,
+)
+from gpu.styles import STYLES
 from gpu.types import Cause, Progress, Rejected
 from storage.intake import Reason
+from tests.helpers.german import GERMAN, add_german
 
 KEYS = [f"{section}.{name}" for section, names in TEXTS["en"].items() for name in names]
 LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100}  # Discord's, by section
-LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100, "forget.yes": 80, "forget.posts": 80}
+LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100}
+LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80}
 LONGEST = 600  # of a plain sentence, so that two of them and a prompt fit into 2000
 NAMED = re.compile(r"^[-_'\w]{1,32}$")
+HERE = discord.app_commands.TranslationContext(discord.app_commands.TranslationContextLocation.other, None)
+
+in_every_language = pytest.mark.parametrize("spoken", [*TEXTS, "de"])
+
+
+@pytest.fixture(autouse=True)
+def german(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_german(monkeypatch)
 
 
 def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
-def test_both_languages_have_the_same_keys():
-    assert {key: set(names) for key, names in TEXTS["en"].items()} == {
-        key: set(names) for key, names in TEXTS["ko"].items()
+@in_every_language
+def test_a_language_has_every_key_and_no_other(spoken: str):
+    assert {key: set(names) for key, names in TEXTS[spoken].items()} == {
+        key: set(names) for key, names in TEXTS["en"].items()
     }
 
 
+@in_every_language
 @pytest.mark.parametrize("key", KEYS)
-def test_a_sentence_says_the_same_in_both_languages_and_fits(key: str):
+def test_a_sentence_holds_the_same_values_in_every_language_and_fits(key: str, spoken: str):
     section, name = key.split(".")
-    texts = [TEXTS[locale][section][name] for locale in ("en", "ko")]
-    assert placeholders(texts[0]) == placeholders(texts[1])
-    for text in texts:
-        assert 0 < len(text) <= LABELS.get(key, LIMITS.get(section, LONGEST))
-        assert text == text.strip(" \n") or key == "portrait.left"
+    text = TEXTS[spoken][section][name]
+    assert placeholders(text) == placeholders(TEXTS["en"][section][name])
+    assert 0 < len(text) <= LABELS.get(key, LIMITS.get(section, LONGEST))
+    assert text == text.strip(" \n") or key == "portrait.left"
 
 
-@pytest.mark.parametrize("locale", ["en", "ko"])
-def test_names_in_the_command_list_are_names(locale: str):
-    for text in TEXTS[locale]["command"].values():
+@in_every_language
+def test_names_in_the_command_list_are_names(spoken: str):
+    for text in TEXTS[spoken]["command"].values():
         assert NAMED.match(text) and text == text.lower()
-    for text in TEXTS[locale]["option"].values():
+    for text in TEXTS[spoken]["option"].values():
         assert NAMED.match(text.format(n=10)) and text == text.lower()
 
 
-@pytest.mark.parametrize("locale", ["en", "ko"])
-def test_everything_that_can_go_wrong_has_a_sentence(locale: str):
+@in_every_language
+def test_a_command_that_a_sentence_names_is_called_so(spoken: str):
+    command = TEXTS[spoken]["command"]
+    names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel")}
+    names |= {f"{command['pet']} {command['forget']}"}
+    assert set(re.findall(r"`/([^`]+)`", str(TEXTS[spoken]))) <= names
+    assert f"`{TEXTS[spoken]['option']['pet']}`" in say(spoken, "sorry.which_pet")
+
+
+@in_every_language
+def test_everything_that_can_go_wrong_has_a_sentence(spoken: str):
     for cause in Cause:
-        assert say(locale, f"error.{cause}", name=Name("Rex"))
+        assert say(spoken, f"error.{cause}", name=Name("Rex"))
     for reason in get_args(Reason):
-        assert say(locale, f"photo.{reason}")
+        assert say(spoken, f"photo.{reason}")
     for reason in get_args(Rejected.__annotations__["reason"]):
-        assert say(locale, f"cut.{reason}")
+        assert say(spoken, f"cut.{reason}")
     for phase in get_args(Progress.__annotations__["phase"]):
-        assert say(locale, f"progress.{phase}")
+        assert say(spoken, f"progress.{phase}")
+
+
+@in_every_language
+def test_every_style_has_a_name_of_its_own(spoken: str):
+    names = [style.names[spoken] for style in STYLES.values()]
+    assert all(0 < len(name) <= 100 for name in names) and len(set(names)) == len(names)
+
+
+@in_every_language
+def test_some_client_reads_it(spoken: str):
+    assert spoken in {language(locale) for locale in discord.Locale}
 
 
 def test_a_particle_follows_the_sound():
@@ -78,10 +125,21 @@ def test_times_are_as_coarse_as_people_think():
     assert duration("ko", 100) == "2분"
 
 
-async def test_the_translator_knows_korean_only():
-    from cogs.shared.text import Translator
+def test_a_file_is_named_as_the_locale_or_as_the_part_before_its_hyphen(monkeypatch: pytest.MonkeyPatch):
+    assert language(discord.Locale.german) == "de" and language(discord.Locale.british_english) == "en"
+    assert language(discord.Locale.brazil_portuguese) == language(discord.Locale.spain_spanish) == "en"
+    monkeypatch.setitem(TEXTS, "es", GERMAN)
+    monkeypatch.setitem(TEXTS, "pt-BR", GERMAN)
+    assert language(discord.Locale.spain_spanish) == language(discord.Locale.latin_american_spanish) == "es"
+    assert language(discord.Locale.brazil_portuguese) == "pt-BR"
 
-    assert language(discord.Locale.korean) == "ko" and language(discord.Locale.german) == "en"
-    where = discord.app_commands.TranslationContext(discord.app_commands.TranslationContextLocation.other, None)
-    assert await Translator().translate(label("option.photo", n=3), discord.Locale.korean, where) == "사진3"
-    assert await Translator().translate(label("option.photo", n=3), discord.Locale.german, where) is None
+
+def test_rows_may_hold_a_language_whose_file_is_gone():
+    assert say("tlh", "cancel.done") == "Cancelled." and style_name("tlh", "oil") == "Oil painting"
+
+
+async def test_the_translator_knows_every_language_that_has_a_file():
+    seen = {locale: await Translator().translate(label("option.photo", n=3), locale, HERE) for locale in discord.Locale}
+    assert {locale.value: name for locale, name in seen.items() if name} == {"ko": "사진3", "de": "foto3"}
+    plain = discord.app_commands.locale_str("not ours")
+    assert await Translator().translate(plain, discord.Locale.korean, HERE) is None
