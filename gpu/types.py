@@ -193,9 +193,7 @@ class Failed:
     """A StudioError as a value."""
 
     kind: Literal["failed"] = "failed"
-    cause: Annotated[
-        Cause, Field(validation_alias=AliasChoices("cause", "error"))
-    ]  # "error" in what older versions wrote
+    cause: Annotated[Cause, Field(validation_alias=AliasChoices("cause", "error"))]  # older rows say "error"
     message: str  # English, for the log
     rejected: tuple[Rejected, ...] = ()
     checkpoint: int = 0
@@ -211,6 +209,7 @@ class ProcessStats:
     started: int = 0  # tries at one, the first included
     died: int = 0  # of them, before their time: killed, hung, at birth, or no good any more after a job
     reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
+    pid: int | None = None  # of the present one
 
 
 JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)

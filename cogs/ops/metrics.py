@@ -8,10 +8,7 @@ done about either. A number is a row's or the executor's, looked up when somebod
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
@@ -48,7 +45,7 @@ class Metrics(commands.Cog):
         self._ended = Counter("pawtrait_jobs_ended", "Jobs that are over", ["kind", "state"], registry=registry)
         registry.register(Children(stats))
         ProcessCollector(registry=registry)
-        ProcessCollector("pawtrait_child", pid=child, registry=registry)
+        ProcessCollector("pawtrait_child", pid=lambda: stats().pid or "none", registry=registry)
 
     async def cog_load(self) -> None:
         self._registry.register(Rows(self._table_stats, asyncio.get_running_loop()))
@@ -115,13 +112,3 @@ class Rows(Collector):
         owed = GaugeMetricFamily("pawtrait_outbox_owed", "Answers that are owed", answers.owed)
         retried = GaugeMetricFamily("pawtrait_outbox_retried", "Of them, tried more than once", answers.retried)
         return [jobs, oldest, owed, retried]
-
-
-def child() -> str:
-    """The id of the process that computes: of our children it alone leads a session (gpu/line/process.py)."""
-    with suppress(OSError):
-        for task in Path("/proc/self/task").iterdir():
-            for pid in (task / "children").read_text().split():
-                if os.getsid(int(pid)) == int(pid):
-                    return pid
-    return "none"

@@ -66,6 +66,10 @@ class Child:
         return cls(process, events, reading, writing)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.returncode is None and not self._events.at_eof() and not self.leaving
 

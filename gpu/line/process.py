@@ -90,8 +90,9 @@ class ProcessExecutor:
 
     def stats(self) -> ProcessStats:
         child = self._child
-        reserved = child.reserved if child and child.alive else 0
-        return ProcessStats(started=self._started, died=self._died, reserved=reserved)
+        if not (child and child.alive):
+            return ProcessStats(started=self._started, died=self._died)
+        return ProcessStats(started=self._started, died=self._died, reserved=child.reserved, pid=child.pid)
 
     async def _ready(self) -> Child:
         async with self._starting:

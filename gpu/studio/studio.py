@@ -22,6 +22,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
@@ -100,6 +101,13 @@ class Studio:
         if self.warm and self.warm.job_id == job_id:
             self.warm.state.close()
             self.warm = None
+
+    def memory_reserved(self) -> int:
+        """Bytes of the first card's memory, which ModelPool uses, that this process holds; 0 without a card.
+
+        To ask which card is in use may fail once the device is broken, so it is not asked.
+        """
+        return torch.cuda.memory_reserved(0)
 
     def _cut(self, job: Enroll, report: Report) -> segment.Cut:
         done = job.folder / "cutouts" / "cut.json"

@@ -45,6 +45,10 @@ class StudioProtocol(Protocol):
         """Forget a paused training; a job it does not know is fine."""
         ...
 
+    def memory_reserved(self) -> int:
+        """Bytes of the card's memory that this process holds; 0 without a card. Never raises, device broken or not."""
+        ...
+
 
 class JobControl:
     """What was asked of the running job: set by one thread, obeyed by the job's own at its next step."""

@@ -10,7 +10,6 @@ and whether its device still answers. It says so with the outcome, so that no jo
 
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +55,7 @@ def _work(
             continue
         outcome = run_job(studio, command.job, control, lambda progress: send(Step(progress)))
         last = tracker.is_due(outcome)
-        send(End(outcome, last, _reserved()))
+        send(End(outcome, last, studio.memory_reserved()))
         if isinstance(outcome, Failed) and outcome.cause is Cause.WORKER_DIED:
             return  # the device is gone, and what was warm with it
     studio.checkpoint_paused()
@@ -65,15 +64,6 @@ def _work(
 def _resident() -> int:
     """Bytes of memory that this process holds now (getrusage knows only the most it ever held)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _reserved() -> int:
-    """Bytes of the card's memory that this process holds; 0 without a card, or without torch.
-
-    Of the first card, as gpu/studio/models.py uses it: to ask which is in use may fail once the device is broken.
-    """
-    torch = sys.modules.get("torch")
-    return torch.cuda.memory_reserved(0) if torch else 0
 
 
 def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:

@@ -4,9 +4,7 @@ import asyncio
 import io
 import json
 import logging
-import os
 import re
-import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -18,7 +16,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cogs.ops.metrics import LOOPBACK, Metrics, child
+from cogs.ops.metrics import LOOPBACK, Metrics
 from cogs.ops.redaction import RedactingFormatter
 from gpu.errors import WorkerDied
 from gpu.line.process import ProcessExecutor
@@ -26,17 +24,13 @@ from gpu.types import ProcessStats
 from storage.stats import Stats
 from tests.contracts.executor import Watcher
 from tests.helpers.bot_env import BotEnv, bot_env, named, photos
+from tests.helpers.children import children
 from tests.helpers.fake_jobs import paint_job
+from tests.helpers.fake_studio import COMMAND
 from tests.helpers.storage_env import StorageEnv, painted
 from tests.loopback import Loopback
 
 TOKEN = "loopback.token.not-a-secret"
-WITH_A_CARD = """
-import runpy, gpu.worker.serve
-
-gpu.worker.serve._reserved = lambda: 5_000_000_000
-runpy.run_module("tests.helpers.fake_studio", run_name="__main__")
-"""
 FIELD = re.compile(r'([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -185,7 +179,7 @@ async def test_children_that_die_at_birth_are_counted(stored: StorageEnv) -> Non
 
 
 async def test_the_child_is_measured_while_there_is_one(stored: StorageEnv, tmp_path: Path) -> None:
-    executor = ProcessExecutor((sys.executable, "-c", WITH_A_CARD))
+    executor = ProcessExecutor((*COMMAND, "reserved=5000000000"))
     async with scraped(stored, executor.stats) as metrics:
         assert "pawtrait_child_process_resident_memory_bytes" not in await numbers(metrics)
         await executor.start()
@@ -194,8 +188,11 @@ async def test_the_child_is_measured_while_there_is_one(stored: StorageEnv, tmp_
         assert first["pawtrait_child_process_resident_memory_bytes"] > 1e6
         assert first["pawtrait_child_reserved_bytes"] == 5e9
         assert (first["pawtrait_child_births_total"], first["pawtrait_child_deaths_total"]) == (1, 0)
-        os.kill(int(child()), signal.SIGKILL)
+        [process] = children()
+        assert executor.stats().pid == process.pid
+        process.kill()
         await asyncio.sleep(0.2)
+        assert executor.stats().pid is None
         await executor.start()
         second = await numbers(metrics)
         assert second["pawtrait_child_reserved_bytes"] == 0

@@ -1,6 +1,6 @@
 """What executors and the line may rely on in a studio. A test class inherits this and gives the fixtures.
 
-Knows: StudioProtocol (gpu/line/executor.py). Does not know: whether models or a double do the work.
+Knows: StudioProtocol (gpu/worker/control.py). Does not know: whether models or a double do the work.
 """
 
 import shutil
@@ -108,3 +108,9 @@ class StudioContract:
         studio = build()
         studio.checkpoint_paused()
         studio.drop("unknown")
+
+    def test_tells_how_much_of_the_card_it_holds(self, build: Callable[[], StudioProtocol], painting: Paint) -> None:
+        studio = build()
+        assert studio.memory_reserved() >= 0
+        studio.paint(painting, Listener())
+        assert studio.memory_reserved() >= 0

@@ -1,6 +1,6 @@
 """A studio without models, a double of the real one: true steps, real small files, and misbehaviour on demand.
 
-Knows: what executors, cogs and storage may rely on (it passes studio_contract.py). Does not know: learning.
+Knows: what executors, cogs and storage may rely on (it passes contracts/studio.py). Does not know: learning.
 A wish may say what happens: "steps=40 ms=10 die=20" is 40 steps of 10 ms, killed at step 20. Every training step taken
 leaves a line in the job's folder, so that a test can see what was done twice.
 As a program it is the child of a ProcessExecutor: `python -m tests.helpers.fake_studio [PLAN] [STINT] FD_IN FD_OUT`.
@@ -42,12 +42,13 @@ class Plan:
     exit: int = 0  # ... ends its process as if all were well
     segv: int = 0  # ... reads where there is nothing
     hoard: int = 0  # megabytes that the job leaves behind
+    reserved: int = 0  # bytes of a card's memory that its process says it holds
     hang: str = ""  # the phase in which it stops, deaf
     stuck: str = ""  # ... in which it says the same again and again
 
     def changed(self, text: str) -> "Plan":
         """As a wish or a command line says."""
-        said = re.findall(r"\b(steps|ms|die|crash|fail|nan|oom|poison|exit|segv|hoard)=(\d+)", text)
+        said = re.findall(r"\b(steps|ms|die|crash|fail|nan|oom|poison|exit|segv|hoard|reserved)=(\d+)", text)
         moods = re.findall(r"\b(hang|stuck)=([a-z]+)", text)
         return replace(self, **{name: int(number) for name, number in said}, **dict(moods))
 
@@ -97,6 +98,9 @@ class FakeStudio:
 
     def drop(self, job_id: str) -> None:
         self._warm.pop(job_id, None)
+
+    def memory_reserved(self) -> int:
+        return self.plan.reserved
 
     def _learn(self, job: Enroll, plan: Plan, report: Report) -> None:
         training = self._warm.pop(job.job_id, None) or _Training(job, plan)

@@ -126,6 +126,7 @@ class MemoryJournal:
 
     def _close(self, row: Row, outcome: Done | Failed) -> None:
         row.answers.append(outcome)
-        row.state = (
-            "done" if isinstance(outcome, Done) else "cancelled" if outcome.cause is Cause.CANCELLED else "failed"
-        )
+        if isinstance(outcome, Done):
+            row.state = "done"
+        else:
+            row.state = "cancelled" if outcome.cause is Cause.CANCELLED else "failed"

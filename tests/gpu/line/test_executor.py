@@ -95,7 +95,7 @@ class TestProcessExecutor(StudioExecutorContract):
         assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, 10)
         assert status in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
-        assert executor.stats() == ProcessStats(started=2, died=1)
+        assert executor.stats() == ProcessStats(started=2, died=1, pid=children()[0].pid)
 
     async def test_a_broken_device_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         await executor.start()
@@ -133,7 +133,7 @@ class TestProcessExecutor(StudioExecutorContract):
         child.kill()
         await asyncio.sleep(0.1)
         assert isinstance(await executor.run(paint_job(tmp_path, "a"), Watcher()), Done)
-        assert executor.stats() == ProcessStats(started=2, died=1)
+        assert executor.stats() == ProcessStats(started=2, died=1, pid=children()[0].pid)
 
     async def test_a_run_that_nobody_waits_for_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         watcher = Watcher()
