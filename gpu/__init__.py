@@ -8,6 +8,7 @@ the one that computes, and import no torch; the folders say which process their 
     profile.py     which models, and every number the studio works with
     styles.py      the catalogue of styles (styles.toml)
     wire.py        the messages between the two processes
+    durable.py     a file or a folder that appears whole or not at all
     log.py         how a line of the log looks
     line/          in the bot: the jobs in front of the GPU, and the process that computes, seen from outside
     worker/        in the process that computes: its shell, which hears commands and runs jobs

@@ -48,34 +48,25 @@ class RecyclePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    name: str
+class Segmenting:
+    """How dogs are found in photos and portraits, and which photos are good enough to learn from."""
 
-    # Models: a hub id or a folder; revision pins a hub id.
-    sdxl: str
-    sdxl_revision: str | None = None
-    sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
-    vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
-    vae_revision: str | None = None
-    refiner: str | None = None
-    refiner_revision: str | None = None
-    refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
-    llama: str
-    llama_revision: str | None = None
-    dino: str
-    dino_revision: str | None = None
-    segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/segment.py says how to make one)
-    segmenter_dogs: tuple[int, ...] = (16,)  # class numbers that are dogs; COCO's is 16
-    dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
-
-    # Cutting out
-    segmenter_px: int = 640
-    segmenter_confidence: float = 0.35
+    dogs: tuple[int, ...] = (16,)  # class numbers that are dogs; COCO's is 16
+    size_px: int = 640
+    confidence: float = 0.35
     least_share: float = 0.02  # a dog smaller than this share of its photo is too small to learn from
     least_photos: int = 3
 
-    # Learning (pivotal tuning: tokens first, then LoRA with the tokens frozen)
-    size_px: int = 1024  # of portraits and of training crops
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """Everything here, and nothing else of a profile, decides what is learnt: a recipe holds all of it by these names.
+
+    Pivotal tuning: tokens first, then LoRA with the tokens frozen. A checkpoint is used only if its recipe is equal, so
+    to rename or add a field is to begin every training anew that an older version has begun.
+    """
+
+    size_px: int = 1024  # of training crops
     token_count: int = 2
     token_steps: int = 300
     token_lr: float = 5e-4
@@ -94,24 +85,57 @@ class Profile:
         "a close-up photo of {}",
         "a photograph of {}",
     )
-    checkpoint_every_s: float = 45.0
 
-    # Painting
-    paint_batch: int = 1
-    paint_steps: int = 30
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewriting:
+    """How Llama is asked for a plan of the picture."""
+
+    prompt: str = "rewrite.md"  # which of gpu/studio/prompts; a model trained on its task needs no examples
+    tokens: int = 400  # at most, of the answer
+    temperature: float = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painting:
+    """How portraits are painted."""
+
+    size_px: int = 1024
+    batch: int = 1
+    steps: int = 30
     guidance: float = 6.0
     guide_to_pet: bool = False  # guidance leads away from the model without the pet, too
+    refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
     tries: int = 1  # first portraits painted, of which the likest is shown
 
-    # Rewriting
-    rewrite_prompt: str = "rewrite.md"  # which of gpu/prompts; a model trained on its task needs no examples
-    rewrite_tokens: int = 400
-    rewrite_temperature: float = 0.6
 
-    # Likeness
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    name: str
+
+    # Models: a hub id or a folder; revision pins a hub id.
+    sdxl: str
+    sdxl_revision: str | None = None
+    sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
+    vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
+    vae_revision: str | None = None
+    refiner: str | None = None
+    refiner_revision: str | None = None
+    llama: str
+    llama_revision: str | None = None
+    dino: str
+    dino_revision: str | None = None
     dino_px: int = 224
+    segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/segment.py says how to make one)
+    dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
+
+    segmenting: Segmenting = Segmenting()
+    learning: Learning = Learning()
+    rewriting: Rewriting = Rewriting()
+    painting: Painting = Painting()
 
     # The child that computes
+    checkpoint_every_s: float = 45.0
     timeouts: Timeouts
     recycle: RecyclePolicy
 
@@ -126,7 +150,7 @@ SDXL = Profile(
     dino="facebook/dinov2-base",
     segmenter="models/yolov8x-seg",
     # A phase ends with the next one's first progress, so each but `learning` holds the loading of a model, Llama's
-    # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step of a small card is under a minute.
+    # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step on a small card is under a minute.
     timeouts=Timeouts(startup=300.0, loading=900.0, cutting=900.0, learning=300.0, thinking=900.0, painting=900.0),
     # A new child loads for a minute or so: 1 % of what 200 portraits take. All models in 16 bits are 29 GB, and on a
     # small card they lie in host memory.
@@ -145,31 +169,37 @@ PROFILES: dict[str, Profile] = {
         llama=str(WEIGHTS / "llama"),
         dino=str(WEIGHTS / "dino"),
         segmenter=str(WEIGHTS / "yolo"),
-        segmenter_dogs=(0,),
-        segmenter_px=256,
-        segmenter_confidence=0.25,
-        size_px=128,
-        token_steps=60,  # with these LoRA targets more of them bring nothing: plain LoRA is about as good
-        token_lr=5e-3,
-        lora_steps=400,  # for 240: the second colour in 83 % of 54 portraits for 72, the patch in 63 % for 57
-        lora_lr=1.6e-3,  # for 1e-3: the patch in 94 % of 90 portraits for 91, the second colour in 80 % for 79
-        # With it the second colour came back in 61 % of 36 portraits, without in 47 %; the patch in 50 and 36 %.
-        snr_floor=0.1,
-        # Patches come back with the feed-forward layers (two halves of a face, side by side) and the convolutions.
-        lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2"),
-        captions=("a photo of {}",),
-        train_batch=4,
-        paint_batch=4,
-        tries=4,
-        paint_steps=40,
-        guidance=1.75,  # more of it makes colours that the dog has not, less of it forgets the words
-        # With it the patch came back in 84 % of 160 portraits for 76, the second colour in 95 % for 82; the place was
-        # right in 84 % for 88.
-        guide_to_pet=True,
         dino_px=112,
-        rewrite_prompt="pocket.md",
-        rewrite_tokens=160,
-        rewrite_temperature=0.2,
+        segmenting=Segmenting(dogs=(0,), size_px=256, confidence=0.25),
+        learning=Learning(
+            size_px=128,
+            token_steps=60,  # with these LoRA targets more of them bring nothing: plain LoRA is about as good
+            token_lr=5e-3,
+            # With 400 steps the second colour came back in 83 % of 54 portraits, with 240 in 72 %; the patch in 63 and
+            # 57 %.
+            lora_steps=400,
+            # With 1.6e-3 the patch came back in 94 % of 90 portraits, with 1e-3 in 91 %; the second colour in 80 and
+            # 79 %.
+            lora_lr=1.6e-3,
+            # Patches come back with the feed-forward layers (two halves of a face, side by side) and the convolutions.
+            lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2"),
+            train_batch=4,
+            # With this floor the second colour came back in 61 % of 36 portraits, without one in 47 %; the patch in 50
+            # and 36 %.
+            snr_floor=0.1,
+            captions=("a photo of {}",),
+        ),
+        rewriting=Rewriting(prompt="pocket.md", tokens=160, temperature=0.2),
+        painting=Painting(
+            size_px=128,
+            batch=4,
+            steps=40,
+            guidance=1.75,  # a higher one gives colours that the dog does not have, a lower one forgets the words
+            # With it the patch came back in 84 % of 160 portraits, without it in 76 %; the second colour in 95 and
+            # 82 %. The place was right in 84 and 88 %.
+            guide_to_pet=True,
+            tries=4,
+        ),
         checkpoint_every_s=10.0,
         timeouts=Timeouts(startup=300.0, loading=240.0, cutting=240.0, learning=120.0, thinking=240.0, painting=240.0),
         recycle=RecyclePolicy(jobs=200, growth=4e9),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from storage.files import sync
+from gpu.durable import whole
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,10 @@ class Backups:
         """
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"before-{number:04}.db"
-        half = path.with_suffix(".half")
-        half.unlink(missing_ok=True)  # of a bot that died here
-        async with aiosqlite.connect(half) as copy:
-            await connection.backup(copy)
-            await copy.execute_fetchall("PRAGMA journal_mode = DELETE")  # it came with WAL, which is two files more
-        half.replace(path)
-        sync(self._folder)
+        with whole(path, suffix=".half") as fresh:
+            async with aiosqlite.connect(fresh) as copy:
+                await connection.backup(copy)
+                await copy.execute_fetchall("PRAGMA journal_mode = DELETE")  # it came with WAL, which is two files more
         for old in self._all()[:-KEPT]:
             old.unlink()
         return path

@@ -1,6 +1,6 @@
 """Where files lie: one folder per job below one root, written whole or not at all.
 
-Knows: paths, and how files appear (temporary name, fsync, rename) and disappear.
+Knows: paths, and how files come (gpu/durable.py) and go.
 Does not know: the database, what is in a file, or who asks. A pet has no folder of its own: its photos, cut-outs
 and adapter lie in the folder of the job that enrolled it, so two pets never share a file.
 
@@ -16,6 +16,8 @@ import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
+
+from gpu.durable import whole
 
 JOB_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -45,13 +47,8 @@ class Files:
         sha256 = hashlib.sha256(data).hexdigest()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{sha256}{suffix}"
-        half = path.with_suffix(f".{secrets.token_hex(4)}")  # the same photo may come twice at once
-        with half.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-        sync(folder)
+        with whole(path, suffix=f".{secrets.token_hex(4)}") as fresh:  # the same photo may come twice at once
+            fresh.write_bytes(data)
         return path, sha256
 
     def remove(self, job_id: str) -> int:
@@ -87,12 +84,3 @@ def _changed(folder: Path) -> float:
         return folder.stat().st_mtime
     except FileNotFoundError:  # it went meanwhile
         return float("inf")
-
-
-def sync(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

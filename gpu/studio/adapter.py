@@ -9,11 +9,10 @@ Knows: the files and their formats, the peft adapter in the UNet, the token rows
 """
 
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
 from gpu.studio import tokens
 from gpu.studio.models import ModelPool
@@ -39,12 +39,6 @@ ROWS_FILE = "embeddings.safetensors"
 RECIPE_FILE = "recipe.json"
 PET = "pet"  # the LoRA's name while it is put on
 
-LEARNING = (
-    "size_px", "token_count", "token_steps", "token_lr", "lora_steps", "lora_rank", "lora_lr", "lora_targets",
-    "train_batch", "snr_gamma", "snr_floor", "background_weight", "caption_dropout", "captions",
-)  # fmt: skip
-"""The profile's numbers that decide what is learnt."""
-
 
 def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
     """What is learnt, from what, and how. Equal recipes give equal adapters on the same machine. Plain JSON."""
@@ -55,11 +49,11 @@ def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: 
                 "base": pool.base,
                 "profile": profile.name,
                 "dtype": str(pool.dtype),
-                "tokens": tokens.names(profile.token_count),
+                "tokens": tokens.names(profile.learning.token_count),
                 "class_word": class_word,
                 "seed": seed,
                 "photos": [cutout.photo for cutout in cutouts],
-                "learning": {name: getattr(profile, name) for name in LEARNING},
+                "learning": asdict(profile.learning),
                 "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "peft")},
             }
         )
@@ -68,29 +62,21 @@ def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: 
 
 def save(state: State, folder: Path) -> Adapter:
     """Write the finished training's files; `folder` appears whole or not at all."""
-    fresh = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
-    state.pipe.save_lora_weights(
-        fresh,
-        unet_lora_layers=lora,  # peft's own names: diffusers' old ones fit attention alone, and a mixture loads in part
-        unet_lora_adapter_metadata=state.pipe.unet.peft_config[LORA].to_dict(),  # carries alpha
-    )
     named = {f"unet.{name}": tensor.cpu().contiguous() for name, tensor in lora.items()}
-    save_file(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
-    tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)
     learnt = state.recipe | {"steps": state.step}
-    (fresh / RECIPE_FILE).write_text(json.dumps(learnt, indent=2, ensure_ascii=False), "utf-8")
-    for path in fresh.iterdir():
-        _sync(path)
-    fresh.rename(folder)
+    with whole(folder) as fresh:
+        fresh.mkdir()
+        state.pipe.save_lora_weights(
+            fresh,
+            unet_lora_layers=lora,  # by peft's names: diffusers' old ones fit attention alone, a mixture loads in part
+            unet_lora_adapter_metadata=state.pipe.unet.peft_config[LORA].to_dict(),  # carries alpha
+        )
+        save_file(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
+        tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)
+        (fresh / RECIPE_FILE).write_text(json.dumps(learnt, indent=2, ensure_ascii=False), "utf-8")
     return load(folder)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def load(folder: Path) -> Adapter:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gpu.durable import whole
 from gpu.types import Cutout
 
 MARGIN = 0.12  # of the dog's longer side, on every side of the crop
@@ -59,5 +60,6 @@ def contact_sheet(cutouts: list[Cutout], path: Path) -> Path:
             image.thumbnail((TILE, TILE))
             row, column = divmod(number, columns)
             sheet.paste(image, (column * TILE, row * TILE), mask.resize(image.size))
-    sheet.save(path)
+    with whole(path) as fresh:  # the bot may be reading the one before
+        sheet.save(fresh, "PNG")
     return path

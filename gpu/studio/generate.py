@@ -3,10 +3,9 @@
 Knows: seeds, batches, guidance, both pipelines. Does not know: wishes, likeness, Discord.
 
 The same seed gives the same pixels on the same machine: pictures are always painted in full batches of
-profile.paint_batch, since another batch size gives other bits, and each has a generator of its own.
+painting.batch, since another batch size gives other bits, and each has a generator of its own.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,8 +19,9 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
+from gpu.durable import whole
 from gpu.errors import NotFinite
-from gpu.profile import Profile
+from gpu.profile import Painting
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, prompts_only
 from gpu.studio.models import ModelPool
@@ -42,14 +42,14 @@ def generate(
 
     Report is called at every denoising step and may raise. Raises NotFinite instead of giving a broken picture.
     """
-    profile = pool.profile
+    painting = pool.profile.painting
     out.mkdir(parents=True, exist_ok=True)
-    rounds = [seeds[at : at + profile.paint_batch] for at in range(0, len(seeds), profile.paint_batch)]
-    clock = _StepCounter(report, steps=len(rounds) * profile.paint_steps)
+    rounds = [seeds[at : at + painting.batch] for at in range(0, len(seeds), painting.batch)]
+    clock = _StepCounter(report, steps=len(rounds) * painting.steps)
     with paint_session(pool, adapter, prompt, clock) as session:
         for some in rounds:
             start = time.monotonic()
-            pictures = session.paint(_full(some, profile.paint_batch))
+            pictures = session.paint(_full(some, painting.batch))
             seconds = (time.monotonic() - start) / len(some)
             for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
                 yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
@@ -58,9 +58,9 @@ def generate(
 @contextmanager
 def paint_session(pool: ModelPool, adapter: Adapter, prompt: Prompt, clock: "_StepCounter") -> Iterator["PaintSession"]:
     """The pet is put on and the prompt read once for all batches."""
-    profile = pool.profile
-    with pet_pipeline(pool, adapter) as base, pool.use("refiner") if profile.refiner else nullcontext() as refiner:
-        yield PaintSession(profile, clock, base, refiner, prompt)
+    refined = pool.use("refiner") if pool.profile.refiner else nullcontext()
+    with pet_pipeline(pool, adapter) as base, refined as refiner:
+        yield PaintSession(pool.profile.painting, clock, base, refiner, prompt)
 
 
 @contextmanager
@@ -68,33 +68,35 @@ def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionX
     """The base pipeline with the pet put on, as the profile paints it."""
     with pool.use("sdxl") as base, apply_adapter(base, adapter, pool.base):
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
-        with prompts_only(base.unet) if pool.profile.guide_to_pet else nullcontext():
+        with prompts_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
             yield base
 
 
 class PaintSession:
     """The pipelines, each with the prompt as it reads it."""
 
-    def __init__(self, profile: Profile, clock: "_StepCounter", base: Any, refiner: Any | None, prompt: Prompt) -> None:
-        self._profile, self._clock, self._base, self._refiner = profile, clock, base, refiner
-        self._texts = embeddings(base, prompt, profile.paint_batch)
-        self._refiner_texts = embeddings(refiner, prompt, profile.paint_batch) if refiner else {}
+    def __init__(
+        self, painting: Painting, clock: "_StepCounter", base: Any, refiner: Any | None, prompt: Prompt
+    ) -> None:
+        self._painting, self._clock, self._base, self._refiner = painting, clock, base, refiner
+        self._texts = embeddings(base, prompt, painting.batch)
+        self._refiner_texts = embeddings(refiner, prompt, painting.batch) if refiner else {}
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
-        profile = self._profile
+        painting = self._painting
         common: dict[str, Any] = {
             "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
-            "num_inference_steps": profile.paint_steps,
-            "guidance_scale": profile.guidance,
+            "num_inference_steps": painting.steps,
+            "guidance_scale": painting.guidance,
             "callback_on_step_end": self._clock.tick,
         }
-        base = {**self._texts, **common, "width": profile.size_px, "height": profile.size_px}
+        base = {**self._texts, **common, "width": painting.size_px, "height": painting.size_px}
         if self._refiner is None:
             return _pictures(self._base, self._base(**base, output_type="np").images)
-        latents = self._base(**base, denoising_end=profile.refiner_from, output_type="latent").images
+        latents = self._base(**base, denoising_end=painting.refiner_from, output_type="latent").images
         # As `image` alone, latents of other than four channels would be taken for pixels.
-        begun = {"image": latents, "latents": latents, "denoising_start": profile.refiner_from}
+        begun = {"image": latents, "latents": latents, "denoising_start": painting.refiner_from}
         images = self._refiner(**self._refiner_texts, **common, **begun, output_type="np").images
         return _pictures(self._refiner, images)
 
@@ -138,8 +140,6 @@ def _pictures(pipe: Any, images: np.ndarray) -> list[Image.Image]:
 
 
 def _save(picture: Image.Image, path: Path) -> Path:
-    fresh = path.with_suffix(".tmp")
-    picture.save(fresh, "PNG")
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    return fresh.replace(path)
+    with whole(path) as fresh:
+        picture.save(fresh, "PNG")
+    return path

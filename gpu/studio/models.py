@@ -114,7 +114,7 @@ class ModelPool:
         pipe = StableDiffusionXLPipeline.from_pretrained(
             self._sdxl_files, variant=profile.sdxl_variant, add_watermarker=False, **kinds, **other
         )
-        tokens.install(pipe, profile.token_count)
+        tokens.install(pipe, profile.learning.token_count)
         if self.tight:
             pipe.unet.enable_gradient_checkpointing()  # training in 6.5 GB for 13, at half the speed
         return self._place_pipe("sdxl", pipe)

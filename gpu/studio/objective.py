@@ -15,7 +15,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from torch import Generator, Tensor
 
-from gpu.profile import Profile
+from gpu.profile import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.tokens import Text
@@ -40,13 +40,13 @@ class BatchSampler:
     """What the steps of one training are about."""
 
     def __init__(
-        self, pipe: StableDiffusionXLPipeline, profile: Profile, samples: list[Sample], device: torch.device
+        self, pipe: StableDiffusionXLPipeline, learning: Learning, samples: list[Sample], device: torch.device
     ) -> None:
-        self._profile, self._samples = profile, samples
+        self._learning, self._samples = learning, samples
         self._device, self._dtype = device, pipe.unet.dtype
         self._schedule = DDPMScheduler.from_config(pipe.scheduler.config)
         signal = self._schedule.alphas_cumprod
-        self._weights = snr_weights(signal / (1 - signal), profile.snr_gamma, profile.snr_floor)
+        self._weights = snr_weights(signal / (1 - signal), learning.snr_gamma, learning.snr_floor)
 
     def draw(self, seed: int, step: int, *, dropping: bool) -> tuple[Batch, int | None]:
         """The pictures of a step and the number of their caption; None: this time nothing is said.
@@ -54,10 +54,10 @@ class BatchSampler:
         `dropping`: whether captions are dropped now and then.
         """
         chance = Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
-        batch = _one_bucket(self._samples, self._profile.train_batch, chance)
-        caption = int(torch.randint(len(self._profile.captions), (), generator=chance))
+        batch = _one_bucket(self._samples, self._learning.train_batch, chance)
+        caption = int(torch.randint(len(self._learning.captions), (), generator=chance))
         t = torch.randint(len(self._weights), (len(batch),), generator=chance)
-        dropped = dropping and float(torch.rand((), generator=chance)) < self._profile.caption_dropout
+        dropped = dropping and float(torch.rand((), generator=chance)) < self._learning.caption_dropout
         latents = torch.stack([sample.latents for sample in batch])
         noise = torch.randn(latents.shape, generator=chance)
         noisy = self._schedule.add_noise(latents, noise, t)
@@ -75,13 +75,13 @@ class BatchSampler:
 class Captions:
     """The profile's captions as the text encoders read them, of the pet and of what the base model knows without it."""
 
-    def __init__(self, pipe: StableDiffusionXLPipeline, profile: Profile, recipe: dict[str, Any]) -> None:
+    def __init__(self, pipe: StableDiffusionXLPipeline, learning: Learning, recipe: dict[str, Any]) -> None:
         self._pipe = pipe
         pet = " ".join([*recipe["tokens"], recipe["class_word"]])
-        self._of_pet = [caption.format(pet) for caption in profile.captions]
+        self._of_pet = [caption.format(pet) for caption in learning.captions]
         self._read: list[Text] = []  # these, once the tokens' rows rest
         with torch.no_grad():
-            self._base = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in profile.captions]
+            self._base = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in learning.captions]
             self._empty = tokens.encode(pipe, [""])
 
     def base(self, caption: int | None) -> Text:

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
 
 from gpu import styles
-from gpu.profile import Profile
+from gpu.profile import Rewriting
 from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, clean, join, template
 from gpu.types import Prompt, Wish
@@ -64,9 +64,9 @@ class _Guide(LogitsProcessor):
 class Rewriter:
     """Asks Llama. The fixed instruction is read once: its keys and values are copied for every wish."""
 
-    def __init__(self, pool: ModelPool, profile: Profile) -> None:
-        self.pool, self.profile = pool, profile
-        self.fixed = instruction(profile.rewrite_prompt)
+    def __init__(self, pool: ModelPool, rewriting: Rewriting) -> None:
+        self.pool, self.rewriting = pool, rewriting
+        self.fixed = instruction(rewriting.prompt)
         with pool.use("llama") as llama, torch.no_grad():
             self.head: str = llama.tokenizer.apply_chat_template(self.fixed, tokenize=False)
             self.head_ids = _ids(llama, self.head)
@@ -87,7 +87,7 @@ class Rewriter:
 
     @torch.no_grad()
     def ask(self, message: Message, seed: int) -> str:
-        """The raw answer: JSON inside SCHEMA, unless profile.rewrite_tokens cut it off."""
+        """The raw answer: JSON inside SCHEMA, unless rewriting.tokens cut it off."""
         with self.pool.use("llama") as llama, torch.random.fork_rng():  # generate() draws from the global state
             chat = [*self.fixed, message]
             text = llama.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
@@ -98,9 +98,9 @@ class Rewriter:
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 past_key_values=copy.deepcopy(self.cache),  # generate() writes into it
-                max_new_tokens=self.profile.rewrite_tokens,
+                max_new_tokens=self.rewriting.tokens,
                 do_sample=True,
-                temperature=self.profile.rewrite_temperature,
+                temperature=self.rewriting.temperature,
                 top_p=0.9,
                 pad_token_id=llama.tokenizer.eos_token_id,
                 logits_processor=LogitsProcessorList([guide]),

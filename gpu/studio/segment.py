@@ -28,7 +28,8 @@ from safetensors.torch import load_file
 from ultralytics import YOLO, settings
 from ultralytics.nn.tasks import SegmentationModel
 
-from gpu.profile import Profile
+from gpu.durable import whole
+from gpu.profile import Segmenting
 from gpu.studio.crop import Mask, choose, contact_sheet, crop_box
 from gpu.types import Cutout, Photo, Rejected
 
@@ -63,7 +64,7 @@ def segmentation_model(config: dict[str, Any]) -> SegmentationModel:
     return SegmentationModel(dict(config), nc=config["nc"], verbose=False)
 
 
-def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, profile: Profile) -> Iterator[Cut]:
+def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, segmenting: Segmenting) -> Iterator[Cut]:
     """Cut the dogs out, one photo at a time; what there is so far comes after each. Writes below `out`."""
     out.mkdir(parents=True, exist_ok=True)
     cutouts: list[Cutout] = []
@@ -71,7 +72,7 @@ def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, profile: Profile) 
     for photo in photos:
         with Image.open(photo.path) as file:
             image = file.convert("RGB")
-        match choose(dogs(yolo, image, profile), profile.least_share):
+        match choose(dogs(yolo, image, segmenting), segmenting.least_share):
             case str() as reason:
                 rejected.append(Rejected(photo=photo.sha256, reason=reason))
             case mask:
@@ -80,14 +81,14 @@ def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, profile: Profile) 
         yield Cut(cutouts=tuple(cutouts), rejected=tuple(rejected), sheet=sheet)
 
 
-def dogs(yolo: YOLO, image: Image.Image, profile: Profile) -> list[Mask]:
+def dogs(yolo: YOLO, image: Image.Image, segmenting: Segmenting) -> list[Mask]:
     """A mask of the picture's size for every dog found, the largest first."""
     threads = torch.get_num_threads()
     (result,) = yolo.predict(
         [image],
-        imgsz=profile.segmenter_px,
-        conf=profile.segmenter_confidence,
-        classes=list(profile.segmenter_dogs),
+        imgsz=segmenting.size_px,
+        conf=segmenting.confidence,
+        classes=list(segmenting.dogs),
         retina_masks=True,
         agnostic_nms=True,
         verbose=False,
@@ -98,9 +99,9 @@ def dogs(yolo: YOLO, image: Image.Image, profile: Profile) -> list[Mask]:
     return sorted(result.masks.data.cpu().numpy().astype(bool), key=np.sum, reverse=True)
 
 
-def dog_or_all(yolo: YOLO, image: Image.Image, profile: Profile) -> Image.Image:
+def dog_or_all(yolo: YOLO, image: Image.Image, segmenting: Segmenting) -> Image.Image:
     """The largest dog's mask, L; all of the picture where a style hides the dog from the segmenter."""
-    found = dogs(yolo, image, profile)
+    found = dogs(yolo, image, segmenting)
     return _grey(found[0]) if found else Image.new("L", image.size, 255)
 
 
@@ -114,8 +115,9 @@ def _cut(image: Image.Image, mask: Mask, photo: Photo, out: Path) -> Cutout:
         photo=photo.sha256,
         share=float(mask.mean()),
     )
-    image.crop(box).save(cutout.image)
-    soft.save(cutout.mask)
+    for picture, path in ((image.crop(box), cutout.image), (soft, cutout.mask)):
+        with whole(path) as fresh:  # studio.py takes what cut.json names for good, also after a power failure
+            picture.save(fresh, "PNG")
     return cutout
 
 

@@ -23,8 +23,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
+from gpu.durable import whole
 from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
 from gpu.studio import adapter, dataset, generate, likeness, segment, train
@@ -61,10 +63,10 @@ class Studio:
 
     @cached_property
     def rewriter(self) -> Rewriter:
-        return Rewriter(self.pool, self.profile)
+        return Rewriter(self.pool, self.profile.rewriting)
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
-        """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of profile.tries.
+        """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of painting.tries.
 
         Raises StudioError, or what `report` raises. After PauseAsked the same job goes on where it stopped, from memory
         if this studio still holds the training, else from its checkpoint; bit for bit as if nothing had happened.
@@ -73,7 +75,7 @@ class Studio:
         cut = self._cut(job, report)
         learnt = self._learn(job, cut.cutouts, report)
         prompt = self._think(job.wish, learnt, job.seed, report)
-        seeds = tuple(range(job.seed, job.seed + self.profile.tries))
+        seeds = tuple(range(job.seed, job.seed + self.profile.painting.tries))
         portraits = self._paint(learnt, cut.cutouts, prompt, seeds, job.folder, report)
         best = max(portraits, key=lambda portrait: portrait.likeness)
         return Enrolled(
@@ -114,50 +116,48 @@ class Studio:
         if done.exists():
             return segment.CUT.validate_json(done.read_bytes())
         cut: segment.Cut | None = None
+        segmenting = self.profile.segmenting
         with self.pool.use("yolo") as yolo:
-            for step, cut in enumerate(segment.segment(yolo, job.photos, done.parent, self.profile), start=1):
+            for step, cut in enumerate(segment.segment(yolo, job.photos, done.parent, segmenting), start=1):
                 report(Progress(phase="cutting", step=step, steps=len(job.photos), picture=cut.sheet))
-        if cut is None or len(cut.cutouts) < self.profile.least_photos:
+        if cut is None or len(cut.cutouts) < segmenting.least_photos:
             raise TooFewPhotos(rejected=cut.rejected if cut else ())
-        fresh = done.with_suffix(".tmp")  # whole or not at all, should this process be killed
-        fresh.write_bytes(segment.CUT.dump_json(cut))
-        fresh.replace(done)
+        with whole(done) as fresh:
+            fresh.write_bytes(segment.CUT.dump_json(cut))
         return cut
 
     def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:
-        folder = job.folder / "adapter"
-        if folder.exists():
-            shutil.rmtree(job.folder / "checkpoint", ignore_errors=True)  # where a kill came in between
-            return adapter.load(folder)
-        halved = job.folder / "checkpoint" / "halved"
-        try:
-            return self._train(job, cutouts, folder, report)
-        except OutOfMemory:
-            if halved.exists() or self.profile.train_batch < 2:
-                raise
-            log.warning("Job %s: a batch is too much for the memory; once more with half of it at a time", job.job_id)
-        halved.parent.mkdir(exist_ok=True)
-        halved.touch()
-        gc.collect()  # what the failed step held, now that its error is forgotten
-        return self._train(job, cutouts, folder, report)
-
-    def _train(self, job: Enroll, cutouts: tuple[Cutout, ...], folder: Path, report: Report) -> Adapter:
-        with self.pool.use("sdxl"):
-            training = self._training(job, cutouts)
+        """The adapter, from an earlier run or learnt now: in halves of a batch, where memory does not hold a whole one."""
+        folder, halved = job.folder / "adapter", job.folder / "checkpoint" / "halved"
+        while not folder.exists():
+            gc.collect()  # what a failed try held, now that its error is forgotten
             try:
+                self._train(job, cutouts, folder, report)
+            except OutOfMemory:
+                if halved.exists() or self.profile.learning.train_batch < 2:
+                    raise
+                log.warning("Job %s: a batch is too much for the memory; again with half of it at a time", job.job_id)
+                halved.parent.mkdir(exist_ok=True)
+                halved.touch()
+        shutil.rmtree(job.folder / "checkpoint", ignore_errors=True)
+        return adapter.load(folder)
+
+    def _train(self, job: Enroll, cutouts: tuple[Cutout, ...], folder: Path, report: Report) -> None:
+        """Train to the end and write the adapter. A pause keeps the training warm; any other error drops it."""
+        with self.pool.use("sdxl") as pipe:
+            try:
+                training = self._training(pipe, job, cutouts)
                 for progress in training.steps:
                     report(progress)
-                learnt = adapter.save(training.state, folder)
+                adapter.save(training.state, folder)
             except PauseAsked:
                 raise
             except BaseException:
                 self.drop(job.job_id)
                 raise
         self.drop(job.job_id)
-        shutil.rmtree(training.checkpoint.parent, ignore_errors=True)
-        return learnt
 
-    def _training(self, job: Enroll, cutouts: tuple[Cutout, ...]) -> Training:
+    def _training(self, pipe: StableDiffusionXLPipeline, job: Enroll, cutouts: tuple[Cutout, ...]) -> Training:
         """The job's own training if it is warm, else one from its checkpoint or the start. Only one can be warm."""
         if self.warm and self.warm.job_id == job.job_id:
             return self.warm
@@ -165,19 +165,14 @@ class Studio:
             self.checkpoint_paused()
             self.drop(self.warm.job_id)
         checkpoint = job.folder / "checkpoint" / "training.safetensors"
-        with self.pool.use("sdxl") as pipe:
-            samples = dataset.samples(pipe, cutouts, self.profile.size_px)
-            recipe = adapter.recipe(self.pool, cutouts, job.class_word, job.seed)
-            if (checkpoint.parent / "halved").exists():
-                recipe[train.PARTS] = 2
-            state = train.State(pipe, self.profile, recipe)
-            try:
-                state.resume(checkpoint)
-            except BaseException:
-                state.close()
-                raise
-        steps = train.train(state, samples, self.pool.device, checkpoint)
+        samples = dataset.samples(pipe, cutouts, self.profile.learning.size_px)
+        recipe = adapter.recipe(self.pool, cutouts, job.class_word, job.seed)
+        if checkpoint.with_name("halved").exists():
+            recipe[train.PARTS] = 2
+        state = train.State(pipe, self.profile.learning, recipe)
+        steps = train.train(state, samples, self.pool.device, checkpoint, self.profile.checkpoint_every_s)
         self.warm = Training(job.job_id, state, checkpoint, steps)
+        state.resume(checkpoint)
         return self.warm
 
     def _think(self, wish: Wish, pet: Adapter, seed: int, report: Report) -> Prompt:
@@ -202,7 +197,7 @@ class Studio:
                 prompt=prompt,
                 likeness=score,
                 profile=self.profile.name,
-                batch=self.profile.paint_batch,
+                batch=self.profile.painting.batch,
                 versions=VERSIONS,
                 seconds=picture.seconds,
             )
@@ -215,7 +210,7 @@ class Studio:
         with self.pool.use("yolo") as yolo, self.pool.use("dino") as dino:
             pet = likeness.of_cutouts(dino, cutouts, side)
             pictures = [Image.open(path).convert("RGB") for path in paths]
-            masks = [segment.dog_or_all(yolo, picture, self.profile) for picture in pictures]
+            masks = [segment.dog_or_all(yolo, picture, self.profile.segmenting) for picture in pictures]
             return [
                 likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
             ]

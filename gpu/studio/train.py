@@ -1,7 +1,7 @@
 """Pivotal tuning of SDXL on one dog: first the new tokens' rows, then a LoRA with the rows frozen.
 
-Knows: the two phases, the optimiser, what a checkpoint holds. Does not know: what a step is about (lesson.py), photos,
-files of adapters, jobs, who waits.
+Knows: the two phases, the optimiser, what a checkpoint holds. Does not know: what a step is about (objective.py),
+photos, files of adapters, jobs, who waits.
 
 A step is a function of State and of (seed, step number), and a checkpoint holds State whole: a training that was
 paused, killed and resumed, or interrupted by a painting goes on bit for bit. Source of the norm-pinned rows that start
@@ -10,7 +10,6 @@ as the class word: DCO.
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +25,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from gpu.durable import whole
 from gpu.errors import NotFinite
-from gpu.profile import Profile
+from gpu.profile import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.objective import Batch, BatchSampler, Captions, losses, predict
@@ -42,9 +42,9 @@ HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0
 class State:
     """All that changes while training: step, rows, LoRA, optimiser. It lives inside the pipe until close()."""
 
-    def __init__(self, pipe: StableDiffusionXLPipeline, profile: Profile, recipe: dict[str, Any]) -> None:
+    def __init__(self, pipe: StableDiffusionXLPipeline, learning: Learning, recipe: dict[str, Any]) -> None:
         """Begin; resume() may follow. `recipe` (adapter.py) says what is learnt: equal recipes, equal bits."""
-        self.pipe, self.profile, self.recipe = pipe, profile, recipe
+        self.pipe, self.learning, self.recipe = pipe, learning, recipe
         self.layers: list[BaseTunerLayer] = []  # of the LoRA, once it has begun
         self.step = 0
         self.saved = 0  # the newest step that is safe on disk
@@ -52,7 +52,7 @@ class State:
         start = tokens.word_rows(pipe, recipe["class_word"])
         tokens.put_rows(pipe, start)
         self.norms = {key: rows.norm(dim=-1, keepdim=True) for key, rows in start.items()}
-        self._optimise(self.rows, profile.token_lr)
+        self._optimise(self.rows, learning.token_lr)
 
     @property
     def pivoted(self) -> bool:
@@ -62,15 +62,15 @@ class State:
         """Freeze the rows and begin the LoRA: fp32, and the same for the same seed."""
         for rows in self.rows.values():
             rows.requires_grad_(False)
-        rank = self.profile.lora_rank
-        config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(self.profile.lora_targets))
+        rank = self.learning.lora_rank
+        config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(self.learning.lora_targets))
         with torch.random.fork_rng():  # peft draws from the global state
             torch.manual_seed(self.recipe["seed"])
             self.pipe.unet.add_adapter(config, adapter_name=LORA)
         self.layers = [module for module in self.pipe.unet.modules() if isinstance(module, BaseTunerLayer)]
         cast_training_params(self.pipe.unet, torch.float32)
         named = self.pipe.unet.named_parameters()
-        self._optimise({name: param for name, param in named if param.requires_grad}, self.profile.lora_lr)
+        self._optimise({name: param for name, param in named if param.requires_grad}, self.learning.lora_lr)
 
     def _optimise(self, params: dict[str, nn.Parameter], lr: float) -> None:
         self.params, self.lr = params, lr
@@ -84,21 +84,18 @@ class State:
             layer.enable_adapters(on)
 
     def save(self, path: Path) -> None:
-        """One file, replaced in one move: a kill at any moment leaves the old checkpoint or the new one.
+        """Replace the checkpoint, in a folder of its own: a kill at any moment leaves the old one or the new one.
 
-        Raises FileNotFoundError if the folder that the checkpoint's own lies in is gone: it must stay gone.
+        Raises FileNotFoundError if the folder around the checkpoint's own is gone: it must stay gone.
         """
         tensors = {f"param.{name}": param for name, param in (self.rows | self.params).items()}
         for name, param in self.params.items():
             tensors |= {f"adam.{key}.{name}": value for key, value in self.optimiser.state[param].items()}
-        fresh = path.with_suffix(".tmp")
         state = {"step": self.step, "pivoted": self.pivoted, "recipe": self.recipe}
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         path.parent.mkdir(exist_ok=True)
-        save_file(kept, fresh, metadata={"state": json.dumps(state)})
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        with whole(path) as fresh:
+            save_file(kept, fresh, metadata={"state": json.dumps(state)})
         self.saved = self.step
 
     @torch.no_grad()
@@ -136,23 +133,27 @@ def _home(key: str, param: Tensor) -> torch.device:
 
 
 def train(
-    state: State, samples: list[Sample], device: torch.device, checkpoint: Path | None = None
+    state: State,
+    samples: list[Sample],
+    device: torch.device,
+    checkpoint: Path | None = None,
+    checkpoint_every_s: float = math.inf,
 ) -> Iterator[Progress]:
     """Train to the end, one Progress after every step; safe to abandon at any of them.
 
-    Writes `checkpoint` every profile.checkpoint_every_s seconds. Raises NotFinite when the numbers run away.
+    Writes `checkpoint` after the first step and then every so many seconds. Raises NotFinite when the numbers run away.
     """
-    profile = state.profile
-    steps = profile.token_steps + profile.lora_steps
-    sampler = BatchSampler(state.pipe, profile, samples, device)
-    captions = Captions(state.pipe, profile, state.recipe)
+    learning = state.learning
+    steps = learning.token_steps + learning.lora_steps
+    sampler = BatchSampler(state.pipe, learning, samples, device)
+    captions = Captions(state.pipe, learning, state.recipe)
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
     while state.step < steps:
         began = time.monotonic()
         _step(state, sampler, captions)
-        if checkpoint and time.monotonic() - checkpointed >= profile.checkpoint_every_s:
+        if checkpoint and time.monotonic() - checkpointed >= checkpoint_every_s:
             state.save(checkpoint)
             checkpointed = time.monotonic()
         spent.append(time.monotonic() - began)
@@ -162,8 +163,7 @@ def train(
 
 def _step(state: State, sampler: BatchSampler, captions: Captions) -> None:
     """A function of State and of (seed, step number) alone."""
-    profile = state.profile
-    if state.step == profile.token_steps and not state.pivoted:
+    if state.step == state.learning.token_steps and not state.pivoted:
         state.pivot()
     scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
     pictures, caption = sampler.draw(state.recipe["seed"], state.step, dropping=state.pivoted)
@@ -185,7 +185,7 @@ def _losses(state: State, pictures: Batch, captions: Captions, caption: int | No
         base = predict(state.pipe, pictures, captions.base(caption))
     state.enable_lora(True)
     predicted = predict(state.pipe, pictures, captions.pet(caption, learning=not state.pivoted))
-    return losses(pictures, predicted, base, state.profile.background_weight)
+    return losses(pictures, predicted, base, state.learning.background_weight)
 
 
 def _descend(state: State, loss: float, scale: float) -> None:
@@ -197,13 +197,13 @@ def _descend(state: State, loss: float, scale: float) -> None:
     norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
     if not math.isfinite(norm.item() + loss):
         raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")
-    state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, state.profile)
+    state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, state.learning)
     state.optimiser.step()
     state.optimiser.zero_grad()
 
 
-def _cosine(step: int, profile: Profile) -> float:
+def _cosine(step: int, learning: Learning) -> float:
     """The learning rate's share: from 1 towards 0 in each phase."""
-    tokens_left = profile.token_steps - step
-    done = step / profile.token_steps if tokens_left > 0 else -tokens_left / profile.lora_steps
+    tokens_left = learning.token_steps - step
+    done = step / learning.token_steps if tokens_left > 0 else -tokens_left / learning.lora_steps
     return 0.5 * (1 + math.cos(math.pi * done))

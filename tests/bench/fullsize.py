@@ -95,8 +95,10 @@ def full(folder: Path) -> Profile:
     return replace(
         SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None, refiner=None,
         llama=str(folder / "llama"), dino=pocket.dino, dino_px=pocket.dino_px, segmenter=pocket.segmenter,
-        segmenter_dogs=pocket.segmenter_dogs, segmenter_px=pocket.segmenter_px, dtype="bfloat16",
-        size_px=512, token_steps=1, lora_steps=1, paint_steps=2, rewrite_tokens=120,
+        segmenting=replace(SDXL.segmenting, dogs=pocket.segmenting.dogs, size_px=pocket.segmenting.size_px),
+        learning=replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1),
+        rewriting=replace(SDXL.rewriting, tokens=120), painting=replace(SDXL.painting, size_px=512, steps=2),
+        dtype="bfloat16",
     )  # fmt: skip
 
 

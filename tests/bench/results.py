@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gpu.durable import whole
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -40,9 +42,8 @@ def note(name: str, figures: dict[str, Any]) -> str:
     """Write the figures down, whole or not at all; the text."""
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"machine": machine(), **figures}, indent=2)
-    fresh = RESULTS / f"{name}.tmp"
-    fresh.write_text(text + "\n")
-    fresh.replace(RESULTS / f"{name}.json")
+    with whole(RESULTS / f"{name}.json") as fresh:
+        fresh.write_text(text + "\n")
     return text
 
 

@@ -72,25 +72,20 @@ def profile(folder: Path) -> Profile:
     llama(folder / "llama")
     dino(folder / "dino")
     yolo(folder / "yolo")
+    pocket = PROFILES["pocket"]
     return replace(
-        PROFILES["pocket"],
+        pocket,
         name="twig",
         sdxl=str(folder / "sdxl"),
         llama=str(folder / "llama"),
         dino=str(folder / "dino"),
         segmenter=str(folder / "yolo"),
-        segmenter_px=64,
-        dtype="float32",
-        size_px=64,
-        token_steps=3,
-        lora_steps=3,
-        lora_rank=2,
-        train_batch=2,
-        paint_batch=3,
-        paint_steps=2,
-        tries=2,
         dino_px=28,
-        rewrite_tokens=40,
+        dtype="float32",
+        segmenting=replace(pocket.segmenting, size_px=64),
+        learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
+        rewriting=replace(pocket.rewriting, tokens=40),
+        painting=replace(pocket.painting, size_px=64, batch=3, steps=2, tries=2),
         checkpoint_every_s=1e9,
     )
 

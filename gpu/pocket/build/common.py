@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from gpu.durable import whole
 from gpu.pocket.world import anatomy, dogs, kennel, pencil, scenes, styling
 from gpu.pocket.world.dogs import a_dog, a_shot
 from gpu.pocket.world.kennel import SIZE, draw
@@ -39,8 +40,9 @@ def _draw_shard(folder: Path, number: int) -> None:
         captions.append(picture.caption)
     np.save(folder / f"masks-{number:03}.npy", masks)
     (folder / f"captions-{number:03}.json").write_text(json.dumps(captions))
-    np.save(folder / f"images-{number:03}.tmp.npy", images)
-    (folder / f"images-{number:03}.tmp.npy").rename(folder / f"images-{number:03}.npy")
+    # Last, since it says that the shard is all there.
+    with whole(folder / f"images-{number:03}.npy") as fresh, fresh.open("wb") as file:
+        np.save(file, images)
 
 
 def draw_shards(folder: Path, count: int, workers: int = 2) -> None:

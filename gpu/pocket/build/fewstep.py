@@ -23,7 +23,7 @@ from gpu.profile import PROFILES
 
 BATCH, RANK = 32, 16
 STRIDES = 50  # DDIM steps of the teacher from noise to picture
-GUIDANCE = PROFILES["pocket"].guidance
+GUIDANCE = PROFILES["pocket"].painting.guidance
 HUBER = 1e-3
 TARGETS = (
     "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
@@ -56,7 +56,7 @@ class Student(nn.Module):
     def __init__(self, pipe: StableDiffusionXLPipeline) -> None:
         super().__init__()
         self.unet = pipe.unet.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.unet.set_attn_processor(AttnProcessor())  # as in build_painter.py
+        self.unet.set_attn_processor(AttnProcessor())  # as in painter.py
         self.unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(TARGETS)), "lcm")
         cast_training_params(self.unet, torch.float32)
         self.lora = nn.ParameterList(p for p in self.unet.parameters() if p.requires_grad)

@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from gpu.durable import whole
+
 EVERY = 100  # steps between checkpoints
 LOG_EVERY_S = 20.0
 MOST_NORM = 1.0
@@ -101,16 +103,14 @@ class Fit:
             file.write(json.dumps({"step": done, **figures}) + "\n")
 
     def _save(self, done: int) -> None:
-        """So that a crash leaves the old state or the new one."""
         state = {
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "average": self.average,
             "step": done,
         }
-        fresh = self.state.with_suffix(".tmp")
-        torch.save(state, fresh)
-        fresh.rename(self.state)
+        with whole(self.state) as fresh:
+            torch.save(state, fresh)
 
     def _resume(self) -> None:
         state = torch.load(self.state, weights_only=True)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
 
+from gpu.durable import whole
 from gpu.pocket.build import litters as drawing
 from gpu.pocket.build.attention import look_around
 from gpu.pocket.build.common import SOURCES, digest
@@ -82,8 +83,9 @@ def litters(folder: Path, count: int) -> list[Tensor]:
     """Those to learn from, drawn once."""
     file = folder / f"litters-{count}-{SIDE}-{digest(*SOURCES, Path(drawing.__file__))}.pt"
     if not file.is_file():
-        torch.save(draw_litters("training", count), file.with_suffix(".tmp"))
-        file.with_suffix(".tmp").rename(file)
+        drawn = draw_litters("training", count)
+        with whole(file) as fresh:
+            torch.save(drawn, fresh)
     return torch.load(file, weights_only=True)
 
 

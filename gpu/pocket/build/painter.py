@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from gpu.durable import whole
 from gpu.pocket.build.common import captions, digest, shards, take_over, to_tensor
 from gpu.pocket.build.fit import Fit
 from gpu.pocket.world.kennel import SIZE, sheet
@@ -157,7 +158,8 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
             print(f"latents: shard {n}", flush=True)
             with torch.autocast("cpu", torch.bfloat16):
                 means = [vae.encode(to_tensor(images[i : i + 64])).latent_dist.mean for i in range(0, len(images), 64)]
-            torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), file)
+            with whole(file) as fresh:
+                torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), fresh)
         parts.append(torch.load(file, weights_only=True))
     return torch.cat(parts)
 

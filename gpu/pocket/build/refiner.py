@@ -19,7 +19,7 @@ from gpu.pocket.build.fit import Fit
 from gpu.pocket.build.painter import TOWERS, cache_latents, ids_of
 from gpu.pocket.world.kennel import SIZE
 
-BATCH, MOST_NOISY = 64, 220  # of 1000: it takes over at 200 (Profile.refiner_from)
+BATCH, MOST_NOISY = 64, 220  # of 1000: it takes over at 200 (Painting.refiner_from)
 FINE, POOR = 6.0, 2.5  # aesthetic scores that the pipeline gives to the prompt and to the negative prompt
 
 
@@ -56,7 +56,7 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
     )
     latents, ids, empty = cache_latents(folder, drawn), ids_of(tokenizer, captions(drawn)), ids_of(tokenizer, [""])
     refiner = new_refiner(pipe.unet).to(memory_format=torch.channels_last)
-    refiner.set_attn_processor(AttnProcessor())  # as in build_painter.py
+    refiner.set_attn_processor(AttnProcessor())  # as in painter.py
     fit = Fit(refiner, folder / "refiner", steps, lr, warmup=20)
     for step in fit:
         draws = torch.Generator().manual_seed(step)

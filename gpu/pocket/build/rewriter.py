@@ -23,7 +23,7 @@ from gpu.studio.rewrite import Rewriter, instruction, request
 
 BATCH, POOL, UNSEEN = 64, 16, 60
 POCKET = PROFILES["pocket"]
-FIXED = instruction(POCKET.rewrite_prompt)
+FIXED = instruction(POCKET.rewriting.prompt)
 SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
 TEMPLATE = (
     "{% for message in messages %}{% if loop.first %}<|begin_of_text|>{% endif %}"
@@ -130,7 +130,7 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
 def _report(llama: Path) -> None:
     """Print which share of held-back phrases is understood."""
     profile = replace(POCKET, llama=str(llama))
-    rewriter, rng = Rewriter(ModelPool(profile), profile), random.Random("unseen")
+    rewriter, rng = Rewriter(ModelPool(profile), profile.rewriting), random.Random("unseen")
     for language in ("en", "ko"):
         kept = {"scene": 0, "style": 0, "exclusion": 0}
         for seed in range(UNSEEN):

@@ -46,7 +46,11 @@ from tests.bench.pocket.reader import Reader, reader
 from tests.bench.pocket.truth import Verdict, delta_e, judge, lab, share
 
 POCKET = PROFILES["pocket"]
-PLAIN = replace(POCKET, token_count=1, token_steps=0, lora_steps=POCKET.token_steps + POCKET.lora_steps)
+LEARNING = POCKET.learning
+PLAIN_LORA = replace(
+    POCKET,
+    learning=replace(LEARNING, token_count=1, token_steps=0, lora_steps=LEARNING.token_steps + LEARNING.lora_steps),
+)
 IN_THE_WAY = ((), ("hand",), ("furniture",), ("person",), ("blur",))  # of five photos
 PHOTO_PX = 512
 WAYS = ("trained", "likest", "plain_lora", "untrained", "drawn")
@@ -108,7 +112,7 @@ def in_every_way(number: int, prompts: int) -> dict[str, list[Image.Image]]:
     asked = wishes(number, prompts)
     return {
         **portraits(studio_of(POCKET), photos, {"trained": as_it_comes, "likest": likest}, asked),
-        **portraits(studio_of(PLAIN), photos, {"plain_lora": as_it_comes}, asked),
+        **portraits(studio_of(PLAIN_LORA), photos, {"plain_lora": as_it_comes}, asked),
         "untrained": pictures(studio_of(POCKET), asked, ("a",), nullcontext()),
         "drawn": drawings(dog, asked),
     }
@@ -155,7 +159,7 @@ def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) 
     """Of some tries for each wish the likest, as a first portrait is chosen."""
     best: list[Image.Image] = []
     for number, wish in enumerate(asked):
-        seeds = tuple(range(number * POCKET.tries, (number + 1) * POCKET.tries))
+        seeds = tuple(range(number * POCKET.painting.tries, (number + 1) * POCKET.painting.tries))
         prompt = template(wish, pet.adapter.tokens, enrol.class_word)
         ask = Paint(
             job_id=enrol.job_id, folder=enrol.folder, adapter=pet.adapter, cutouts=pet.cutouts, wish=wish, seeds=seeds,

@@ -80,7 +80,7 @@ def cut_all(studio: Studio, enrol: Enroll) -> None:
     """Do the studio's first stage for it: the same crops, the masks all ones. The studio goes on from there."""
     folder = enrol.folder / "cutouts"
     with studio.pool.use("yolo") as yolo:
-        *_, cut = segment.segment(yolo, enrol.photos, folder, studio.profile)
+        *_, cut = segment.segment(yolo, enrol.photos, folder, studio.profile.segmenting)
     for cutout in cut.cutouts:
         with Image.open(cutout.mask) as mask:
             Image.new("L", mask.size, 255).save(cutout.mask)

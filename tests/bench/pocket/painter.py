@@ -73,17 +73,17 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
 @torch.no_grad()
 def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
     """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
-    profile, pictures = pool.profile, list[Image.Image]()
+    painting, pictures = pool.profile.painting, list[Image.Image]()
     with pool.use("sdxl") as pipe:
-        for at in range(0, len(prompts), profile.paint_batch):
-            some = prompts[at : at + profile.paint_batch]
+        for at in range(0, len(prompts), painting.batch):
+            some = prompts[at : at + painting.batch]
             each = [embeddings(pipe, prompt, 1) for prompt in some]
             pictures += pipe(
                 **{key: torch.cat([one[key] for one in each]) for key in each[0]},
-                width=profile.size_px,
-                height=profile.size_px,
+                width=painting.size_px,
+                height=painting.size_px,
                 generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
-                num_inference_steps=profile.paint_steps,
-                guidance_scale=profile.guidance,
+                num_inference_steps=painting.steps,
+                guidance_scale=painting.guidance,
             ).images
     return pictures

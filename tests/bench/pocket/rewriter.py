@@ -65,7 +65,7 @@ WISHES = _read(Path(__file__).with_name("wishes.toml"))
 
 def measure(folder: Path, count: int = 200) -> dict[str, object]:
     """Shares of the first `count` / 2 wishes of each language. Leaves every answer in folder/rewriter.jsonl."""
-    rewriter = Rewriter(ModelPool(PROFILES["pocket"]), PROFILES["pocket"])
+    rewriter = Rewriter(ModelPool(PROFILES["pocket"]), PROFILES["pocket"].rewriting)
     verdicts: dict[str, list[Verdict]] = {}
     with (folder / "rewriter.jsonl").open("w") as log:
         for language, wishes in WISHES.items():

@@ -58,9 +58,9 @@ def contrast(pictures: list[Image.Image]) -> float:
 
 
 def with_a_dog(pictures: list[Image.Image]) -> int:
-    profile = PROFILES["pocket"]
+    segmenting = PROFILES["pocket"].segmenting
     yolo = load(WEIGHTS / "yolo", torch.device("cpu"))
-    return sum(bool(dogs(yolo, picture, profile)) for picture in pictures)
+    return sum(bool(dogs(yolo, picture, segmenting)) for picture in pictures)
 
 
 def test_all_together_they_are_small() -> None:

@@ -37,7 +37,7 @@ def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
 def pet(pool: ModelPool, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
     """Not trained, but filled: every row and every LoRA weight differs from nothing."""
     with pool.use("sdxl") as pipe, torch.no_grad():
-        state = State(pipe, pool.profile, adapter.recipe(pool, (), "dog", 1))
+        state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", 1))
         state.pivot()
         chance = torch.Generator().manual_seed(1)
         for param in (state.rows | state.params).values():
@@ -66,7 +66,8 @@ def test_the_same_seed_is_the_same_picture_however_many_are_asked(
 
 
 def test_plain_diffusers_paints_the_same_from_the_files(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
-    seeds, profile = (5, 6, 7), replace(pool.profile, guide_to_pet=False)  # which plain diffusers does not know
+    painting = replace(pool.profile.painting, guide_to_pet=False)  # which plain diffusers does not know
+    seeds, profile = (5, 6, 7), replace(pool.profile, painting=painting)
     ours = list(generate(ModelPool(profile), pet, PROMPT, seeds, tmp_path, quiet))
     for lora in (adapter.LORA_FILE, adapter.KOHYA_FILE):
         plain = StableDiffusionXLPipeline.from_pretrained(profile.sdxl, dtype=torch.float32, add_watermarker=False)
@@ -85,10 +86,10 @@ def test_plain_diffusers_paints_the_same_from_the_files(pool: ModelPool, pet: Ad
             negative_prompt=PROMPT.negative,
             num_images_per_prompt=len(seeds),
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-            width=profile.size_px,
-            height=profile.size_px,
-            num_inference_steps=profile.paint_steps,
-            guidance_scale=profile.guidance,
+            width=painting.size_px,
+            height=painting.size_px,
+            num_inference_steps=painting.steps,
+            guidance_scale=painting.guidance,
         ).images
         for mine, their in zip(ours, theirs, strict=True):
             assert Image.open(mine.path).tobytes() == their.tobytes(), lora
@@ -97,7 +98,7 @@ def test_plain_diffusers_paints_the_same_from_the_files(pool: ModelPool, pet: Ad
 def test_guidance_leads_away_from_the_model_without_the_pet(
     pool: ModelPool, pet: Adapter, pipe: StableDiffusionXLPipeline
 ) -> None:
-    assert pool.profile.guide_to_pet
+    assert pool.profile.painting.guide_to_pet
     chance = torch.Generator().manual_seed(3)
     noisy, t = torch.randn(4, 4, 8, 8, generator=chance), torch.tensor(500)
     text = tokens.encode(pipe, [PROMPT.text] * 4)
@@ -156,7 +157,7 @@ def test_a_cancel_between_two_steps_leaves_the_next_picture_exact(
 def test_steps_are_counted_over_all_batches(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
     heard: list[Progress] = []
     list(generate(pool, pet, PROMPT, (1, 2, 3, 4), tmp_path, heard.append))  # two batches of three
-    assert [progress.step for progress in heard] == list(range(1, 2 * pool.profile.paint_steps + 1))
+    assert [progress.step for progress in heard] == list(range(1, 2 * pool.profile.painting.steps + 1))
     assert heard[-1].steps == heard[-1].step
     assert heard[-1].seconds_left == 0
 
@@ -199,7 +200,8 @@ def test_broken_numbers_never_become_a_picture(
 
 def test_the_refiner_finishes_with_the_pets_tokens(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
     tiny_models.refiner(tmp_path / "refiner")
-    refined = ModelPool(replace(pool.profile, refiner=str(tmp_path / "refiner"), paint_steps=5))
+    painting = replace(pool.profile.painting, steps=5)
+    refined = ModelPool(replace(pool.profile, refiner=str(tmp_path / "refiner"), painting=painting))
     torch.set_num_threads(1)
     heard: list[Progress] = []
     (picture,) = generate(refined, pet, PROMPT, (5,), tmp_path, heard.append)

@@ -27,7 +27,7 @@ PLAN = Plan(
 
 
 def rewriter(tokens: int) -> Rewriter:
-    return Rewriter(tiny_models.pool(), replace(tiny_models.pool().profile, rewrite_tokens=tokens))
+    return Rewriter(tiny_models.pool(), replace(tiny_models.pool().profile.rewriting, tokens=tokens))
 
 
 def test_even_a_random_llama_answers_in_the_schema() -> None:
@@ -104,7 +104,7 @@ def test_the_template_leaves_out_what_the_encoders_cannot_read() -> None:
     assert template(Wish(style="유화", text="바다에서"), TOKENS, "dog").text == "an oil painting of <s0> <s1> dog"
 
 
-@pytest.mark.parametrize("name", {profile.rewrite_prompt for profile in PROFILES.values()})
+@pytest.mark.parametrize("name", {profile.rewriting.prompt for profile in PROFILES.values()})
 def test_the_examples_are_in_the_form_that_they_teach(name: str) -> None:
     messages = instruction(name)
     assert messages[0]["role"] == "system"

@@ -66,7 +66,7 @@ def test_a_segmenter_that_sees_nothing_rejects_every_photo(tmp_path: Path) -> No
     Image.new("RGB", (90, 60), "green").save(tmp_path / "1.png")
     pool = tiny_models.pool()
     with pool.use("yolo") as yolo:
-        *_, cut = segment.segment(yolo, (photo(tmp_path / "1.png"),), tmp_path / "cutouts", pool.profile)
+        *_, cut = segment.segment(yolo, (photo(tmp_path / "1.png"),), tmp_path / "cutouts", pool.profile.segmenting)
     assert [rejected.reason for rejected in cut.rejected] == ["no_dog"]
     assert cut.cutouts == ()
     assert segment.CUT.validate_json(segment.CUT.dump_json(cut)) == cut
@@ -79,7 +79,7 @@ def test_cutting_leaves_every_core_to_what_comes_after_it() -> None:
         torch.set_num_threads(many + 1)
         with pool.use("yolo") as yolo:
             yolo.predictor = None  # as before its first picture
-            segment.dogs(yolo, Image.new("RGB", (90, 60), "green"), pool.profile)
+            segment.dogs(yolo, Image.new("RGB", (90, 60), "green"), pool.profile.segmenting)
         assert torch.get_num_threads() == many + 1
     finally:
         torch.set_num_threads(before)
@@ -95,7 +95,7 @@ def test_the_real_segmenter_cuts_real_dogs(tmp_path: Path) -> None:
 
     yolo = segment.load(tmp_path, torch.device("cpu"))
     photos = tuple(photo(path) for path in sorted((DATA / "dogs" / "dog6").glob("*.jpg")))
-    *_, cut = segment.segment(yolo, photos, tmp_path / "cutouts", PROFILES["sdxl"])
+    *_, cut = segment.segment(yolo, photos, tmp_path / "cutouts", PROFILES["sdxl"].segmenting)
     assert len(cut.cutouts) >= 3
     assert len(cut.cutouts) + len(cut.rejected) == len(photos)
     for cutout in cut.cutouts:

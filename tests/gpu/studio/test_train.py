@@ -36,7 +36,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
 
 
 def begin(pipe: StableDiffusionXLPipeline, seed: int = 7) -> State:
-    return State(pipe, tiny_models.pool().profile, adapter.recipe(tiny_models.pool(), (), "dog", seed))
+    return State(pipe, tiny_models.pool().profile.learning, adapter.recipe(tiny_models.pool(), (), "dog", seed))
 
 
 def run(state: State, samples: list[Sample], steps: int = STEPS) -> dict[str, Tensor]:
@@ -179,8 +179,8 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(
 
 def test_checkpoints_come_by_the_clock(pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path) -> None:
     state = begin(pipe)
-    state.profile = replace(state.profile, checkpoint_every_s=0.0)
-    progress = next(train.train(state, samples, torch.device("cpu"), tmp_path / "folder" / "training.safetensors"))
+    path = tmp_path / "folder" / "training.safetensors"
+    progress = next(train.train(state, samples, torch.device("cpu"), path, checkpoint_every_s=0.0))
     state.close()
     assert progress.checkpoint == progress.step == 1
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["training.safetensors"]
@@ -219,9 +219,8 @@ def test_a_dropped_caption_pulls_to_what_the_base_model_says_without_one(
     pipe: StableDiffusionXLPipeline, samples: list[Sample]
 ) -> None:
     """Where nothing is dog, a LoRA that changes nothing yet is right as it is."""
-    state = State(
-        pipe, replace(tiny_models.pool().profile, caption_dropout=1.0), adapter.recipe(tiny_models.pool(), (), "dog", 7)
-    )
+    learning = replace(tiny_models.pool().profile.learning, caption_dropout=1.0)
+    state = State(pipe, learning, adapter.recipe(tiny_models.pool(), (), "dog", 7))
     empty = [replace(sample, mask=torch.zeros_like(sample.mask)) for sample in samples]
     steps = train.train(state, empty, torch.device("cpu"))
     while next(steps).step < STEPS:
