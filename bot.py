@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from cogs.admin import AdminCog
 from cogs.api.budget import Budget, watched
 from cogs.api.client import Client
-from cogs.catch_up import CatchUp
+from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
 from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
@@ -38,7 +39,7 @@ from cogs.ops.redaction import RedactingFormatter
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
 from cogs.progress.messages import ProgressMessages
-from cogs.reactions import Reactions
+from cogs.reactions import ReactionsCog
 from cogs.shared.errors import Tree
 from cogs.shared.services import Services
 from gpu.line.executor import Executor
@@ -60,6 +61,10 @@ from storage.stats import Stats
 from storage.takedowns import Takedowns
 
 log = logging.getLogger("pawtrait")
+
+Command = Callable[[commands.Bot, Services], commands.Cog]
+COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog)
+"""To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MISUSED = 2  # exit status: the operator has to change something
 LAST_WORDS_S = 4.0  # to deliver what is done, when asked to stop
@@ -149,10 +154,11 @@ async def serve(settings: Settings, executor: Executor) -> int:
         jobs = Jobs(db, files, limits=QueueLimits(each=settings.jobs_each, total=settings.jobs_total))
         on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")
         line = Line(executor, JobJournal(db, files), on_progress, on_settled)
+        pets = Pets(db)
         services = Services(
             files=files,
             intake=Intake(files),
-            pets=Pets(db),
+            pets=pets,
             guilds=Guilds(db),
             erasure=Erasure(db, files),
             jobs=jobs,
@@ -160,26 +166,14 @@ async def serve(settings: Settings, executor: Executor) -> int:
             outbox=Outbox(db),
             takedowns=Takedowns(db),
             line=line,
+            progress=ProgressMessages(bot, jobs, pets, line),
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
         )
-        progress = ProgressMessages(bot, services)
-        delivery = DeliveryCog(bot, services, progress)
-        reactions = Reactions(bot, services)
-        commanded = (
-            EnrollCog(bot, services, progress),
-            PortraitCog(bot, services),
-            PetsCog(bot, services),
-            AdminCog(bot, services),
-        )
-        for cog in (
-            *commanded,
-            reactions,
-            progress,
-            delivery,
-            CatchUp(bot, services, reactions),
-            GuildsCog(bot, services),
-        ):
+        delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
+        catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
+        commanded = [command(bot, services) for command in COMMANDS]
+        for cog in (*commanded, reactions, services.progress, delivery, catch_up, guilds):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Stats(db), executor.stats, settings.metrics_port))

@@ -28,7 +28,8 @@ class AdminCog(commands.Cog):
         """This server's jobs, with their places in the whole line."""
         await interaction.response.defer(ephemeral=True)
         tongue = language(interaction.locale)
-        here = [one for one in await standings(self._services) if one.job.guild_id == interaction.guild_id]
+        everybody = await standings(self._services.line, self._services.jobs)
+        here = [one for one in everybody if one.job.guild_id == interaction.guild_id]
         lines = [say(tongue, "queue.title" if here else "queue.empty")]
         lines += [describe(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
         if len(here) > MOST_LINES:
@@ -54,7 +55,8 @@ class AdminCog(commands.Cog):
         """This person's jobs that are not over."""
         tongue = language(interaction.locale)
         mine = interaction.guild_id, interaction.user.id
-        own = [one for one in await standings(self._services) if (one.job.guild_id, one.job.user_id) == mine]
+        everybody = await standings(self._services.line, self._services.jobs)
+        own = [one for one in everybody if (one.job.guild_id, one.job.user_id) == mine]
         named = {one.job.id: describe(tongue, one, one.job.pet_name) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
         return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]

@@ -19,7 +19,7 @@ from discord.ext import commands
 
 from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, is_transient, retry_after_s
 from cogs.api.transport import REACTIONS, add_reactions, translated
-from cogs.reactions import DELETE, REROLL, Reaction, Reactions
+from cogs.reactions import DELETE, REROLL, Reaction, ReactionsCog
 from cogs.shared.services import Services
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ MOST_TRIES = 5  # at one of them, before the others come first
 FRESH_S = 3600.0  # so young a portrait gets its reactions again if a crash cost it them; later they were taken off
 
 
-class CatchUp(commands.Cog):
+class CatchUpCog(commands.Cog):
     """Answers what nobody heard. The clock counts Unix seconds."""
 
     def __init__(
-        self, bot: commands.Bot, services: Services, reactions: Reactions, clock: Callable[[], float] = time.time
+        self, bot: commands.Bot, services: Services, reactions: ReactionsCog, clock: Callable[[], float] = time.time
     ) -> None:
         self._bot = bot
         self._services = services

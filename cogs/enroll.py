@@ -15,7 +15,6 @@ from discord import Attachment, app_commands, ui
 from discord.ext import commands
 from yarl import URL
 
-from cogs.progress.messages import ProgressMessages
 from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising, tell
 from cogs.shared.photos import download, reasons
 from cogs.shared.services import Services
@@ -43,10 +42,9 @@ Refused = tuple[str, str]  # file name, key of the reason
 class EnrollCog(commands.Cog):
     """Takes photos in."""
 
-    def __init__(self, bot: commands.Bot, services: Services, progress: ProgressMessages) -> None:
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
         self._services = services
-        self._progress = progress
         self._hands = asyncio.Semaphore(AT_ONCE)
 
     async def cog_load(self) -> None:
@@ -178,7 +176,7 @@ class EnrollCog(commands.Cog):
         try:
             home = await open_thread(self._bot, job)
             await self._services.pets.set_thread(job.pet_id, home)
-            await self._progress.open(job, home)
+            await self._services.progress.open(job, home)
         finally:
             self._services.line.submit(job.id)
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]

@@ -113,7 +113,7 @@ class PortraitCog(commands.Cog):
         return choices((pet for pet in known if pet.state == "ready"), typed)
 
     async def _promise(self, job: JobRow) -> str:
-        mine = [one for one in await standings(self._services) if one.job.id == job.id]
+        mine = [one for one in await standings(self._services.line, self._services.jobs) if one.job.id == job.id]
         place, seconds = (mine[0].place, mine[0].left) if mine else (0, None)
         left = say(job.locale, "portrait.left", time=duration(job.locale, seconds)) if seconds is not None else ""
         thread = f"<#{job.thread_id or job.channel_id}>"

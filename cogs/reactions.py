@@ -39,7 +39,7 @@ class Reaction:
     sign: str  # REROLL or DELETE
 
 
-class Reactions(commands.Cog):
+class ReactionsCog(commands.Cog):
     """Answers them."""
 
     def __init__(self, bot: commands.Bot, services: Services) -> None:

@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from discord.http import Route
 
 from cogs.api import refusals as refusals
 from cogs.api.transport import translated
-from cogs.shared.errors import DROPPED
+from cogs.shared.errors import DROPPED, is_farewell
 from cogs.shared.text import Translator
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Client(commands.Bot):
                 self.tree.copy_global_to(guild=self._guild)
             await self.tree.sync(guild=self._guild)
             self._synced.write_text(digest)
-        except DROPPED:
+        except (*DROPPED, RuntimeError):
             log.exception("The commands could not be synced")
 
     async def login(self, token: str) -> None:
@@ -87,6 +88,11 @@ class Client(commands.Bot):
         """Tell the listeners, until we close. discord.py still would after that, without a loop to run them in."""
         if not self.is_closed():
             super().dispatch(event_name, *args, **kwargs)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """What a listener raised goes to the log, unless it only failed because we are closing."""
+        if not is_farewell(self, sys.exception()):
+            await super().on_error(event_method, *args, **kwargs)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Until it is done, or we close. Raises what does not pass by itself."""

@@ -13,19 +13,16 @@ from discord.ext import commands
 from cogs.api.transport import DiscordTransport
 from cogs.delivery.sender import Sender
 from cogs.delivery.takedown import TakedownWorker
-from cogs.progress.messages import ProgressMessages
 from cogs.shared.services import Services
 
 
 class DeliveryCog(commands.Cog):
     """Sends what lies in the outbox. The clock counts Unix seconds."""
 
-    def __init__(
-        self, bot: commands.Bot, services: Services, progress: ProgressMessages, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, bot: commands.Bot, services: Services, clock: Callable[[], float] = time.time) -> None:
         self._bot = bot
         transport = DiscordTransport(bot)
-        self._sender = Sender(services, transport, progress.finish, clock)
+        self._sender = Sender(services.outbox, services.jobs, services.pets, transport, services.progress.finish, clock)
         self._takedown_worker = TakedownWorker(services.takedowns, transport, clock)
         self._workers: list[asyncio.Task[None]] = []
 

@@ -31,23 +31,33 @@ from cogs.api.refusals import (
 from cogs.api.transport import Transport
 from cogs.delivery.render import closing_words, compose
 from cogs.delivery.routes import must_be_sought, next_destination, nonce
-from cogs.shared.services import Services
-from storage.jobs import JobRow
-from storage.outbox import Delivery, Destination
+from storage.jobs import JobRow, Jobs
+from storage.outbox import Delivery, Destination, Outbox
+from storage.pets import Pets
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0  # seconds between two looks at the outbox without a wake-up
 SEND_TIMEOUT_S = 60.0  # for looking and sending together: Discord remembers a nonce for longer ("a few minutes")
 
-Finish = Callable[[JobRow, str | None, Path | None], Awaitable[None]]  # ProgressMessages.finish
+FinishProgress = Callable[[JobRow, str | None, Path | None], Awaitable[None]]  # ProgressMessages.finish
 
 
 class Sender:
     """Sends what lies in the outbox. The clock counts Unix seconds."""
 
-    def __init__(self, services: Services, transport: Transport, finish: Finish, clock: Callable[[], float]) -> None:
-        self._services = services
+    def __init__(
+        self,
+        outbox: Outbox,
+        jobs: Jobs,
+        pets: Pets,
+        transport: Transport,
+        finish: FinishProgress,
+        clock: Callable[[], float],
+    ) -> None:
+        self._outbox = outbox
+        self._jobs = jobs
+        self._pets = pets
         self._transport = transport
         self._finish = finish
         self._clock = clock
@@ -88,7 +98,7 @@ class Sender:
     async def _look(self) -> None:
         """Channels do not wait for each other, rows of a channel do."""
         busy = set(self._tasks)  # before the look: what it finds for these may be sent by the time it is back
-        due = sorted(await self._services.outbox.due(self._clock()), key=attrgetter("channel_id"))
+        due = sorted(await self._outbox.due(self._clock()), key=attrgetter("channel_id"))
         for channel_id, rows in groupby(due, key=attrgetter("channel_id")):
             if channel_id not in busy:
                 self._tasks[channel_id] = task = asyncio.create_task(self._send_all(list(rows)), name="send")
@@ -110,15 +120,15 @@ class Sender:
     async def _retry_later(self, delivery: Delivery, error: Exception) -> None:
         if not is_transient(error):
             log.error("Delivery %s failed", delivery.id, exc_info=error)
-        await self._services.outbox.retry(delivery.id, self._clock() + retry_after_s(error, delivery.tries))
+        await self._outbox.retry(delivery.id, self._clock() + retry_after_s(error, delivery.tries))
 
     async def _deliver(self, delivery: Delivery) -> None:
         """Raises what may pass; the row is then tried again later."""
-        job = await self._services.jobs.get(delivery.job_id)
+        job = await self._jobs.get(delivery.job_id)
         if job is None:  # the pet was forgotten since we looked, and the row with it
             return
         if not self._transport.serves(job.guild_id):  # we were sent away: asked back, we go on; else guilds.py forgets
-            await self._services.outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
+            await self._outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
         message = compose(delivery)
         try:
@@ -134,7 +144,7 @@ class Sender:
         """The message's id; None: the pet was forgotten before anything was sent."""
         if must_be_sought(delivery) and (message_id := await self._find(delivery)):
             return message_id
-        if not await self._services.outbox.mark_tried(delivery.id, self._clock()):
+        if not await self._outbox.mark_tried(delivery.id, self._clock()):
             return None
         try:
             return await self._transport.send(delivery.channel_id, message, nonce(delivery))
@@ -161,16 +171,16 @@ class Sender:
             raise error
         log.warning("Delivery %s is refused in channel %s: %s", delivery.id, delivery.channel_id, error)
         if error.code == UNKNOWN_CHANNEL:
-            await self._services.pets.leave_thread(delivery.channel_id)
+            await self._pets.leave_thread(delivery.channel_id)
         destination = None if error.verdict is Verdict.OVER else next_destination(delivery, job.channel_id)
         channel_id = await self._channel_of(destination, job) if destination else None
         if destination and channel_id:
             unseen = error.code == MISSING_ACCESS  # a try may hang where we may not look any more
-            await self._services.outbox.move(delivery.id, destination, channel_id, self._clock(), unseen=unseen)
+            await self._outbox.move(delivery.id, destination, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
             await self._finish_progress(delivery, job)
-            await self._services.outbox.close(delivery.id, str(error))
+            await self._outbox.close(delivery.id, str(error))
 
     async def _finish_progress(self, delivery: Delivery, job: JobRow) -> None:
         """After the answer, which opens an archived thread: before it nothing can be edited there."""
@@ -194,7 +204,7 @@ class Sender:
         """
         direct = delivery.destination is Destination.DM
         portraits = () if direct else delivery.answer.portraits
-        known = await self._services.outbox.mark_sent(delivery.id, delivery.channel_id, message_id, portraits)
+        known = await self._outbox.mark_sent(delivery.id, delivery.channel_id, message_id, portraits)
         await self._finish_progress(delivery, job)
         if known and message.pictures and not direct:
             await self._transport.add_reactions(delivery.channel_id, message_id)

@@ -6,9 +6,9 @@ Knows: how long things usually take here. Does not know: whose turn it is (gpu/l
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from cogs.shared.services import Services
+from gpu.line.line import Line
 from gpu.line.schedule import forecast
-from storage.jobs import JobRow
+from storage.jobs import JobRow, Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +20,15 @@ class Standing:
     left: float | None
 
 
-async def standings(services: Services) -> list[Standing]:
+async def standings(line: Line, jobs: Jobs) -> list[Standing]:
     """Every job that is not over, in the order of the line."""
-    places = await services.line.places()
-    jobs = sorted(await services.jobs.active(), key=lambda job: places.get(job.id, 0))
-    usual = {"enroll": await services.jobs.durations("enroll"), "paint": await services.jobs.durations("paint")}
-    done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in jobs])
+    places = await line.places()
+    active = sorted(await jobs.active(), key=lambda job: places.get(job.id, 0))
+    usual = {"enroll": await jobs.durations("enroll"), "paint": await jobs.durations("paint")}
+    done = forecast([(job.kind, _work_left(job, usual[job.kind])) for job in active])
     return [
         Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)
-        for job, seconds in zip(jobs, done, strict=True)
+        for job, seconds in zip(active, done, strict=True)
     ]
 
 

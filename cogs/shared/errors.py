@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[Any]  # of whatever client: cogs hold their bot themselves
 
-DROPPED = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
-"""What may happen to words that are not worth a retry; RuntimeError is a closed session: we are going."""
+DROPPED = (discord.DiscordException, aiohttp.ClientError, OSError)
+"""What may happen to words that are not worth a retry. Anything else is a bug, but for what is_farewell() tells."""
 
 UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
 
@@ -45,6 +45,19 @@ class Tree(app_commands.CommandTree[commands.Bot]):
         await apologise(interaction, error)
 
 
+def is_farewell(client: discord.Client, error: BaseException | None) -> bool:
+    """Did it only fail because the bot is closing? aiohttp says "Session is closed" then, as a RuntimeError."""
+    return isinstance(error, RuntimeError) and client.is_closed()
+
+
+def note_dropped(client: discord.Client, error: Exception, what: str) -> None:
+    """Words that are not worth a retry did not get through: a detail if it is Discord's or the network's doing."""
+    if isinstance(error, DROPPED) or is_farewell(client, error):
+        log.debug("%s was dropped: %s", what, error)
+    else:
+        log.error("%s failed", what, exc_info=error)
+
+
 @asynccontextmanager
 async def apologising(interaction: Interaction) -> AsyncGenerator[None]:
     """Around the callback of a button or a modal: the same words as for commands."""
@@ -59,6 +72,9 @@ async def apologise(interaction: Interaction, error: Exception) -> None:
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
         log.warning("An interaction was answered too late: %s", cause)  # nobody is listening any more
+        return
+    if is_farewell(interaction.client, cause):
+        log.warning("An interaction was not answered: the bot is closing: %s", cause)
         return
     await tell(interaction, sentence(language(interaction.locale), cause))
 
@@ -104,5 +120,6 @@ async def tell(interaction: Interaction, sentence: str) -> None:
             await interaction.edit_original_response(content=sentence, view=None)
         else:
             await interaction.response.send_message(sentence, ephemeral=True)
-    except DROPPED as error:
-        log.warning("Could not tell %r: %s", sentence, error)
+    except (*DROPPED, RuntimeError) as error:
+        expected = isinstance(error, DROPPED) or is_farewell(interaction.client, error)
+        log.warning("Could not tell %r: %s", sentence, error, exc_info=None if expected else error)

@@ -1,7 +1,11 @@
-"""What a cog may use, put together in bot.py."""
+"""What a cog may use, put together in bot.py.
+
+Knows: what there is. Does not know: which cog uses what.
+"""
 
 from dataclasses import dataclass
 
+from cogs.progress.messages import ProgressMessages
 from gpu.line.line import Line
 from storage.erasure import Erasure
 from storage.files import Files
@@ -28,5 +32,6 @@ class Services:
     outbox: Outbox
     takedowns: Takedowns
     line: Line
+    progress: ProgressMessages
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server

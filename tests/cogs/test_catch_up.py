@@ -29,7 +29,7 @@ async def test_what_was_asked_meanwhile_is_answered_once(env: DeliveryEnv):
     await theo.react(message, "🐶")
     for _ in range(2):
         await env.catch_up.catch_up()
-        env.hire()
+        env.restart()
     assert await rerolls(env) == [int(message["id"])] * 2
 
 

@@ -65,7 +65,7 @@ async def test_two_hundred_answers_of_which_a_third_go_unheard(env: DeliveryEnv)
 
 
 async def test_everything_goes_wrong_at_once(env: DeliveryEnv):
-    """Sends unheard, unmade, refused; looks refused; threads locked for good; and a new postman every round."""
+    """Sends unheard, unmade, refused; looks refused; threads locked for good; and a restart every round."""
     random = Random(7)
     threads = [env.thread(f"dog {n}") for n in range(6)]
     pets = [await env.pet(thread) for thread in threads]
@@ -74,12 +74,12 @@ async def test_everything_goes_wrong_at_once(env: DeliveryEnv):
         env.net.fail("POST", SEND, times=10_000, seed=n, **fault)
     env.net.fail("GET", SEND, status=503, times=10_000, share=0.2, seed=9)
     for thread in (*threads[:3], None, None, *[None] * 60):
-        await env.postman.deliver()
+        await env.delivery.deliver()
         if not await env.open_rows():
             break
         if thread:
             env.net.archive(thread, locked=True)
-        env.hire()
+        env.restart()
         env.pass_time(random.choice([5.0, 90.0, LONG_S]))
     assert env.seen() == {f"{job.id}-0": 1 for job in jobs}
 
@@ -88,12 +88,12 @@ async def test_much_may_have_been_said_since_and_the_clock_may_go_back(env: Deli
     thread = env.thread()
     job = await env.owe(await env.pet(thread), pictures=0)
     env.net.fail("POST", SEND, after=True)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     for n in range(130):
         await env.mina.say(thread, f"woof {n}")
     env.pass_time(LONG_S)
     env.clock.offset -= 3 * 3600.0
-    env.hire()
+    env.restart()
     await env.rounds(LONG_S)
     assert env.seen()[f"{job.id}-0"] == 1
 
@@ -123,12 +123,12 @@ async def test_a_crash_at_any_moment_of_it(env: DeliveryEnv):
     await env.rounds(LONG_S, most=1)
     third = await env.owe(pet)
     env.net.fail("POST", SEND, status=200, slow=30.0, after=True)
-    dying = asyncio.create_task(env.postman.deliver())
+    dying = asyncio.create_task(env.delivery.deliver())
     await env.net.until(lambda: f"{third.id}-0" in env.seen())
     dying.cancel()
     with suppress(asyncio.CancelledError):
         await dying
-    env.hire()
+    env.restart()
     env.pass_time(LONG_S)
     await env.rounds(LONG_S)
     assert env.seen() == {f"{job.id}-0": 1 for job in (early, late, third)}
@@ -177,10 +177,10 @@ async def test_no_answer_hangs_at_two_places(env: DeliveryEnv, pass_s: float):
     first, second = env.thread("first"), env.thread("second")
     env.net.archive(second, locked=True)
     jobs = [await env.owe(await env.pet(second))]
-    await env.postman.deliver()
+    await env.delivery.deliver()
     jobs.append(await env.owe(await env.pet(first)))
     unheard = env.net.fail("POST", SEND, times=2, after=True)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     assert unheard.hits == 2 and len(env.seen()) == 2
     env.net.archive(first, locked=True)
     second.locked = False
@@ -195,7 +195,7 @@ async def test_what_came_through_where_we_may_not_look_comes_down_when_we_may(en
     thread = env.thread()
     job = await env.owe(await env.pet(thread))
     unheard = env.net.fail("POST", SEND, after=True)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     assert unheard.hits == 1
     env.net.deny(EVERYONE)
     env.pass_time(LONG_S)
@@ -203,7 +203,7 @@ async def test_what_came_through_where_we_may_not_look_comes_down_when_we_may(en
     assert env.seen() == {f"{job.id}-0": 2}
     env.net.deny(0)
     env.pass_time(SHUT_S)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert env.seen() == {f"{job.id}-0": 1} and not env.net.messages(thread)
     assert not await env.db.all("SELECT 1 FROM strays")
 
@@ -212,7 +212,7 @@ async def test_the_door_is_shut_while_discord_py_tries_again(env: DeliveryEnv):
     thread = env.thread()
     job = await env.owe(await env.pet(thread))
     env.net.fail("POST", SEND, status=502, after=True)
-    sending = asyncio.create_task(env.postman.deliver())
+    sending = asyncio.create_task(env.delivery.deliver())
     await env.net.until(env.seen)
     env.net.deny(Permission.SEND_MESSAGES_IN_THREADS)
     await sending
@@ -222,7 +222,7 @@ async def test_the_door_is_shut_while_discord_py_tries_again(env: DeliveryEnv):
 async def test_one_walk_at_a_time_goes_to_a_place(env: DeliveryEnv):
     await env.owe(await env.pet(env.thread()))
     slow = env.net.fail("POST", SEND, status=200, slow=0.3, times=5, after=True)
-    await asyncio.gather(env.postman.deliver(), env.postman.deliver())
+    await asyncio.gather(env.delivery.deliver(), env.delivery.deliver())
     assert slow.hits == 1
 
 
@@ -230,7 +230,7 @@ async def test_an_answer_that_somebody_deleted_does_not_come_back(env: DeliveryE
     thread = env.thread()
     job = await env.owe(await env.pet(thread))
     env.net.fail("POST", SEND, after=True)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     env.net.world.messages.clear()
     env.pass_time(5.0)
     await env.rounds(5.0)
@@ -250,9 +250,9 @@ async def test_sent_away_it_waits_and_asks_nothing(env: DeliveryEnv):
     job = await env.owe(await env.pet(env.thread()))
     env.net.leave()
     await env.heard(lambda: not env.bot.guilds)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     env.pass_time(LONGEST_REST_S)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     assert env.seen() == {} and not env.budget.wait_s() and await env.open_rows() == 1
     env.net.join()
     await env.heard(lambda: env.bot.guilds)

@@ -96,7 +96,7 @@ async def test_never_more_than_twenty_failing_requests_a_minute(tmp_path: Path):
         env.net.fail("POST", SEND, status=200, slow=0.3, times=1000, after=True)  # many are under way at once
         failing: list[tuple[float, int]] = [(env.clock(), 0)]
         while await env.open_rows():
-            await env.postman.deliver()
+            await env.delivery.deliver()
             lines = (tmp_path / "traffic" / "traffic.jsonl").read_text().splitlines()
             failed = sum(json.loads(line)["status"] >= 400 for line in lines)
             failing.append((env.clock(), failed - sum(count for _, count in failing)))

@@ -23,7 +23,7 @@ async def unheard(env: DeliveryEnv) -> tuple[Pet, Thread]:
     pet = await env.pet(thread)
     await env.owe(pet)
     env.net.fail("POST", SEND, after=True)
-    await env.postman.deliver()
+    await env.delivery.deliver()
     assert env.seen() and await env.open_rows()
     return pet, thread
 
@@ -35,7 +35,7 @@ async def strays(env: DeliveryEnv) -> int:
 async def caught(env: DeliveryEnv, pass_s: float = 300.0) -> int:
     """How many rounds it takes until no stray is left."""
     for number in range(1, 60):
-        await env.postman.take_down()
+        await env.delivery.take_down()
         if not await strays(env):
             return number
         env.pass_time(pass_s)
@@ -48,7 +48,7 @@ async def test_what_came_through_unheard_comes_down(env: DeliveryEnv, where: tup
     pet, _ = await unheard(env)
     await env.services.erasure.forget(pet.id)
     env.net.fail(*where, times=2, **how)
-    env.hire()
+    env.restart()
     assert await caught(env) <= 4
     assert not env.seen()
 
@@ -58,12 +58,12 @@ async def test_what_was_on_its_way_comes_down_even_if_the_bot_dies(env: Delivery
     for dies in (False, True):
         await env.owe(pet)
         env.net.fail("POST", SEND, status=200, slow=0.3, after=True)
-        sending = asyncio.create_task(env.postman.deliver())
+        sending = asyncio.create_task(env.delivery.deliver())
         await env.net.until(env.seen)
         await env.services.erasure.forget(pet.id)
         if dies:
             sending.cancel()
-            env.hire()
+            env.restart()
         await asyncio.wait([sending])
         assert await caught(env) == 1 and not env.seen()
         pet = await env.pet(env.thread())
@@ -75,11 +75,11 @@ async def test_what_arrives_late_comes_down_too(env: DeliveryEnv):
     job = await env.owe(pet)
     await env.services.outbox.mark_tried(f"{job.id}-0", env.clock())
     await env.services.erasure.forget(pet.id)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert await strays(env) == 1
     await DiscordTransport(env.bot).send(int(thread.id), letter(f"{job.id}-0"), "n")
     env.pass_time(SETTLED_S)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert not env.seen() and not await strays(env)
 
 
@@ -88,7 +88,7 @@ async def test_nothing_is_sent_for_a_pet_forgotten_meanwhile(env: DeliveryEnv):
     job = await env.owe(pet, pictures=0)
     assert await env.services.outbox.mark_tried(f"{job.id}-0", env.clock())
     looked = env.net.fail("GET", SEND, status=200, slow=0.3, after=True)
-    walking = asyncio.create_task(env.postman.deliver())
+    walking = asyncio.create_task(env.delivery.deliver())
     await env.heard(lambda: looked.hits)
     await env.services.erasure.forget(pet.id)
     await walking
@@ -152,14 +152,14 @@ async def test_a_post_out_of_reach_comes_down_when_its_thread_is_open_again(
         env.net.deny(EVERYONE)
     else:
         env.net.archive(thread, locked=True)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert await strays(env) == 1 and env.seen()
     if how == "hidden":
         env.net.deny(0)
     else:
         env.net.archive(thread)
     env.pass_time(SHUT_S)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert not env.seen() and not await strays(env)
 
 
@@ -172,7 +172,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(env: Deliver
     await env.services.erasure.forget(pet.id, with_posts=True)
     env.net.archive(thread, locked=True)
     with caplog.at_level("INFO", "cogs.delivery.takedown"):
-        await env.postman.take_down()
+        await env.delivery.take_down()
     assert await strays(env) == 4 and caplog.text.count("Out of reach") == 1
     env.net.archive(thread)
     assert await caught(env, SHUT_S) <= 2 and not env.seen()
@@ -182,11 +182,11 @@ async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(env: Delive
     pet, _ = await unheard(env)
     await env.services.erasure.forget(pet.id)
     env.net.deny(EVERYONE)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     asked = env.net.fail("GET", SEND, status=200, times=1000, after=True)
     for _ in range(10):
         env.pass_time(SHUT_S / 20)
-        await env.postman.take_down()
+        await env.delivery.take_down()
     assert not asked.hits and await strays(env) == 1
     env.net.deny(0)
     assert await caught(env, SHUT_S) <= 3
@@ -199,7 +199,7 @@ async def test_minutes_without_a_free_request_are_no_failed_tries(env: DeliveryE
     await env.services.erasure.forget(pet.id)
     for _ in range(12):
         spend(env.budget)
-        await env.postman.take_down()
+        await env.delivery.take_down()
         env.pass_time(PER_S)
     assert await caught(env, 1.0) <= 2 and not env.seen()
 
@@ -214,9 +214,9 @@ async def test_after_a_week_it_is_let_be(env: DeliveryEnv, caplog: pytest.LogCap
     pet, _ = await unheard(env)
     await env.services.erasure.forget(pet.id)
     env.net.fail("GET", SEND, times=10_000)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     env.pass_time(WEEK_S - 60.0)
-    await env.postman.take_down()
+    await env.delivery.take_down()
     assert await strays(env) == 1
     env.pass_time(400.0)
     assert await caught(env) == 1
@@ -225,11 +225,11 @@ async def test_after_a_week_it_is_let_be(env: DeliveryEnv, caplog: pytest.LogCap
 
 @pytest.mark.parametrize("moments", range(4))
 async def test_told_to_go_both_go_though_they_are_woken(env: DeliveryEnv, moments: int):
-    await env.bot.add_cog(env.postman)
+    await env.bot.add_cog(env.delivery)
     await asyncio.sleep(0.1)
-    await env.postman.on_job_settled("any")
+    await env.delivery.on_job_settled("any")
     for _ in range(moments):
         await asyncio.sleep(0)
-    await env.bot.remove_cog(env.postman.__cog_name__)
-    _, alive = await asyncio.wait(env.postman._workers, timeout=0.5)
+    await env.bot.remove_cog(env.delivery.__cog_name__)
+    _, alive = await asyncio.wait(env.delivery._workers, timeout=0.5)
     assert not alive

@@ -18,11 +18,11 @@ from discord.ext import commands
 from PIL import Image
 
 from cogs.api.budget import Budget, watched
-from cogs.catch_up import CatchUp
+from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
 from cogs.guilds import GuildsCog
 from cogs.progress.messages import ProgressMessages
-from cogs.reactions import Reactions
+from cogs.reactions import ReactionsCog
 from cogs.shared.services import Services
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
@@ -59,36 +59,39 @@ class Hands:
 
 
 class DeliveryEnv:
-    """The postman and what he needs."""
+    """Delivery, its neighbours, and what they need."""
 
     def __init__(self, net: Loopback, db: Database, root: Path) -> None:
         self.net, self.db, self.clock = net, db, Hands()
-        files = Files(root)
-        jobs, self.journal = Jobs(db, files), JobJournal(db, files)
-        self.services = Services(
-            files=files, intake=Intake(files), pets=Pets(db), guilds=Guilds(db),
-            erasure=Erasure(db, files, self.clock), jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, self.clock),
-            takedowns=Takedowns(db), line=Line(InlineExecutor(FakeStudio()), self.journal, _heard, _heard),
-            cdn_hosts=frozenset(), pets_each=5,
-        )  # fmt: skip
+        self.files = Files(root)
+        self.journal = JobJournal(db, self.files)
         self.budget = Budget(self.clock)
         self.bot = self.login()
         self.mina = net.person("Mina")
 
     def login(self) -> commands.Bot:
-        """A client that is not logged in yet, with people who know nothing but what is stored, as after a restart."""
+        """A client that is not logged in yet, with cogs that know nothing but what is stored, as after a restart."""
         self.bot = commands.Bot(
             "!", intents=discord.Intents(guilds=True, guild_reactions=True), guild_ready_timeout=0.05,
             allowed_mentions=discord.AllowedMentions.none(), max_messages=None, http_trace=watched(self.budget),
         )  # fmt: skip
-        self.hire()
+        self.restart()
         return self.bot
 
-    def hire(self) -> None:
-        """People who know nothing but what is stored, with the client that is there."""
-        self.postman = DeliveryCog(self.bot, self.services, ProgressMessages(self.bot, self.services), self.clock)
-        self.reactions = Reactions(self.bot, self.services)
-        self.catch_up = CatchUp(self.bot, self.services, self.reactions, self.clock)
+    def restart(self) -> None:
+        """Cogs that know nothing but what is stored, on the client that is there."""
+        db, files, clock = self.db, self.files, self.clock
+        jobs, pets = Jobs(db, files), Pets(db)
+        line = Line(InlineExecutor(FakeStudio()), self.journal, _heard, _heard)
+        self.progress = ProgressMessages(self.bot, jobs, pets, line, clock, monotonic=clock)
+        self.services = Services(
+            files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
+            jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db), line=line,
+            progress=self.progress, cdn_hosts=frozenset(), pets_each=5,
+        )  # fmt: skip
+        self.delivery = DeliveryCog(self.bot, self.services, self.clock)
+        self.reactions = ReactionsCog(self.bot, self.services)
+        self.catch_up = CatchUpCog(self.bot, self.services, self.reactions, self.clock)
         self.guilds = GuildsCog(self.bot, self.services, self.clock)
 
     def thread(self, name: str = "Rex", parent: Channel | None = None) -> Thread:
@@ -117,10 +120,17 @@ class DeliveryEnv:
 
     async def owe(self, pet: Pet, *, pictures: int = 1, size: int = 8) -> JobRow:
         """A job that is done, with its answer in the outbox; without pictures it is one that failed."""
-        job = await self.services.jobs.accept_paint(
+        return await self.settle(await self.order(pet, pictures), pictures=pictures, size=size)
+
+    async def order(self, pet: Pet, pictures: int = 1) -> JobRow:
+        """A painting that waits."""
+        return await self.services.jobs.accept_paint(
             pet=pet, user_id=int(self.mina.id), channel_id=pet.channel_id, thread_id=pet.thread_id,
             wish=Wish(style="oil"), seeds=tuple(range(max(pictures, 1))), locale="en",
         )  # fmt: skip
+
+    async def settle(self, job: JobRow, *, pictures: int = 1, size: int = 8) -> JobRow:
+        """Now it is done, with so many pictures of random colours."""
         made = tuple(portrait(self.services.files.job_folder(job.id), seed) for seed in range(pictures))
         for one in made:
             Image.frombytes("RGB", (size, size), secrets.token_bytes(3 * size**2)).save(one.path, "PNG")
@@ -156,7 +166,7 @@ class DeliveryEnv:
     async def rounds(self, pass_s: float, most: int = 60) -> int:
         """Deliver again and again, with so many seconds in between, until nothing is owed; how often it took."""
         for number in range(1, most + 1):
-            await self.postman.deliver()
+            await self.delivery.deliver()
             if not await self.open_rows():
                 return number
             self.pass_time(pass_s)

@@ -22,15 +22,12 @@ import aiosqlite
 from cogs.api.transport import Transport
 from cogs.delivery.sender import Sender
 from cogs.delivery.takedown import TakedownWorker
-from cogs.shared.services import Services
 from gpu.line.journal import Claim
 from gpu.line.line import Line
 from gpu.types import Progress
 from storage.database import Database, Transaction
 from storage.erasure import Erasure
 from storage.files import Files
-from storage.guilds import Guilds
-from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, QueueLimits
 from storage.journal import JobJournal
 from storage.outbox import Outbox
@@ -199,15 +196,11 @@ class BotLife:
         )
         journal.on_claim, outbox.noted = on_claim, noted
         line, takedowns = Line(child, journal, on_progress, on_settled), Takedowns(db)
-        rooms = Services(
-            files=files, intake=Intake(files), pets=Pets(db), guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            jobs=jobs, portraits=Portraits(db), outbox=outbox, takedowns=takedowns, line=line,
-            cdn_hosts=frozenset(), pets_each=5,
-        )  # fmt: skip
+        pets = Pets(db)
         return cls(
-            number=disk.life, db=db, files=files, jobs=jobs, journal=journal, pets=rooms.pets, erasure=rooms.erasure,
-            portraits=rooms.portraits, outbox=outbox, child=child, line=line,
-            sender=Sender(rooms, transport, _finish, clock),
+            number=disk.life, db=db, files=files, jobs=jobs, journal=journal, pets=pets,
+            erasure=Erasure(db, files, clock), portraits=Portraits(db), outbox=outbox, child=child, line=line,
+            sender=Sender(outbox, jobs, pets, transport, _finish, clock),
             takedown_worker=TakedownWorker(takedowns, transport, clock, SHUT_S),
         )  # fmt: skip
 
