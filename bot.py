@@ -5,18 +5,14 @@ cogs/ ever imports torch), keeping is in storage/.
 """
 
 import asyncio
-import ipaddress
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import discord
 import yarl
@@ -24,8 +20,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ValidationError
 
 from cogs.admin import AdminCog
 from cogs.api.budget import Budget, watched
@@ -36,6 +31,7 @@ from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
 from cogs.ops.metrics import Metrics
 from cogs.ops.redaction import RedactingFormatter
+from cogs.ops.settings import Settings, explain
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
 from cogs.progress.messages import ProgressMessages
@@ -70,50 +66,6 @@ MISUSED = 2  # exit status: the operator has to change something
 LAST_WORDS_S = 4.0  # to deliver what is done, when asked to stop
 GOODBYE_S = 4.0  # for Discord to agree that we go
 LONGEST_RATE_LIMIT_S = 30.0  # discord.py waits for as long as Discord says, unless told; the outbox can wait better
-
-
-class Settings(BaseSettings):
-    """Everything an operator can set, in the environment or in .env (.env.example explains each)."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
-
-    discord_token: SecretStr
-    discord_api: str = "https://discord.com/api/v10"
-    discord_gateway: str = "wss://gateway.discord.gg/"
-    discord_cdn_hosts: Annotated[frozenset[str], NoDecode] = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
-    data: Path = Path("data")
-    profile: Literal["sdxl", "pocket"] = "sdxl"
-    guild_id: int | None = None
-    pets_each: int = 5
-    jobs_each: int = 4
-    jobs_total: int = 200
-    photos_days: int = Field(0, ge=0)
-    portraits_days: int = Field(90, ge=0)
-    tidy_hour: int = Field(4, ge=0, le=23)
-    metrics_port: int | None = Field(None, ge=1, le=65535)
-    log_level: Literal["INFO", "WARNING", "ERROR"] = "INFO"  # DEBUG would log what people write
-
-    @field_validator("discord_cdn_hosts", mode="before")
-    @classmethod
-    def _split(cls, hosts: object) -> object:
-        return [host.strip() for host in hosts.split(",") if host.strip()] if isinstance(hosts, str) else hosts
-
-    @field_validator("discord_api", "discord_gateway")
-    @classmethod
-    def _ours(cls, url: str) -> str:
-        """The token goes there, so it is Discord itself or this machine."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        official = parts.scheme in ("https", "wss") and re.fullmatch(r"(.+\.)?discord\.(com|gg)", host)
-        if official or (parts.scheme in ("http", "ws") and _is_loopback(host)):
-            return url.rstrip("/") if parts.scheme.startswith("http") else url
-        raise ValueError("must be Discord's own address or a loopback address")
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 class PortraitBot(Client):
@@ -248,11 +200,7 @@ def main() -> int:
     try:
         settings = Settings()  # pyright: ignore[reportCallIssue] (the token comes from the environment)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        if first["type"] == "missing":
-            return refuse(f"{name} is not set: copy .env.example to .env and put your bot's token there.")
-        return refuse(f"{name} {first['msg'].removeprefix('Value error, ')}.")
+        return refuse(explain(error))
     configure_logging(settings)
     environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
     try:

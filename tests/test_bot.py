@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bot import Settings
 from cogs.ops.redaction import RedactingFormatter
+from cogs.ops.settings import explain
 from storage.files import Files
 from tests.helpers.bot_env import BotEnv, named, photos
 from tests.helpers.bot_process import LEASH, BotProcess, light
@@ -90,6 +91,52 @@ async def test_without_a_token_it_says_so_in_one_sentence(tmp_path: Path):
     status, out, err = await run("-c", ELSEWHERE, cwd=str(tmp_path))
     assert (status, out) == (2, "")
     assert err.count("\n") == 1 and "DISCORD_TOKEN" in err
+
+
+NUMBERS = {
+    "guild_id": (1, 2**63 - 1),
+    "pets_each": (1, 1000),
+    "jobs_each": (1, 1000),
+    "jobs_total": (1, 10_000),
+    "photos_days": (0, 36_500),
+    "portraits_days": (0, 36_500),
+    "tidy_hour": (0, 23),
+    "metrics_port": (1, 65535),
+}
+
+
+def test_every_number_has_limits():
+    kinds = {name: str(field.annotation) for name, field in Settings.model_fields.items()}
+    assert {name for name, kind in kinds.items() if "int" in kind} == set(NUMBERS)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_outside_its_limits_is_one_sentence(name: str):
+    least, most = NUMBERS[name]
+    for good in (least, most):
+        assert settings(**{name: str(good)}).model_dump()[name] == good
+    for bad in (str(least - 1), str(most + 1), "-3", "many", "1.5"):
+        with pytest.raises(ValidationError) as refused:
+            settings(**{name: bad})
+        assert explain(refused.value) == (
+            f"{name.upper()} must be a whole number from {least} to {most}, not '{bad}': "
+            "change it in .env or in the environment."
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("profile", "huge", "'sdxl' or 'pocket'"),
+        ("log_level", "DEBUG", "'INFO', 'WARNING' or 'ERROR'"),
+        ("discord_api", "http://x", "Discord's own address or a loopback address"),
+    ],
+)
+async def test_any_other_mistake_is_one_sentence_too(tmp_path: Path, name: str, value: str, allowed: str):
+    environment = {"DISCORD_TOKEN": "t", name.upper(): value}
+    status, out, err = await run("-c", ELSEWHERE, cwd=str(tmp_path), **environment)
+    sentence = f"{name.upper()} must be {allowed}, not '{value}': change it in .env or in the environment.\n"
+    assert (status, out, err) == (2, "", sentence)
 
 
 async def test_the_bot_does_not_import_what_computes():
