@@ -11,7 +11,7 @@ the one that computes, and import no torch; the folders say which process their 
     durable.py     a file or a folder that appears whole or not at all
     log.py         how a line of the log looks
     line/          in the bot: the jobs in front of the GPU, and the process that computes, seen from outside
-    worker/        in the process that computes: its shell, which hears commands and runs jobs
+    worker/        in the process that computes: its shell, which takes commands and runs jobs
     studio/        in the process that computes: the models; the only torch of the product
     pocket/        the small models: the world that they know, how they are trained, their weights
 """

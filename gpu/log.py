@@ -1,6 +1,6 @@
 """How a line of the log looks, the bot's and the computing process's alike: one event a line, key=value.
 
-Knows: logging records. Does not know: what must not be in a line (cogs/ops/metrics.py), or who reads it.
+Knows: logging records. Does not know: what must not be in a line (cogs/ops/redaction.py), or who reads it.
 """
 
 import json

@@ -118,6 +118,7 @@ class Paint:
 
 
 Job = Annotated[Enroll | Paint, Field(discriminator="kind")]
+JobKind = Literal["enroll", "paint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,15 +207,13 @@ Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
 class ProcessStats:
     """What became of the processes that an executor computes in."""
 
-    started: int = 0  # tries at one, the first included
-    died: int = 0  # of them, before their time: killed, hung, at birth, or no good any more after a job
+    started: int = 0  # started, or tried to start, the first included
+    died: int = 0  # of them, before their time: killed, hung, failed to start, or no good any more after a job
     reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
     pid: int | None = None  # of the present one
 
 
 JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)
-OUTCOME: TypeAdapter[Done | Paused | Failed] = TypeAdapter(Outcome)
-PROGRESS: TypeAdapter[Progress] = TypeAdapter(Progress)
 ADAPTER: TypeAdapter[Adapter] = TypeAdapter(Adapter)
 CUTOUTS: TypeAdapter[tuple[Cutout, ...]] = TypeAdapter(tuple[Cutout, ...])
 PORTRAIT: TypeAdapter[Portrait] = TypeAdapter(Portrait)

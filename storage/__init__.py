@@ -6,17 +6,17 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     database.py    one connection, one writer at a time, migrations/
     files.py       where files lie, and how they appear and disappear
     intake.py      bytes from a stranger -> a clean Photo
-    decoder.py     the child that looks at the bytes
+    decoder.py     the short-lived process that decodes the bytes
     pets.py        the pets; names.py: what one may be called
     guilds.py      the servers of which something is kept
-    jobs.py        the job rows: accepted, and asked about
-    journal.py     the job rows: claimed, paused, ended (the line's Journal)
+    jobs.py        the job rows: accepted, and looked up
+    journal.py     the job rows: claimed, paused, settled (the line's Journal)
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
     outbox.py      answers that are still owed
     takedowns.py   messages that have to come down
-    erasure.py     a pet forgotten, with everything that hangs on it
-    backup.py      copies from before a migration, and how they forget
-    retention.py   what is not needed any more goes, each night
+    erasure.py     a pet forgotten, with everything that belongs to it
+    backup.py      copies from before a migration, from which forgotten pets are deleted too
+    retention.py   removes each night what is not needed any more
     stats.py       what a dashboard asks
 """

@@ -1,12 +1,12 @@
-"""Copies of the database from before each migration, and how they forget.
+"""Copies of the database from before each migration, and how forgotten pets are deleted from them.
 
-Knows: where the copies lie, how one is made while the database is open, and that a pet which the living database does
-not know must be in none of them. Does not know: what a migration does, or who asked to forget.
+Knows: where the copies lie, how one is made while the database is open, and that a pet which is not in the database
+must be in no copy. Does not know: what a migration does, or who asked to forget.
 
-A pet's rows are deleted from a copy, with the foreign keys of the copy's own schema. Dropping every copy that holds
-the pet would be simpler, but then anybody who forgets a dog in the week after an update takes everybody's way back.
-A copy in which the rows cannot be deleted (it is broken, or its tables have other names) is dropped: when in doubt, the
-dog is forgotten. It is always "all pets but the living ones", so that it does not matter what a crash left undone.
+A pet's rows are deleted from a copy, with the foreign keys of the copy's own schema. Removing every copy that holds
+the pet would be simpler, but then one forgotten dog in the week after an update takes everybody's way back.
+A copy in which the rows cannot be deleted (it is broken, or its tables have other names) is removed: when in doubt, the
+dog is forgotten. Always all pets but the present ones are deleted, so that it does not matter what a crash left undone.
 """
 
 import json
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 3  # copies, the newest
 
-GONE = "NOT IN (SELECT value FROM json_each(?))"  # NULL is not: a job without a pet holds nothing of one
+GONE = "NOT IN (SELECT value FROM json_each(?))"  # false for NULL: a job without a pet holds nothing of one
 
 
 class Backups:
@@ -49,7 +49,7 @@ class Backups:
         return path
 
     def forget_all_but(self, living: Iterable[int]) -> int:
-        """Delete all other pets from every copy, bytes and all; the number of pets that went. Blocks."""
+        """Delete all pets but these ids from every copy, bytes and all; the number of deleted pets. Blocks."""
         ids = json.dumps(list(living))
         return sum(_forget_all_but(path, ids) for path in self._all())
 
@@ -64,7 +64,7 @@ def _forget_all_but(path: Path, living: str) -> int:
             copy.execute(f"DELETE FROM jobs WHERE pet_id {GONE}", [living])
             return copy.execute(f"DELETE FROM pets WHERE id {GONE}", [living]).rowcount
     except sqlite3.Error:
-        log.exception("%s cannot forget, so it is dropped", path)
+        log.exception("Pets cannot be deleted from %s, so it is removed", path)
         for file in path.parent.glob(f"{path.name}*"):  # a journal would hold what was deleted
             file.unlink()
         return 0

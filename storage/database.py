@@ -1,10 +1,12 @@
 """The one SQLite connection of the bot: one transaction at a time, each of them whole or not at all.
 
+A job that was accepted is never lost: with WAL and synchronous=FULL its row is on the disk before anybody is told.
 Knows: pragmas, the lock against a second bot, migrations with a copy (backup.py) from before them, and how a
-transaction survives cancellation.
-Does not know: any table. Measured facts behind it: two coroutines on one connection can roll back each other's
-statements, and a cancelled await does not stop its statement. So there is one lock, reads take it too (or they would
-see another's uncommitted rows), and BEGIN..COMMIT never ends half-way.
+transaction survives cancellation. Does not know: any table.
+
+Measured: two coroutines on one connection can roll back each other's statements, and a cancelled await does not stop
+its statement. So there is one lock, reads take it too (or they would see uncommitted rows), and no transaction is left
+open half-way.
 """
 
 import asyncio
@@ -77,9 +79,9 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path, migrations: Path = MIGRATIONS) -> Self:
-        """Open or make it. Raises AlreadyRunning, TooNew or MigrationFailed."""
+        """Open the database, or make it. Raises AlreadyRunning, TooNew or MigrationFailed."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = _hold(path.with_name(path.name + ".lock"))
+        lock_file = _take_lock_file(path.with_name(path.name + ".lock"))
         try:
             connection = await aiosqlite.connect(path, isolation_level=None)  # no transactions but our own
         except BaseException:
@@ -123,15 +125,15 @@ class Database:
                 yield Transaction(self._connection)
                 await self._connection.commit()
             except BaseException:
-                # The connection's thread works in order: this comes after a statement whose await was cancelled, and
-                # after a commit it does nothing.
+                # The connection's thread works in order: this runs after a statement whose await was cancelled, and
+                # after a commit it changes nothing.
                 await finish(self._connection.rollback())
                 raise
 
     async def checkpoint(self) -> bool:
-        """Empty the write-ahead log: what was deleted is gone from the disk's files afterwards.
+        """Empty the write-ahead log, so that deleted bytes are in none of the database's files any more.
 
-        False: some other program has been reading the database for all of busy_timeout, and the log is not empty.
+        False: some other program kept reading the database for all of busy_timeout, so the log is not empty.
         """
         async with self._lock:
             [(busy, _, _)] = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -144,7 +146,7 @@ class Database:
             self._lock_file.close()
 
 
-def _hold(path: Path) -> TextIOWrapper:
+def _take_lock_file(path: Path) -> TextIOWrapper:
     lock_file = path.open("a")
     try:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,11 +157,11 @@ def _hold(path: Path) -> TextIOWrapper:
 
 
 async def _migrate(connection: aiosqlite.Connection, folder: Path, backups: Backups) -> None:
-    """Apply what is newer than user_version (0001, 0002, ...): all of it or nothing, so that an older bot still runs.
+    """Apply the scripts newer than user_version (0001, 0002, ...): all or none, so that the older bot still runs.
 
-    A database that holds something is copied before.
+    A database that has tables is copied first.
     """
-    steps = _steps(folder)
+    steps = _scripts(folder)
     [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
     if version > len(steps):
         raise TooNew(f"{TooNew.__doc__} (it is at {version}, this bot knows {len(steps)})")
@@ -178,7 +180,7 @@ async def _migrate(connection: aiosqlite.Connection, folder: Path, backups: Back
         raise MigrationFailed(f"{MigrationFailed.__doc__}{where} ({error})") from error
 
 
-def _steps(folder: Path) -> list[str]:
+def _scripts(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("[0-9]*.sql"))]
 
 
@@ -191,5 +193,5 @@ async def finish(work: Coroutine[object, object, T]) -> T:
         while not task.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
-        task.exception()  # seen: the cancellation is what the caller hears of
+        task.exception()  # or asyncio would log it: the caller hears of the cancellation
         raise

@@ -1,10 +1,11 @@
-"""The child that looks at a stranger's bytes: photo on stdin, verdict and clean photo on stdout, then gone.
+"""Decodes a stranger's photo in a short-lived process with a memory limit, never in the bot.
 
-Knows: Pillow and the formats that are taken. Does not know: files, the database, the bot. It is run as a script by
-intake.py and imports little, since it starts anew for each photo. Whatever the bytes do to it, it is this process,
-with at most 1 GB of memory, 20 s of processor and no right to write a file, that they do it to.
+Knows: Pillow and the formats that are taken. Does not know: files, the database, the bot. intake.py runs it as a script
+for each photo, so it imports little. Whatever the bytes do, they do it to this process, which has at most 1 GB of
+memory, 20 s of processor time and no right to write a file.
 
-The first line out is JSON: {"refused": reason} or {"width", "height", "suffix"}, and then the photo's bytes follow.
+The photo comes on stdin. The first line on stdout is JSON: {"refused": reason}, or {"width", "height", "suffix"}, and
+then the clean photo's bytes follow.
 """
 
 import io
@@ -24,13 +25,13 @@ LONGEST_EDGE = 2048  # pixels; no training looks closer
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")  # JPEG opens MPO too, which phones write
 
 
-OURS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # so a file that starts like this and cannot be opened is broken
-OURS_LATER = (b"WEBP", b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif")  # some bytes into the file
-OTHERS = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"%PDF", b"%!PS", b"\0\0\1\0", b"\x1aE\xdf\xa3", b"\xff\x0a")
+TAKEN = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # so a file that starts like this and cannot be opened is broken
+TAKEN_LATER = (b"WEBP", b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif")  # some bytes into the file
+NOT_TAKEN = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"%PDF", b"%!PS", b"\0\0\1\0", b"\x1aE\xdf\xa3", b"\xff\x0a")
 
 
-class Refused(Exception):
-    """Carries one of intake.Reason."""
+class BadPhoto(Exception):
+    """The photo is not taken; the message is one of intake.Reason."""
 
 
 def clean(data: bytes, least_px: int) -> tuple[Image.Image, bool]:
@@ -38,7 +39,7 @@ def clean(data: bytes, least_px: int) -> tuple[Image.Image, bool]:
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise Refused(_what(data)) from None
+        raise BadPhoto(_reason_for(data)) from None
     lossless = photo.format == "PNG"
     photo.draft(None, (LONGEST_EDGE, LONGEST_EDGE))  # a big JPEG is decoded at half its size or less
     photo.load()  # all of it: verify() and open() let half a photo pass
@@ -46,7 +47,7 @@ def clean(data: bytes, least_px: int) -> tuple[Image.Image, bool]:
     upright = _rgb(ImageOps.exif_transpose(photo), profile)
     upright.thumbnail((LONGEST_EDGE, LONGEST_EDGE), Image.Resampling.LANCZOS)
     if min(upright.size) < least_px:
-        raise Refused("too_small")
+        raise BadPhoto("too_small")
     blank = Image.new("RGB", upright.size)  # comments and profiles would survive a mere save
     blank.paste(upright)
     return blank, lossless
@@ -77,11 +78,11 @@ def _standard_colours(photo: Image.Image, profile: bytes) -> Image.Image:
     return converted or photo
 
 
-def _what(data: bytes) -> str:
-    """What bytes are that do not open."""
-    if data.startswith(OURS) or any(sign in data[:16] for sign in OURS_LATER):
+def _reason_for(data: bytes) -> str:
+    """Why these bytes do not open as a photo: one of intake.Reason."""
+    if data.startswith(TAKEN) or any(sign in data[:16] for sign in TAKEN_LATER):
         return "truncated"
-    return "wrong_type" if data.startswith(OTHERS) or data[4:8] == b"ftyp" else "not_an_image"
+    return "wrong_type" if data.startswith(NOT_TAKEN) or data[4:8] == b"ftyp" else "not_an_image"
 
 
 def _pack(photo: Image.Image, lossless: bool) -> bytes:
@@ -95,7 +96,7 @@ def _pack(photo: Image.Image, lossless: bool) -> bytes:
 
 
 def _limit() -> None:
-    """From here on there is little that a hostile photo could reach."""
+    """Give up what a hostile photo could misuse."""
     for what, most in [
         (resource.RLIMIT_AS, MOST_MEMORY),
         (resource.RLIMIT_CPU, MOST_CPU),
@@ -113,13 +114,13 @@ def answer(data: bytes, least_px: int) -> bytes:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     try:
         return _pack(*clean(data, least_px))
-    except Refused as refused:
-        reason = str(refused)
+    except BadPhoto as error:
+        reason = str(error)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         reason = "too_many_pixels"
     except MemoryError:
-        raise  # a death, not a verdict
-    except Exception:  # at broken data the decoders raise whatever they like
+        raise  # this process ends, and intake.py says "decoder_died"
+    except Exception:  # the decoders raise all kinds of errors at broken data
         reason = "truncated"
     return json.dumps({"refused": reason}).encode() + b"\n"
 

@@ -1,6 +1,8 @@
-"""How a pet is forgotten, with everything that hangs on it.
+"""How a pet is forgotten, with everything that belongs to it.
 
-Knows: which rows, files and posts are a pet's. Does not know: Discord: which posts have to come down it leaves to
+What goes: its photos, cut-outs, adapter, the portraits' files and recipes, its rows, its owed answers, and its bytes in
+the database's log and backups; if asked, the bot's own posts of it too. The receipt says what was removed.
+Knows: which rows, files and posts are a pet's. Does not know: Discord. Posts that have to come down are handed to
 takedowns.py, in the transaction that forgets the pet.
 """
 
@@ -27,7 +29,7 @@ UNION SELECT o.channel_id, o.message_id FROM outbox o JOIN jobs j ON j.id = o.jo
 UNION SELECT channel_id, message_id FROM portraits WHERE pet_id = ?1 AND message_id IS NOT NULL AND deleted IS NULL
 """
 
-UNSAID = """
+PROGRESS_POSTS = """
 SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
 WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
       (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL))
@@ -41,7 +43,7 @@ class Receipt:
     photos: int
     portraits: int
     files: int
-    posts: tuple[tuple[int, int], ...]  # (channel_id, message_id) of the bot's own messages, which still hang there
+    posts: tuple[tuple[int, int], ...]  # (channel_id, message_id) of the bot's own messages, still to be seen
 
 
 class Erasure:
@@ -55,11 +57,11 @@ class Erasure:
     async def forget(self, pet_id: int, *, with_posts: bool = False, stop: Stop | None = None) -> Receipt | None:
         """Remove a pet with its jobs, photos, adapter, portraits, recipes and owed answers; None if it is unknown.
 
-        Afterwards none of its bytes is in the folder, the database, its log or its copies. `stop` ends the jobs with
-        these ids, whose rows are gone by then: a job that ends before its rows do would take along which posts are its.
-        What a worker that does not stop still makes is refused, and what it wrote goes then.
-        With posts: the bot's messages of it, which still hang there, have to come down from now on. Without: only those
-        that would have been changed or taken down by an answer which is not sent any more.
+        Afterwards none of its bytes is in the folder, the database, its log or its copies. `stop` ends its active jobs,
+        given their ids, after their rows are gone: an enrolment that ends earlier would lose which posts are its own.
+        If a worker does not stop, its outcome finds no row and is dropped, and its folder is removed then.
+        With posts: all of the bot's messages of it have to come down. Without: only progress messages that an answer
+        would have changed or removed, which is not sent any more.
         """
         async with self._db.write() as tx:
             if not await tx.one("SELECT 1 FROM pets WHERE id = ?", pet_id):
@@ -69,7 +71,7 @@ class Erasure:
             posts = tuple((row[0], row[1]) for row in await tx.all(POSTS, pet_id))
             rows = await tx.all("SELECT id, state FROM jobs WHERE pet_id = ?", pet_id)
             jobs, active = [row["id"] for row in rows], [row["id"] for row in rows if row["state"] in ACTIVE]
-            going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(UNSAID, pet_id)]
+            going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(PROGRESS_POSTS, pet_id)]
             await takedowns.owe(tx, pet_id, going, self._clock())
             await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
             await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it

@@ -7,7 +7,7 @@ from storage.database import Database
 
 
 class Guilds:
-    """Who is known, who was left."""
+    """The guilds in the tables, and those that the bot has left."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -17,21 +17,21 @@ class Guilds:
         return {row[0] for row in await self._db.all("SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs")}
 
     async def mark_left(self, guild_id: int, now: float) -> None:
-        """We are not there any more, since `now` (Unix seconds) unless it was known before."""
+        """Note that the bot has left, at `now` (Unix seconds) unless an earlier time is noted."""
         async with self._db.write() as tx:
             await tx.run("INSERT INTO left_guilds VALUES (?, ?) ON CONFLICT DO NOTHING", guild_id, now)
 
     async def mark_joined(self, guild_id: int) -> None:
-        """We are there, again or still."""
+        """Note that the bot is there, again or still."""
         async with self._db.write() as tx:
             await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)
 
     async def left_before(self, moment: float) -> list[int]:
-        """The guilds that we left before this moment (Unix seconds)."""
+        """The guilds that the bot left before this moment (Unix seconds)."""
         return [row[0] for row in await self._db.all("SELECT guild_id FROM left_guilds WHERE since < ?", moment)]
 
     async def forget(self, guild_id: int) -> None:
-        """Its pets are forgotten: let go of the jobs that had come to nothing, and of the guild."""
+        """Delete what is left of a guild whose pets are forgotten: jobs that came to nothing, and that the bot left."""
         async with self._db.write() as tx:
             await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
             await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)

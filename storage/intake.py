@@ -1,7 +1,7 @@
 """How a photo gets in: a stranger's bytes become a clean Photo on disk, or are refused with one reason.
 
-Knows: size limits, the child that decodes (decoder.py), and what its end means. Does not know: Discord, pets, or any
-image library: no decoder ever runs in the bot.
+Image bytes are decoded in a short-lived process with a memory limit (decoder.py), never in the bot.
+Knows: size limits, how that process is run, and what its end means. Does not know: Discord, pets, any image library.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class PhotoRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file as somebody gave it."""
+    """A file as it was uploaded."""
 
     name: str  # only ever shown, never a path
     data: bytes
@@ -48,7 +48,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clean:
-    """The decoder's picture. The decoder may have been taken over, so its words are checked like a stranger's."""
+    """The decoder's picture. A photo may have taken the decoder over, so its output is checked like a stranger's."""
 
     width: int
     height: int
@@ -56,17 +56,17 @@ class Clean:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refusal:
     """The decoder's refusal."""
 
     refused: Reason
 
 
-VERDICT: TypeAdapter[Clean | Refused] = TypeAdapter(Clean | Refused)
+VERDICT: TypeAdapter[Clean | Refusal] = TypeAdapter(Clean | Refusal)
 
 
 class Intake:
-    """One per bot: `at_once` decoders run at a time, whoever asks; each may take 1 GB for a moment."""
+    """One per bot: at most `at_once` decoders run at a time, as each may take 1 GB for a moment."""
 
     def __init__(self, files: Files, *, at_once: int = 2, least_px: int = 64, timeout_s: float = 30.0) -> None:
         self._files = files
@@ -97,7 +97,7 @@ class Intake:
         async with self._turns:
             head, _, clean = (await self._decode(data)).partition(b"\n")
         verdict = VERDICT.validate_json(head)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, Refusal):
             raise PhotoRefused(verdict.refused)
         return verdict, clean
 
@@ -107,7 +107,7 @@ class Intake:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={},  # the bot's holds its token
+            env={},  # the bot's own holds its token
         )
         try:
             async with asyncio.timeout(self._timeout_s):

@@ -1,6 +1,7 @@
-"""The job rows: how a job is accepted, and what people may ask about it. They are the truth that the line reads.
+"""The job rows: how a job is accepted, and what people may ask about it. The rows are the truth that the line reads.
 
-Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), how a job is claimed and ended
+An accepted job is never lost: these methods return once its row is committed, and only then is anybody told.
+Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), how a job is claimed and settled
 (journal.py), or what it computes.
 """
 
@@ -12,14 +13,12 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from gpu.types import ADAPTER, CUTOUTS, JOB, Cause, Enroll, Paint, Photo, Prompt, Wish
+from gpu.types import ADAPTER, CUTOUTS, JOB, Cause, Enroll, JobKind, Paint, Photo, Prompt, Wish
 from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.names import clean_name
 from storage.pets import Pet
-
-Kind = Literal["enroll", "paint"]
 
 
 class PetNotReady(Exception):
@@ -51,7 +50,7 @@ class JobRow:
     """One job, as people may ask about it."""
 
     id: str  # 12 hex characters
-    kind: Kind
+    kind: JobKind
     pet_id: int | None  # None: the enrolment came to nothing
     pet_name: str
     guild_id: int
@@ -79,7 +78,7 @@ def new_job_id() -> str:
 
 
 class Jobs:
-    """The jobs table, as people see it: jobs accepted, and asked about."""
+    """The jobs table as people see it: jobs are accepted and looked up."""
 
     def __init__(
         self, db: Database, files: Files, clock: Callable[[], float] = time, limits: QueueLimits = QueueLimits()
@@ -90,7 +89,7 @@ class Jobs:
         self._limits = limits
 
     async def check_limits(self, guild_id: int, user_id: int) -> None:
-        """Raises LineFull or TooManyJobs as accepting a job would, before anybody goes to any trouble."""
+        """Raises LineFull or TooManyJobs as accepting a job would, for those who ask before photos are downloaded."""
         await self._check_limits(self._db, guild_id, user_id)
 
     async def accept_enroll(
@@ -110,7 +109,7 @@ class Jobs:
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
     ) -> JobRow:
-        """Pet, photos and job at once; `names` are the photos' file names as given.
+        """Add pet, photos and job in one transaction; `names` are the photos' file names as given.
 
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
@@ -148,7 +147,7 @@ class Jobs:
         locale: str,
         reply_to: int | None = None,
     ) -> JobRow:
-        """A job to paint, with the adapter that the pet has now. Raises PetNotReady, LineFull, TooManyJobs."""
+        """Add a job that paints with the adapter the pet has now. Raises PetNotReady, LineFull, TooManyJobs."""
         job_id = new_job_id()
         async with self._db.write() as tx:
             await self._check_limits(tx, pet.guild_id, user_id)
@@ -180,14 +179,14 @@ class Jobs:
         return [_job(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
     async def set_progress_message(self, job_id: str, thread_id: int | None, message_id: int) -> None:
-        """Where the job's progress is shown; an answer that nobody has tried to send yet goes there too."""
+        """Note where the job's progress is shown; an answer that was not tried yet goes to that thread too."""
         async with self._db.write() as tx:
             sql = "UPDATE jobs SET thread_id = coalesce(?, thread_id), progress_message_id = ? WHERE id = ?"
             await tx.run(sql, thread_id, message_id, job_id)
             sql = "UPDATE outbox SET channel_id = coalesce(?, channel_id) WHERE job_id = ? AND first_tried IS NULL"
             await tx.run(sql, thread_id, job_id)
 
-    async def durations(self, kind: Kind) -> float | None:
+    async def durations(self, kind: JobKind) -> float | None:
         """Seconds that the last ten jobs of this kind took on average, for each picture; None if none is done yet."""
         sql = """SELECT sum(seconds) / sum(pictures) FROM (SELECT seconds, pictures FROM jobs
                  WHERE kind = ? AND state = 'done' ORDER BY finished DESC LIMIT 10)"""

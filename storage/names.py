@@ -23,5 +23,5 @@ def clean_name(raw: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name have in common."""
+    """The key under which all spellings of one name are the same."""
     return unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", name).split()).casefold())

@@ -1,9 +1,10 @@
-"""The outbox: answers that are owed to people, each a row written together with the result it speaks of.
+"""The outbox: answers that are owed to people. Exactly one visible answer per part: one row, one nonce.
 
 Knows: which answers are due, how often each was tried, and where it ended up. Does not know: how one is sent or worded,
 or what becomes of a message whose pet was forgotten (takedowns.py).
-An answer is sent under its nonce, so that trying again cannot make a second message. It is noted as tried before each
-try, so that forgetting a pet knows which of its answers may hang somewhere though nobody has heard of it.
+A row is written in the transaction that settles its job. An answer is sent with its nonce (at most 25 characters), so
+that another try cannot make a second message. Each try is noted before it is made, so that whoever forgets a pet knows
+which of its answers may have been posted although no reply came.
 """
 
 import sqlite3
@@ -20,7 +21,7 @@ from storage import takedowns
 from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
-Kind = Literal["enrolled", "painted", "failed", "cancelled"]
+AnswerKind = Literal["enrolled", "painted", "failed", "cancelled"]
 
 
 class Destination(IntEnum):
@@ -58,12 +59,12 @@ class Delivery:
     part: int
     nonce: str  # 25 characters at most
     destination: Destination
-    channel_id: int  # of that home
-    kind: Kind
+    channel_id: int  # of that destination
+    kind: AnswerKind
     payload: str  # an AnswerPayload as JSON
-    first_tried: float | None  # at this home, Unix seconds
-    tries: int  # at this home
-    due: float
+    first_tried: float | None  # at this destination, Unix seconds
+    tries: int  # at this destination
+    due: float  # Unix seconds
 
     @property
     def answer(self) -> AnswerPayload:
@@ -79,12 +80,12 @@ class Outbox:
         self._clock = clock
 
     async def due(self, now: float) -> list[Delivery]:
-        """Answers to be sent by now, the longest due first."""
+        """Answers to be sent by `now` (Unix seconds), the longest due first."""
         sql = "SELECT * FROM outbox WHERE message_id IS NULL AND closed IS NULL AND due <= ? ORDER BY due, rowid"
         return [_delivery(row) for row in await self._db.all(sql, now)]
 
     async def mark_tried(self, delivery_id: str, now: float) -> bool:
-        """Call before each try, so that a crash in the middle of it is known afterwards.
+        """Note a try. Call it before each, so that a crash in the middle of one is known afterwards.
 
         False: the pet was forgotten, and nothing may be sent.
         """
@@ -95,19 +96,21 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
-    async def move(self, delivery_id: str, home: Destination, channel_id: int, now: float, *, unseen: bool) -> None:
-        """Try it at this home from now on. It stays "tried", so that nothing but a move changes its place any more.
+    async def move(
+        self, delivery_id: str, destination: Destination, channel_id: int, now: float, *, unseen: bool
+    ) -> None:
+        """Send it to this destination from now on. It stays "tried", so that only another move changes its channel.
 
-        Unseen: a try may hang at the old place, and nobody could look; if it does, it has to come down.
+        Unseen: a message may be at the old place, where the bot cannot look; if there is one, it has to come down.
         """
         async with self._db.write() as tx:
             if unseen:
                 await takedowns.owe_unseen(tx, delivery_id, now)
             sql = "UPDATE outbox SET home = ?1, channel_id = ?2, first_tried = ?3, due = ?3, tries = 0 WHERE id = ?4"
-            await tx.run(sql, home, channel_id, now, delivery_id)
+            await tx.run(sql, destination, channel_id, now, delivery_id)
 
     async def mark_sent(self, delivery_id: str, channel_id: int, message_id: int, portrait_ids: Sequence[int]) -> bool:
-        """It hangs in this message, these portraits with it.
+        """It was posted as this message, with these portraits.
 
         False: the pet was forgotten while the message was on its way, so it has to come down now.
         """
@@ -130,7 +133,7 @@ class Outbox:
 
 
 async def owe(
-    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: Kind, answer: AnswerPayload, due: float
+    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: AnswerKind, answer: AnswerPayload, due: float
 ) -> None:
     """Put one part of an answer into the outbox; for use inside the transaction that settles the job."""
     name = f"{job_id}-{part}"

@@ -1,4 +1,4 @@
-"""The pets: who they are to whom.
+"""The pets: what each is called, whose it is, and what was learnt of it.
 
 Knows: the pets and photos tables. Does not know: how a pet is enrolled (jobs.py), learnt, or forgotten (erasure.py).
 """
@@ -36,18 +36,18 @@ class Pet:
     channel_id: int
     thread_id: int | None
     state: Literal["learning", "ready"]
-    learnt: str | None  # with "ready": the adapter as JSON, parsed for those who need it; lists of pets do not
+    learnt: str | None  # with "ready": the adapter as JSON, parsed only on use, since lists of pets need none
     cut: str  # the cut-outs as JSON
     created: float  # Unix seconds
 
     @property
     def adapter(self) -> Adapter | None:
-        """With "ready"."""
+        """The adapter, once the pet is ready."""
         return ADAPTER.validate_json(self.learnt) if self.learnt else None
 
     @property
     def cutouts(self) -> tuple[Cutout, ...]:
-        """What was learnt from."""
+        """The cut-outs that the adapter was learnt from."""
         return CUTOUTS.validate_json(self.cut)
 
 
@@ -80,7 +80,7 @@ class Pets:
         return [_pet(row) for row in await self._db.all(sql, guild_id, owner_id)]
 
     async def set_thread(self, pet_id: int, thread_id: int) -> None:
-        """The pet's thread, where its answers go."""
+        """Note the pet's thread, where its answers go."""
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = ? WHERE id = ?", thread_id, pet_id)
 

@@ -1,4 +1,4 @@
-"""The portraits: what was painted, from which recipe, in which message it hangs, and which reactions it had.
+"""The portraits: what was painted, from which recipe, in which message it was posted, and the reactions to it.
 
 Knows: the portraits and reactions tables. Does not know: how a portrait gets a row (settlement.py) or a message
 (outbox.py), or what follows from a reaction.
@@ -21,7 +21,7 @@ POSTED = "UPDATE portraits SET channel_id = ?, message_id = ?, posted = ? WHERE 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortraitRow:
-    """One portrait and where it is."""
+    """One portrait, its recipe and where it was posted."""
 
     id: int
     job_id: str
@@ -54,19 +54,19 @@ class Portraits:
         return [(row[0], row[1]) for row in await self._db.all(sql, since, most)]
 
     async def note_reaction(self, portrait_id: int, user_id: int, sign: str) -> bool:
-        """Note a reaction under the message whose first portrait this is; False: it is known, and was answered."""
+        """Note a reaction to the message whose first portrait this is; False: it was noted, and answered, before."""
         sql = "INSERT INTO reactions (portrait_id, user_id, sign) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         async with self._db.write() as tx:
             return await tx.run(sql, portrait_id, user_id, sign) == 1
 
     async def forget_reaction(self, portrait_id: int, user_id: int, sign: str) -> None:
-        """A reaction was removed: the next one is a new one."""
+        """A reaction was removed: if it is made again, it counts as new."""
         sql = "DELETE FROM reactions WHERE portrait_id = ? AND user_id = ? AND sign = ?"
         async with self._db.write() as tx:
             await tx.run(sql, portrait_id, user_id, sign)
 
     async def reactors(self, portrait_id: int, sign: str) -> set[int]:
-        """The user ids whose reactions are known."""
+        """User ids of those whose reaction with this sign is noted."""
         sql = "SELECT user_id FROM reactions WHERE portrait_id = ? AND sign = ?"
         return {row[0] for row in await self._db.all(sql, portrait_id, sign)}
 
@@ -75,14 +75,8 @@ class Portraits:
         sql = "SELECT * FROM portraits WHERE job_id = ? AND deleted IS NULL ORDER BY id"
         return [_row(row) for row in await self._db.all(sql, job_id)]
 
-    async def posted(self, ids: Sequence[int], channel_id: int, message_id: int) -> None:
-        """These portraits hang in this message now."""
-        async with self._db.write() as tx:
-            for portrait_id in ids:
-                await tx.run(POSTED, channel_id, message_id, time(), portrait_id)
-
     async def delete(self, ids: Sequence[int]) -> None:
-        """Take portraits down: their files go, their rows stay, marked, until the pet is forgotten."""
+        """Delete portraits: their files go; their rows stay, marked as deleted, until the pet is forgotten."""
         paths: list[Path] = []
         async with self._db.write() as tx:
             for portrait_id in ids:

@@ -1,11 +1,10 @@
-"""What is not needed any more goes, each night; and what was deleted is gone from the copies too.
+"""Removes each night what is not needed any more, from the database, its folder and its copies.
 
-Knows: which rows and files still serve somebody. Does not know: how long an operator wants things kept (bot.py's
+Knows: which rows and files somebody still needs. Does not know: how long an operator wants things kept (bot.py's
 settings), or how anything came to be.
 
-Nothing goes that a waiting or running job reads, that an answer still owed shows, that a living pet is painted from
-(its adapter and cut-outs), or by which forgetting a pet finds the bot's posts of it. What may go is named one by one
-below; a file that is not named stays.
+Kept is whatever a waiting or running job reads, an owed answer shows, a pet is painted from (its adapter and cut-outs),
+or erasure.py needs to find the bot's posts of a pet. What may go is named one by one below; anything else stays.
 """
 
 import asyncio
@@ -23,27 +22,27 @@ from storage.journal import KEEPS_FOLDER
 log = logging.getLogger(__name__)
 
 DAY_S = 86400.0
-RESTED_S = DAY_S  # a folder that nobody knows may belong to an enrolment which is just being given
+ORPHAN_S = DAY_S  # a folder of no known job may belong to an enrolment whose form is still open
 ROWS_S = 30 * DAY_S
-CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, each waits for readers itself; together less than a minute
+CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, and seconds between them; each waits for readers itself; under a minute in all
 
-OWED = "EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND o.message_id IS NULL AND o.closed IS NULL)"
-OVER = f"finished <= ? AND NOT {OWED}"  # a job that ended by then, with everything said
-PAINTED = f"SELECT id FROM jobs WHERE kind = 'paint' AND state = 'done' AND {OVER}"
-LEARNT = f"""SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {OVER}
+ANSWER_OWED = "EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND o.message_id IS NULL AND o.closed IS NULL)"
+FINISHED = f"finished <= ? AND NOT {ANSWER_OWED}"  # a job that ended by then, with no answer owed
+OLD_PAINTINGS = f"SELECT id FROM jobs WHERE kind = 'paint' AND state = 'done' AND {FINISHED}"
+OLD_ENROLMENTS = f"""SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {FINISHED}
              AND EXISTS (SELECT 1 FROM photos p WHERE p.pet_id = jobs.pet_id)"""
-SAID = f"""DELETE FROM outbox WHERE (message_id IS NOT NULL OR closed IS NOT NULL)
-           AND job_id IN (SELECT id FROM jobs WHERE {OVER})
+DELETE_ANSWERS = f"""DELETE FROM outbox WHERE (message_id IS NOT NULL OR closed IS NOT NULL)
+           AND job_id IN (SELECT id FROM jobs WHERE {FINISHED})
            AND (message_id IS NULL OR EXISTS (SELECT 1 FROM portraits p
                 WHERE p.job_id = outbox.job_id AND p.message_id = outbox.message_id AND p.deleted IS NULL))"""
-NOTHING = f"DELETE FROM jobs WHERE pet_id IS NULL AND {OVER}"  # enrolments that came to nothing
+DELETE_FAILED_ENROLMENTS = f"DELETE FROM jobs WHERE pet_id IS NULL AND {FINISHED}"  # enrolments that came to nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
     """What one pass removed."""
 
-    folders: int  # of jobs that nobody knows, or that came to nothing
+    folders: int  # of unknown jobs, or of jobs that came to nothing
     paintings: int  # folders of painting jobs
     originals: int  # photos
     leftovers: int  # files of portraits that were taken down
@@ -64,7 +63,7 @@ class Retention:
         self._clock = clock
 
     async def nightly(self, hour: int) -> None:
-        """A pass now, since a bot that is stopped every evening would never get to it, and then at each `hour`."""
+        """A pass now, since a bot that is stopped every evening would else never make one, and then at each `hour`."""
         while True:
             try:
                 removed = await self.tidy()
@@ -75,41 +74,41 @@ class Retention:
             await asyncio.sleep((next_time(hour, now) - now).total_seconds())
 
     async def tidy(self) -> Removed:
-        """One pass. Files go before the rows that name them, so that a crash leaves nothing that nobody finds."""
+        """One pass. Files go before the rows that name them, so that a crash leaves no file without a row."""
         removed = Removed(
             folders=await self._orphans(),
             paintings=await self._paintings() if self._portraits_s else 0,
             originals=await self._originals() if self._photos_s else 0,
             leftovers=await self._leftovers(),
-            answers=await self._rows(SAID),
-            jobs=await self._rows(NOTHING),
+            answers=await self._rows(DELETE_ANSWERS),
+            jobs=await self._rows(DELETE_FAILED_ENROLMENTS),
         )
         await scrub(self._db)
         return removed
 
     async def _orphans(self) -> int:
         known = {row["id"] for row in await self._db.all(KEEPS_FOLDER)}
-        return len(await asyncio.to_thread(self._files.sweep, known, RESTED_S))
+        return len(await asyncio.to_thread(self._files.sweep, known, ORPHAN_S))
 
     async def _paintings(self) -> int:
-        """Their pictures hang in Discord, and the recipes stay."""
-        rows = await self._db.all(PAINTED, self._clock() - self._portraits_s)
+        """Folders of old paintings: the pictures are in Discord, and the recipes stay."""
+        rows = await self._db.all(OLD_PAINTINGS, self._clock() - self._portraits_s)
         gone = {row["id"] for row in rows} & await asyncio.to_thread(self._files.found)
         for job_id in gone:
             await asyncio.to_thread(self._files.remove, job_id)
         return len(gone)
 
     async def _originals(self) -> int:
-        """A learnt pet is painted from its adapter, and judged by its cut-outs."""
+        """Photos of learnt pets: such a pet is painted from its adapter, and likeness is measured on its cut-outs."""
         count = 0
-        for row in await self._db.all(LEARNT, self._clock() - self._photos_s):
+        for row in await self._db.all(OLD_ENROLMENTS, self._clock() - self._photos_s):
             await asyncio.to_thread(self._files.remove_photos, row["id"])
             async with self._db.write() as tx:
                 count += await tx.run("DELETE FROM photos WHERE pet_id = ?", row["pet_id"])
         return count
 
     async def _leftovers(self) -> int:
-        """A crash may come between taking a portrait down and removing its file."""
+        """Files of deleted portraits: a crash may have come between the row and the file."""
         rows = await self._db.all("SELECT portrait FROM portraits WHERE deleted IS NOT NULL")
         return await asyncio.to_thread(_unlink, [row["portrait"] for row in rows])
 
@@ -119,7 +118,7 @@ class Retention:
 
 
 def _unlink(portraits: list[str]) -> int:
-    """The files that were still there, of portraits as JSON."""
+    """Remove the files of these portraits (JSON); the number of files that were still there."""
     left = [path for one in portraits if (path := PORTRAIT.validate_json(one).path).exists()]
     for path in left:
         path.unlink(missing_ok=True)
@@ -133,7 +132,7 @@ def next_time(hour: int, now: datetime) -> datetime:
 
 
 async def scrub(db: Database) -> None:
-    """After rows were deleted: nothing of them stays in the log, and no copy knows a pet that is gone."""
+    """Call after rows were deleted: empties the write-ahead log, and deletes from the copies every pet that is gone."""
     living = [row["id"] for row in await db.all("SELECT id FROM pets")]
     await asyncio.to_thread(db.backups.forget_all_but, living)
     for _ in range(CHECKPOINTS):

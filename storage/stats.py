@@ -1,7 +1,7 @@
-"""What an operator's dashboard asks of the tables.
+"""Numbers for an operator's dashboard, from the tables.
 
-Knows: how much waits, and how many answers are owed. Does not know: Prometheus, or what is too much.
-Both questions are answered from the indexes of what is open, so they stay quick however much is done.
+Knows: how many jobs wait and run, and how many answers are owed. Does not know: Prometheus, or what is too much.
+Both are answered from partial indexes of what is open, so they stay quick however many jobs are done.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
+from gpu.types import JobKind
 from storage.database import Database
-from storage.jobs import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
     """Jobs of one kind that are not over."""
 
-    kind: Kind
+    kind: JobKind
     state: Literal["waiting", "running"]
     jobs: int
     oldest: float  # seconds since the first of them was accepted
@@ -32,14 +32,14 @@ class Answers:
 
 
 class Stats:
-    """Looks; changes nothing."""
+    """Reads the tables; changes nothing."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time) -> None:
         self._db = db
         self._clock = clock
 
     async def line(self) -> list[Queue]:
-        """How much waits and runs; nothing for a kind of which there is none."""
+        """Jobs that wait or run, by kind and state; no entry where there are none."""
         sql = """SELECT kind, state, count(*) AS jobs, min(created) AS first FROM jobs
                  WHERE state IN ('waiting', 'running') GROUP BY kind, state"""
         now = self._clock()
@@ -49,7 +49,7 @@ class Stats:
         ]
 
     async def outbox(self) -> Answers:
-        """What is still owed."""
+        """How many answers are still owed."""
         sql = """SELECT count(*), count(*) FILTER (WHERE tries > 1) FROM outbox
                  WHERE message_id IS NULL AND closed IS NULL"""
         [row] = await self._db.all(sql)

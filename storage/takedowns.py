@@ -1,7 +1,7 @@
-"""Messages that have to come down: of forgotten pets, and answers that may hang at a second place.
+"""Messages that have to come down: of forgotten pets, and answers that may have been posted at a second place.
 
-Knows: the table `strays`, of messages that are known and of some that may hang somewhere or not. Does not know: which
-pet it was (nothing of it is left), or how a message is found and taken down.
+Knows: the table `strays`: messages by their ids, and messages that may exist, by the id of their delivery. Does not
+know: which pet it was (nothing of it is left), or how a message is found and taken down.
 """
 
 import sqlite3
@@ -19,38 +19,38 @@ class Takedown:
 
     id: int
     channel_id: int
-    message_id: int | None  # None: it was tried, and may hang there
+    message_id: int | None  # None: sending was tried, and the message may exist
     mark: str  # the delivery's id, by which it is found; empty where the message is known
-    since: float  # of the first try
+    since: float  # first try to send it
     forgotten: float
-    tries: int  # to take it down
+    tries: int  # at taking it down
 
 
 class Takedowns:
-    """What is still to come down."""
+    """The takedowns that are not done yet."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def due(self, now: float) -> list[Takedown]:
-        """Messages that are to be taken down by now, some of them."""
+        """Messages to be taken down by `now`, the longest due first, at most MOST of them."""
         sql = "SELECT * FROM strays WHERE due <= ? ORDER BY due, id LIMIT ?"
         return [_takedown(row) for row in await self._db.all(sql, now, MOST)]
 
     async def retry(self, takedown: Takedown, due: float, tries: int) -> None:
-        """Try again at `due`, after so many tries; unless its message has become known meanwhile: then at once."""
+        """Try again at `due`, after so many tries. No effect if its message has become known: it is due at once."""
         sql = "UPDATE strays SET due = ?, tries = ? WHERE id = ? AND message_id IS ?"
         async with self._db.write() as tx:
             await tx.run(sql, due, tries, takedown.id, takedown.message_id)
 
     async def close(self, takedown: Takedown) -> None:
-        """It hangs nowhere any more, or can never be taken down."""
+        """The message is gone, or can never be taken down."""
         async with self._db.write() as tx:
             await tx.run("DELETE FROM strays WHERE id = ? AND message_id IS ?", takedown.id, takedown.message_id)
 
 
 async def owe(tx: Transaction, pet_id: int, posts: Sequence[tuple[int, int]], now: float) -> None:
-    """The pet is being forgotten: take down these (channel_id, message_id), and what was tried and never heard of."""
+    """The pet is being forgotten: take down these (channel_id, message_id), and answers that may have been sent."""
     for channel_id, message_id in posts:
         sql = "INSERT INTO strays (channel_id, message_id, since, forgotten, due) VALUES (?1, ?2, ?3, ?3, ?3)"
         await tx.run(sql, channel_id, message_id, now)
@@ -61,7 +61,7 @@ async def owe(tx: Transaction, pet_id: int, posts: Sequence[tuple[int, int]], no
 
 
 async def owe_unseen(tx: Transaction, delivery_id: str, now: float) -> None:
-    """The delivery leaves a place where it may hang though nobody can look: if it does, it has to come down."""
+    """The delivery moves on from a place where its message may be and nobody can look: if it is there, take it down."""
     sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
              SELECT channel_id, id, first_tried, ?1, ?1 FROM outbox WHERE id = ?2 AND first_tried IS NOT NULL"""
     await tx.run(sql, now, delivery_id)

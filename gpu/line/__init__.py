@@ -6,5 +6,5 @@ journal.py     what the line needs written down (a Protocol; storage/journal.py 
 executor.py    the seam to whatever computes (a Protocol)
 process.py     the default executor: a child process, replaced when it dies
 child.py       one such process, and the two pipes to it
-watchdog.py    when a child is taken for hung
+watchdog.py    when a child counts as hung
 """

@@ -1,6 +1,6 @@
-"""One child as the bot's side sees it: a process with a session of its own, and the two pipes to it.
+"""One child process as the bot sees it: a process with a session of its own, and the two pipes to it.
 
-Knows: processes and pipes. Does not know: jobs, when a child is wanted (process.py), what it computes.
+Knows: processes and pipes. Does not know: jobs, when a child is needed (process.py), what it computes.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
-REAP_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never wake
+REAP_S = 5.0  # for the system to end a killed child: one that sleeps in a driver may never end
 
 
 class Child:
@@ -33,12 +33,13 @@ class Child:
         self._events = events
         self._reading = reading
         self._writing = writing
-        self.reserved = 0  # bytes of the card's memory, as it said last
-        self.leaving = False  # it has said its last word and ends by itself
-        self._left = False  # behind, unburied
+        self.reserved = 0  # bytes of the card's memory, as it last reported
+        self.leaving = False  # it has sent its last outcome and ends by itself
+        self._abandoned = False  # it was killed and did not end: nobody waits for it any more
 
     @classmethod
     async def spawn(cls, command: Sequence[str], environment: Mapping[str, str] | None) -> "Child":
+        """Start the command with the numbers of its two pipe ends behind it. Raises OSError."""
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         loop = asyncio.get_running_loop()
@@ -77,9 +78,9 @@ class Child:
         self._writing.write(frame(COMMAND, command))
 
     async def receive(self, within_s: float) -> Ready | Step | End:
-        """Raises EOFError once the child is gone, TimeoutError if it says nothing in time.
+        """The child's next event. Raises EOFError once the child is gone, TimeoutError if none comes in time.
 
-        What lies there already counts as said in time, however late this process looks.
+        An event that lies in the pipe already is in time, however late this process looks.
         """
         event = asyncio.create_task(self._receive())
         try:
@@ -95,6 +96,7 @@ class Child:
         return EVENT.validate_json(await self._events.readexactly(length))
 
     async def ended(self, within_s: float) -> bool:
+        """Whether it ends in that time."""
         try:
             async with asyncio.timeout(within_s):
                 await self._process.wait()
@@ -103,20 +105,20 @@ class Child:
         return True
 
     def kill(self) -> None:
-        """End it and what it started, at once."""
+        """Kill it and whatever it started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def reap(self) -> int | None:
-        """End it if it still lives, release all it had here; returns its exit status, negative for a signal.
+        """Kill it if it still lives, and close its pipes; returns its exit status, negative for a signal.
 
-        None if it is not gone REAP_S after it was killed: it is left behind, and reaped should it ever end.
+        None if it is not gone REAP_S after it was killed: then it is given up, and asyncio reaps it should it ever end.
         """
         if self._process.returncode is None:
             self.kill()
-        if not self._left and not await self.ended(REAP_S):
-            self._left = True
-            log.error("Child %d is killed and not gone: it is left behind, with all it holds", self._process.pid)
+        if not self._abandoned and not await self.ended(REAP_S):
+            self._abandoned = True
+            log.error("Child %d was killed and is not gone: it is given up, with all it holds", self._process.pid)
         self._reading.close()
         self._writing.close()
         return self._process.returncode

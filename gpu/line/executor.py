@@ -2,6 +2,9 @@
 
 Knows: how a job is run, paused and cancelled, seen from the bot's process. Does not know: the line, the database,
 Discord, what a job means.
+
+A new executor is one file with the methods below, one class of two lines in tests/gpu/line/test_executor.py that builds
+it over the fake studio, so that it passes the contract, and the line of bot.py that chooses it.
 """
 
 from typing import Protocol
@@ -24,13 +27,13 @@ class Executor(Protocol):
         ...
 
     async def pause(self, job_id: str) -> None:
-        """Ask the running job to stop at its next step and keep what is there; run() then returns Paused."""
+        """Ask the running job to stop at its next step and keep what it has done; run() then returns Paused."""
         ...
 
     async def cancel(self, job_id: str) -> None:
         """Ask the running job to stop at its next step; run() then returns Failed with Cause.CANCELLED.
 
-        Of a job that does not run, forget what is kept warm for it.
+        If the job does not run, forget the paused training that is kept warm for it.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What the line needs written down: claims, and what becomes of them; and writing again where a disk was busy.
+"""What the line needs written down: claims, and what becomes of them; and how to write again where a disk was busy.
 
 Knows: which promises hold about a job's row. Does not know: how a row is stored (storage/journal.py), whose turn it is.
 """
@@ -37,14 +37,14 @@ class Journal(Protocol):
     same transaction.
 
     Each claim charges one attempt and refunds it at most once: on a pause, with a newer checkpoint, or if the bot died
-    instead of the job. Three charged attempts are deaths of the child under this job, or its want of memory, so it is
-    set aside. The bot dies for reasons of its own, so that is counted apart, since the job's newest checkpoint, and the
-    25th sets it aside: a job that takes the machine down with it comes to an end, and one that has an even chance to
-    get done before the next of 200 kills is lost once in 100,000 times.
+    and not the child. So an attempt that stays charged is a death of the child under this job, or its lack of memory;
+    after three the job is set aside. Deaths of the bot have their own reasons and are counted apart, from the job's
+    newest checkpoint on; the 25th sets the job aside. So a job that takes the machine down comes to an end, and one
+    that has an even chance to get done before the next of 200 kills is lost once in 100,000 times.
     """
 
     async def waiting(self) -> list[Ticket]:
-        """Jobs nobody runs, oldest first."""
+        """Jobs that wait for their turn, oldest first."""
         ...
 
     async def turns(self) -> list[Turn]:
@@ -68,7 +68,7 @@ class Journal(Protocol):
         ...
 
     async def mark_crashed(self, claim: Claim, failed: Failed) -> bool:
-        """The child died under this job, or had to go after it. True: the job waits again, fewer than 3 are charged.
+        """The child died under this job, or had to be replaced. True: the job waits again, as fewer than 3 are charged.
 
         False: set aside as failed with `failed` and its answer (or the claim was stale). No refund.
         """
@@ -100,12 +100,12 @@ async def with_retries(write: Callable[[], Awaitable[T]]) -> T:
         try:
             return await write()
         except Exception:
-            log.exception("The journal refused; trying again in %s s", rest)
+            log.exception("The journal could not be written; trying again in %s s", rest)
             await asyncio.sleep(rest)
     return await write()
 
 
 async def try_to_write(write: Callable[[], Awaitable[None]]) -> None:
-    """Write what the job can do without."""
+    """Write, with retries, what the job can do without: a failure is only logged."""
     with suppress(Exception):
         await with_retries(write)

@@ -1,9 +1,10 @@
-"""The bot's side of the child that computes: starts it, talks to it over a pipe pair, outlives it.
+"""The default executor: jobs run in a child process. A CUDA fault, an OOM, a hang or a segfault ends the child, never
+the bot.
 
-Knows: when a child is born and buried, and what becomes of its job. Does not know: pipes (child.py), when to lose
-timeouts (watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs the job
-it was running and nothing else; the next run starts a new one, as it does after a child that said it was worn out. The
-child ends by itself when its end of the pipe closes (gpu/worker/serve.py), so it does not outlive the bot either.
+Knows: when a child is started and reaped, and what becomes of its job. Does not know: pipes (child.py), when a child
+counts as hung (watchdog.py), torch, the studio, the line. A child that dies or hangs, for whatever reason, costs this
+run of its job and nothing else; the next run starts a new one, as it does after a child that said it had served long
+enough. A child ends by itself when the bot's end of the pipe closes (gpu/worker/serve.py): it does not outlive the bot.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class ProcessExecutor:
         command: Sequence[str],
         *,
         environment: Mapping[str, str] | None = None,
-        timeouts: Timeouts = SDXL.timeouts,  # the most patient
+        timeouts: Timeouts = SDXL.timeouts,  # the longest there are
         close_s: float = CLOSE_S,
     ) -> None:
         self._command = command
@@ -49,8 +50,8 @@ class ProcessExecutor:
         self._timeouts = timeouts
         self._close_s = close_s
         self._child: Child | None = None
-        self._starting = asyncio.Lock()  # held from a child's birth until it is ready
-        self._early: list[Ask] = []  # asked of the job that waits for its child to be ready
+        self._starting = asyncio.Lock()  # held from a child's start until it is ready
+        self._early: list[Ask] = []  # asked of a job whose child is not ready yet
         self._backoff = StartBackoff()
         self._started = self._died = 0
         self._closed = asyncio.Event()
@@ -109,7 +110,10 @@ class ProcessExecutor:
             return child
 
     async def _rest(self) -> None:
-        """After children that died before they were ready; close() ends it."""
+        """Wait after children that ended before they were ready, so that they are not started in a tight loop.
+
+        close() ends the wait.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(self._backoff.left(_now())):
                 await self._closed.wait()
@@ -123,7 +127,7 @@ class ProcessExecutor:
             self._died += 1
             raise WorkerDied(f"The child cannot be started: {error}") from error
         ready = False
-        if self._closed.is_set():  # while it was being born
+        if self._closed.is_set():  # while it was starting
             child.kill()
         try:
             await child.receive(self._timeouts.startup)
@@ -158,7 +162,7 @@ class ProcessExecutor:
         except TimeoutError:
             return self._lost(f"The child hung and is killed: {watchdog}.", checkpoint)
         finally:
-            if not outcome:  # it died, or it is in the middle of something that nobody waits for any more
+            if not outcome:  # it died, or it works on something that nobody waits for any more
                 await self._reap()
 
     def _lost(self, message: str, checkpoint: int) -> Paused | Failed:

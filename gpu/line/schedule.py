@@ -1,32 +1,35 @@
 """Whose turn it is in the line, and the share of trainings in it.
 
 Knows: the order of waiting jobs, what portraits owe to a training that waits for them, when each job will be done.
-Does not know: rows, clocks, executors. Nothing here waits or remembers: the line brings what it knows.
+Does not know: rows, clocks, executors. Nothing here keeps anything: the line passes in what it knows.
 
-Servers take turns, and so do the people of a server; whoever has waited longest is next, with their oldest job. One
-waits since one's last turn, or since one's oldest waiting job came if that is later: so each turn waits for at most one
-turn of everybody else, whatever comes behind. Portraits and enrolments have turns of their own.
+Servers take turns, and so do the people of a server; whoever has waited longest is next, with their oldest job. A
+person waits since their last turn, or since their oldest waiting job came if that is later: so everybody else has at
+most one turn before them, whatever joins the line behind. Portraits and enrolments have turns of their own.
 
-Portraits go before enrolments, and a training that runs makes way for them between two steps. But a training has its
-share: once portraits have held trainings back for HELD_S = 120 s in all, one training has a slice of SLICE_S = 30 s in
-which no portrait interrupts it. Training in between is counted against it, four seconds for each. So training gets one
-second in five under portraits without end, and a portrait that does not follow two minutes of others starts at once.
-Once it has learnt, an enrolment goes on to its end: its first portrait is one that others wait for, like any.
-A training that has begun goes on before another begins, unless it died under its last run: then it has had its turn.
+Portraits go before enrolments, and a running training is paused for them between two steps. But trainings have a
+share: once portraits have held them back for HELD_S = 120 s in all, one training gets a slice of SLICE_S = 30 s in
+which no portrait interrupts it. Each second of training pays back four of those seconds. So under endless portraits
+training gets one second in five, and a portrait that does not follow two minutes of others starts at once.
+Once it has learnt, an enrolment goes on to its end: others wait for its first portrait as for any portrait.
+A training that has begun goes on before another begins, unless its last run crashed: then it has had its turn.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-Kind = Literal["enroll", "paint"]
-People = dict[int, float]  # when each person last had a turn (Unix seconds), the latest turn last
-Last = dict[tuple[Kind, int], People]  # for each kind of job, in each server
+from gpu.types import JobKind
 
-HELD_S = 120.0  # portraits may hold trainings back for so long
-SLICE_S = 30.0  # then one of them runs for so long
+TurnsByUser = dict[int, float]
+"""User id -> Unix seconds of that person's last turn, in the order of those times."""
+LastTurns = dict[tuple[JobKind, int], TurnsByUser]
+"""(kind of job, guild id) -> the last turns of that server's people with that kind."""
+
+HELD_S = 120.0  # for so long portraits may hold trainings back
+SLICE_S = 30.0  # for so long a training then runs
 
 T = TypeVar("T")
 
@@ -36,17 +39,17 @@ class Ticket:
     """One waiting job, as far as order and places need to know it."""
 
     job_id: str
-    kind: Kind
+    kind: JobKind
     user_id: int
     guild_id: int
     created: float  # Unix seconds, as is begun
-    begun: float | None = None  # first claim; None too if the job died under its last one
+    begun: float | None = None  # first claim; None if there was none, or if the last one crashed
 
 
 class Turn(NamedTuple):
     """Somebody's job was claimed."""
 
-    kind: Kind
+    kind: JobKind
     guild_id: int
     user_id: int
     at: float  # Unix seconds
@@ -56,39 +59,39 @@ class Turn(NamedTuple):
 class TrainingShare:
     """What portraits owe to trainings."""
 
-    held: float = 0.0  # seconds
-    owed: bool = False  # a slice is due, and lasts until nothing is held against portraits any more
+    held: float = 0.0  # seconds for which portraits held trainings back, not paid back yet
+    owed: bool = False  # a slice is due: training goes first until `held` is 0
 
-    def after(self, kind: Kind, seconds: float) -> "TrainingShare":
-        """A job of that kind ran for so long; a portrait counts while a training waits."""
+    def after(self, kind: JobKind, seconds: float) -> "TrainingShare":
+        """The share after a job of that kind ran for so long, a portrait while a training waited."""
         held = max(0.0, self.held + (seconds if kind == "paint" else -seconds * HELD_S / SLICE_S))
         return TrainingShare(held, held >= HELD_S or (self.owed and held > 0.0))
 
     @property
     def slice_s(self) -> float:
-        """Seconds of training until nothing is owed."""
+        """Seconds of training that pay everything back."""
         return self.held * SLICE_S / HELD_S
 
 
-def record_turn(last: Last, turn: Turn) -> None:
-    """Remember a turn. Turns come in the order of time."""
+def record_turn(last: LastTurns, turn: Turn) -> None:
+    """Note a turn in `last`. Turns come in the order of time."""
     people = last.setdefault((turn.kind, turn.guild_id), {})
     people.pop(turn.user_id, None)
     people[turn.user_id] = turn.at
 
 
-def first(tickets: list[Ticket], last: Last, owed: bool = False) -> Ticket | None:
-    """The head of order(), for less work. `tickets` come oldest first."""
+def first(tickets: list[Ticket], last: LastTurns, owed: bool = False) -> Ticket | None:
+    """The head of order(), without sorting the rest. `tickets` come oldest first."""
     enrolments = _of("enroll", tickets)
     portrait = _longest_waiting(_of("paint", tickets), last)
     training = next(iter(_begun(enrolments)), None) or _longest_waiting(_not_begun(enrolments), last)
     return training or portrait if owed else portrait or training
 
 
-def order(tickets: list[Ticket], last: Last, owed: bool = False) -> list[Ticket]:
+def order(tickets: list[Ticket], last: LastTurns, owed: bool = False) -> list[Ticket]:
     """All tickets as their turns will come, if nothing else happens. `tickets` come oldest first.
 
-    `owed`: a training's slice is due. Slices to come are not in it: they let one training by.
+    `owed`: a training's slice is due, so one training goes first. Later slices are not foreseen.
     """
     enrolments = _of("enroll", tickets)
     portraits = _in_turn(_of("paint", tickets), last)
@@ -97,10 +100,10 @@ def order(tickets: list[Ticket], last: Last, owed: bool = False) -> list[Ticket]
     return trainings[:ahead] + portraits + trainings[ahead:]
 
 
-def forecast(work: Sequence[tuple[Kind, float]]) -> list[float]:
-    """Seconds until each job is done: of jobs in their order, the running one first, with the work left in each.
+def forecast(work: Sequence[tuple[JobKind, float]]) -> list[float]:
+    """Seconds until each job is done, given the jobs in order(), the running one first, each with its seconds of work.
 
-    Slices are counted as if all was even at the beginning. Work that nobody can guess is infinite.
+    Slices are counted as if portraits owed nothing at the beginning. Work that nobody can guess is infinite.
     """
     portraits = sum(seconds for kind, seconds in work if kind == "paint")
     trainings = sum(seconds for kind, seconds in work if kind == "enroll")
@@ -116,7 +119,7 @@ def forecast(work: Sequence[tuple[Kind, float]]) -> list[float]:
     return done
 
 
-def _of(kind: Kind, tickets: list[Ticket]) -> list[Ticket]:
+def _of(kind: JobKind, tickets: list[Ticket]) -> list[Ticket]:
     return [ticket for ticket in tickets if ticket.kind == kind]
 
 
@@ -129,26 +132,30 @@ def _not_begun(enrolments: list[Ticket]) -> list[Ticket]:
     return [ticket for ticket in enrolments if ticket.begun is None]
 
 
-def _longest_waiting(tickets: list[Ticket], last: Last) -> Ticket | None:
+def _longest_waiting(tickets: list[Ticket], last: LastTurns) -> Ticket | None:
     """The head of _in_turn(): whoever waits longest, with their oldest job."""
     if not tickets:
         return None
-    _, queues, people = min(_servers(tickets, last), key=itemgetter(0))
+    _, queues, people = min(_by_server(tickets, last), key=itemgetter(0))
     return _longest_first(queues, people)[0][0]
 
 
-def _in_turn(tickets: list[Ticket], last: Last) -> list[Ticket]:
+def _in_turn(tickets: list[Ticket], last: LastTurns) -> list[Ticket]:
     """Tickets of one kind."""
-    servers = sorted(_servers(tickets, last), key=itemgetter(0))
+    servers = sorted(_by_server(tickets, last), key=itemgetter(0))
     return _interleave([_interleave(_longest_first(queues, people)) for _, queues, people in servers])
 
 
-def _servers(tickets: list[Ticket], last: Last) -> list[tuple[float, list[list[Ticket]], People]]:
-    """Since when each server waits; each person's tickets, as the oldest came; their turns, none if none is later."""
+def _by_server(tickets: list[Ticket], last: LastTurns) -> list[tuple[float, list[list[Ticket]], TurnsByUser]]:
+    """For each server: since when it waits, its people's tickets, and their last turns.
+
+    Each person's tickets are one list; the lists come in the order of their oldest tickets. Where the oldest ticket
+    came after the server's last turn, the turns are left out: they do not change the order.
+    """
     groups: defaultdict[int, defaultdict[int, list[Ticket]]] = defaultdict(lambda: defaultdict(list))
     for ticket in tickets:
         groups[ticket.guild_id][ticket.user_id].append(ticket)
-    servers: list[tuple[float, list[list[Ticket]], People]] = []
+    servers: list[tuple[float, list[list[Ticket]], TurnsByUser]] = []
     for group in groups.values():
         queues = list(group.values())
         oldest = queues[0][0]
@@ -158,10 +165,10 @@ def _servers(tickets: list[Ticket], last: Last) -> list[tuple[float, list[list[T
     return servers
 
 
-def _longest_first(queues: list[list[Ticket]], people: People) -> list[list[Ticket]]:
+def _longest_first(queues: list[list[Ticket]], people: TurnsByUser) -> list[list[Ticket]]:
     """Whoever waits longest first, with all their tickets."""
     if not people:
-        return queues  # as they came
+        return queues  # they are in that order already
     return sorted(queues, key=lambda mine: max(mine[0].created, people.get(mine[0].user_id, 0.0)))
 
 

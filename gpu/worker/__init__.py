@@ -1,7 +1,7 @@
 """gpu/worker: the shell of the process that computes. No torch of its own.
 
 __main__.py    `python -m gpu.worker`: the command line; builds the studio
-serve.py       the child's side of the pipes: hears commands, runs jobs
-control.py     one job: paused, cancelled, and what became of it
+serve.py       the child's side of the pipes: takes commands, runs jobs
+control.py     one job: pause, cancel, outcome
 recycle.py     when the process has served long enough
 """

@@ -1,7 +1,7 @@
 """The process that computes: `python -m gpu.worker --profile pocket FD_IN FD_OUT`; the bot starts it.
 
 Knows: the command line, how this process gives way to the bot, when the heavy libraries are imported. Does not know:
-the words on the pipes (serve.py), the line, the database, Discord.
+the messages on the pipes (serve.py), the line, the database, Discord.
 """
 
 import argparse
@@ -19,18 +19,18 @@ from gpu.worker.control import StudioProtocol
 from gpu.worker.serve import serve
 
 LIBRARIES = ("transformers", "diffusers", "ultralytics")
-NICENESS = 10  # the bot's first answers go before
+NICENESS = 10  # the bot's first answers go first
 SPINS = "10000"  # of a thread that waits for the others, before it sleeps (libgomp's GOMP_SPINCOUNT; its own: 300,000)
 OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc_pid_oom_score_adj(5))
 
 
 def _studio(profile: Profile) -> StudioProtocol:
-    """Its imports last seconds, of which looking for garbage would be a fourth; they leave hardly any.
+    """The studio. Its imports last seconds, and collecting garbage meanwhile would take a quarter of that for nothing.
 
-    Some libraries write their log themselves, in their own way: from now on they do as we do.
+    Some libraries set up log handlers of their own: from here on their lines go through ours.
     """
     gc.disable()
-    from gpu.studio.studio import build  # here, so that nothing else of this file waits for it
+    from gpu.studio.studio import build  # here: nothing else in this file waits for it
 
     gc.freeze()
     gc.enable()
@@ -42,7 +42,7 @@ def _studio(profile: Profile) -> StudioProtocol:
 
 
 def _give_way() -> None:
-    """The bot goes before this process, on the processor and in memory; call it before torch is imported.
+    """Let the bot go first, on the processor and in memory. Call it before torch is imported.
 
     Threads that spin for each other on cores which they do not have to themselves hardly get on: on two cores, beside
     three busy processes, a pocket training took more than 10 s for a step, and so takes 3 s. Alone it is 5 % slower.

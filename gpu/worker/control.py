@@ -1,7 +1,7 @@
-"""How one job is run in the process that computes: paused and cancelled between steps, its end told as a value.
+"""How one job is run in the process that computes. Cancel and pause take effect between two steps, never by a signal.
 
-Knows: what an executor needs of a studio, which report ends a job, what an exception means. Does not know: pipes,
-threads, the line, what a job means.
+Knows: what an executor needs of a studio, how a report stops a job, which outcome an exception is. Does not know:
+pipes, threads, the line, what a job means.
 """
 
 import logging
@@ -14,13 +14,13 @@ from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Pr
 
 log = logging.getLogger(__name__)
 
-REPORT_S = 0.1  # least time between two reports that say the same but for the step
+REPORT_S = 0.1  # least time between two reports that differ in nothing but the step
 
-BROKEN = re.compile(
+DEVICE_ERROR = re.compile(
     r"CUDA (driver )?error|cu(dnn|fft|solver)( frontend)? error|triton error \[cuda\]|unable to find an engine",
     re.IGNORECASE,
 )
-"""As torch and Triton word what the card and its libraries say. The last is cuDNN's: every way to convolve failed."""
+"""How torch and Triton word errors of the card and its libraries. The last is cuDNN's: every convolution failed."""
 
 
 class StudioProtocol(Protocol):
@@ -51,7 +51,7 @@ class StudioProtocol(Protocol):
 
 
 class JobControl:
-    """What was asked of the running job: set by one thread, obeyed by the job's own at its next step."""
+    """What was asked of the running job: set by one thread, read by the job's own thread at its next step."""
 
     def __init__(self) -> None:
         self._job_id: str | None = None
@@ -85,8 +85,8 @@ class JobControl:
             raise PauseAsked
 
 
-class _Watch:
-    """The report that the studio calls: thins out what is sent on, and raises what was asked."""
+class _ControlledReport:
+    """The report that the studio calls: sends on what is new, and raises Cancelled or PauseAsked if that was asked."""
 
     def __init__(self, control: JobControl, send: Report) -> None:
         self.checkpoint = 0
@@ -97,17 +97,17 @@ class _Watch:
 
     def __call__(self, progress: Progress) -> None:
         self.checkpoint = max(self.checkpoint, progress.checkpoint)
-        news = (progress.phase, progress.picture, progress.checkpoint)
+        position = (progress.phase, progress.picture, progress.checkpoint)
         now = time.monotonic()
-        if news != self._sent or now - self._sent_at >= REPORT_S:
-            self._sent, self._sent_at = news, now
+        if position != self._sent or now - self._sent_at >= REPORT_S:
+            self._sent, self._sent_at = position, now
             self._send(progress)
         self._control.check()
 
 
 def run_job(studio: StudioProtocol, job: Enroll | Paint, control: JobControl, send: Report) -> Done | Paused | Failed:
     """Run a job to its outcome, in the thread that calls; whatever the job raises becomes a value."""
-    watch = _Watch(control, send)
+    watch = _ControlledReport(control, send)
     began = time.monotonic()
     try:
         result = studio.enroll(job, watch) if isinstance(job, Enroll) else studio.paint(job, watch)
@@ -118,22 +118,22 @@ def run_job(studio: StudioProtocol, job: Enroll | Paint, control: JobControl, se
         return error.as_failed(watch.checkpoint)
     except Exception as error:
         log.exception("Job %s failed in a way nobody expected", job.job_id)
-        return of_machine(error).as_failed(watch.checkpoint)
+        return as_studio_error(error).as_failed(watch.checkpoint)
     finally:
         control.finish()
 
 
-def of_machine(error: Exception) -> StudioError:
-    """What an exception means that the studio has no name for.
+def as_studio_error(error: Exception) -> StudioError:
+    """The StudioError for an exception that the studio did not expect.
 
-    Told by names and words, since the bot's process does not import torch. After any CUDA error but a plain lack of
-    memory every later call on the device fails too, and only a new process helps (pytorch#17425): that one is dead.
-    The first call that meets it may be a library's: a convolution then says "cuDNN error" and nothing of CUDA.
+    Told by class names and messages, since this file imports no torch. After any CUDA error but a plain lack of memory
+    every later call on the device fails too, and only a new process helps (pytorch#17425): so it counts as WorkerDied.
+    The first call that fails may be a library's: a convolution then says "cuDNN error" and nothing of CUDA.
     """
     kinds = {kind.__name__ for kind in type(error).__mro__}
     first_line = str(error).partition("\n")[0]
     if kinds & {"OutOfMemoryError", "MemoryError"}:
         return OutOfMemory(first_line)
-    if "AcceleratorError" in kinds or BROKEN.search(first_line):
+    if "AcceleratorError" in kinds or DEVICE_ERROR.search(first_line):
         return WorkerDied(f"The device cannot be used any more: {first_line}")
     return Internal()

@@ -1,6 +1,6 @@
 """When a child that computes has served long enough.
 
-Knows: jobs, memory, and which failures spoil a process. Does not know: what happens then (serve.py says it to the bot).
+Knows: how many jobs, how much memory, which outcomes. Does not know: what happens then (serve.py tells the bot).
 """
 
 from collections.abc import Callable
@@ -19,9 +19,9 @@ class RecycleTracker:
         self._jobs = 0
 
     def is_due(self, outcome: Done | Paused | Failed) -> bool:
-        """Whether the child ends after this outcome. Not at a pause: somebody waits for a portrait right now."""
+        """Whether the child ends after this outcome. Not at a pause: a portrait waits for it."""
         if isinstance(outcome, Paused):
             return False
         self._jobs += 1
-        spoilt = isinstance(outcome, Failed) and outcome.cause.needs_new_process
-        return spoilt or self._jobs >= self._policy.jobs or self._memory() - self._at_first > self._policy.growth
+        broken = isinstance(outcome, Failed) and outcome.cause.needs_new_process
+        return broken or self._jobs >= self._policy.jobs or self._memory() - self._at_first > self._policy.growth

@@ -1,11 +1,11 @@
-"""The child's side of the pipes: runs one job after the other, and hears what is asked meanwhile.
+"""The child's side of the pipes: runs one job after the other, and takes commands meanwhile.
 
-Knows: the words on the pipes, which thread does what, and when to end. Does not know: the line, the database,
-Discord, or what a job means. One thread listens and notes what is asked, so that the running job
-sees it at its next step; the main thread runs the jobs. The end of the parent is the end of this process, at once.
+Knows: the messages on the pipes, which thread does what, and when to end. Does not know: the line, the database,
+Discord, or what a job means. One thread reads commands and notes them, so that the running job sees them at its next
+step; the main thread runs the jobs. When the bot's end of the pipe closes, this process ends at once.
 
-It is the child that decides when it has served long enough (recycle.py): it knows its memory, what it keeps warm
-and whether its device still answers. It says so with the outcome, so that no job is sent to a child that is leaving.
+The child itself decides when it has served long enough (recycle.py): it knows its memory, what it keeps warm and
+whether its device still answers. It says so with the outcome, so that no job is sent to a child that is leaving.
 """
 
 import logging
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 
 def serve(build: Callable[[], StudioProtocol], fd_in: int, fd_out: int, recycle: RecyclePolicy) -> None:
-    """Run jobs until told to close or worn out; a paused training is then left at a fresh checkpoint.
+    """Run jobs until told to close, or until served long enough; then write a checkpoint of each paused training.
 
-    Not one that was cancelled before that, be it while the last job ran.
+    Not of one that was cancelled, even if that was while the last job ran.
     """
     commands: SimpleQueue[Run | Ask | Close] = SimpleQueue()
     control = JobControl()

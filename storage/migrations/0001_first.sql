@@ -82,7 +82,7 @@ CREATE TABLE outbox (
     nonce       TEXT    NOT NULL UNIQUE CHECK (length(nonce) BETWEEN 1 AND 25),
     channel_id  INTEGER NOT NULL,
     kind        TEXT    NOT NULL CHECK (kind IN ('enrolled', 'painted', 'failed', 'cancelled')),
-    payload     TEXT    NOT NULL,                  -- Letter; empty once it is over
+    payload     TEXT    NOT NULL,                  -- AnswerPayload; empty once it is over
     first_tried REAL,
     tries       INTEGER NOT NULL DEFAULT 0,
     due         REAL    NOT NULL,

@@ -1,10 +1,11 @@
-"""What the line may rely on in an executor. A test class inherits this and gives the fixture `executor`.
+"""What the line may rely on in an executor. A test class inherits this and says how one is built.
 
 Knows: Executor (gpu/line/executor.py), and that fake_studio.py does the work. Does not know: where it does it.
 """
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,15 @@ class Watcher:
 
 
 class ExecutorContract:
-    @pytest.fixture
-    async def executor(self) -> Executor:
-        """Not started yet; the fixture closes it."""
+    def build(self) -> Executor:
+        """One that has fake_studio.py do the work; not started yet."""
         raise NotImplementedError
+
+    @pytest.fixture
+    async def executor(self) -> AsyncIterator[Executor]:
+        executor = self.build()
+        yield executor
+        await executor.close()
 
     async def test_runs_an_enrolment(self, executor: Executor, tmp_path: Path) -> None:
         await executor.start()

@@ -1,6 +1,6 @@
 """What the line may rely on in a journal. A test class inherits this and says how jobs come in and what is stored.
 
-Knows: Journal (gpu/line/line.py). Does not know: whether rows lie in SQLite or in memory.
+Knows: Journal (gpu/line/journal.py). Does not know: whether rows lie in SQLite or in memory.
 """
 
 from typing import Literal
@@ -261,7 +261,7 @@ class JournalContract:
         assert await self.answers(journal, job_id) == 1
         assert await journal.waiting() == []
 
-    async def test_a_doomed_job_that_was_quicker_is_done(self, journal: Journal) -> None:
+    async def test_a_job_that_was_quicker_than_its_cancel_is_done(self, journal: Journal) -> None:
         claim = await claimed(journal, await self.accept(journal, "paint"))
         await journal.request_cancel(claim)
         assert await journal.settle(claim, done(claim.job))

@@ -1,4 +1,4 @@
-"""What delivery may rely on in a transport. A test class inherits this and says in which town the transport stands.
+"""What delivery may rely on in a transport. A test class inherits this and gives the fixture `place`.
 
 Knows: Transport (cogs/api). Does not know: whether Discord behind it is the loopback's or the simulation's.
 """
@@ -12,13 +12,13 @@ from cogs.api.refusals import Refused, Verdict, is_transient
 from cogs.api.transport import Transport
 
 
-class Town(Protocol):
+class Place(Protocol):
     transport: Transport
     channel: int
     guild: int
     mina: int
 
-    def shut(self) -> None:
+    def delete_channel(self) -> None:
         """Somebody deletes the channel."""
         ...
 
@@ -26,7 +26,7 @@ class Town(Protocol):
         """The next message arrives, and nobody hears of it."""
         ...
 
-    def clear_up(self) -> None:
+    def mend(self) -> None:
         """All is well again."""
         ...
 
@@ -37,52 +37,55 @@ def post(mark: str) -> OutgoingMessage:
 
 class TransportContract:
     @pytest.fixture
-    async def town(self) -> Town:
+    async def place(self) -> Place:
         raise NotImplementedError
 
-    async def test_one_nonce_is_one_message(self, town: Town) -> None:
-        first, again, other = [await town.transport.send(town.channel, post("a-0"), nonce) for nonce in "nnm"]
+    async def test_one_nonce_is_one_message(self, place: Place) -> None:
+        first, again, other = [await place.transport.send(place.channel, post("a-0"), nonce) for nonce in "nnm"]
         assert first == again != other
 
-    async def test_a_message_is_found_by_its_mark(self, town: Town) -> None:
-        sent = [await town.transport.send(town.channel, post(mark), mark) for mark in ("a-0", "b-0", "c-0")]
-        assert [await town.transport.find(town.channel, mark, 0.0) for mark in ("c-0", "a-0", "d-0")] == [
+    async def test_a_message_is_found_by_its_mark(self, place: Place) -> None:
+        sent = [await place.transport.send(place.channel, post(mark), mark) for mark in ("a-0", "b-0", "c-0")]
+        assert [await place.transport.find(place.channel, mark, 0.0) for mark in ("c-0", "a-0", "d-0")] == [
             *sent[::-2],
             None,
         ]
 
-    async def test_a_deleted_message_is_gone_for_good(self, town: Town) -> None:
-        sent = await town.transport.send(town.channel, post("a-0"), "n")
-        await town.transport.delete(town.channel, sent)
-        assert await town.transport.find(town.channel, "a-0", 0.0) is None
-        for again in (town.transport.delete(town.channel, sent), town.transport.send(town.channel, post("a-0"), "n")):
+    async def test_a_deleted_message_is_gone_for_good(self, place: Place) -> None:
+        sent = await place.transport.send(place.channel, post("a-0"), "n")
+        await place.transport.delete(place.channel, sent)
+        assert await place.transport.find(place.channel, "a-0", 0.0) is None
+        for again in (
+            place.transport.delete(place.channel, sent),
+            place.transport.send(place.channel, post("a-0"), "n"),
+        ):
             with pytest.raises(Refused) as refusal:
                 await again
             assert refusal.value.verdict is Verdict.OVER
 
-    async def test_a_deleted_channel_refuses_everything(self, town: Town) -> None:
-        sent = await town.transport.send(town.channel, post("a-0"), "n")
-        town.shut()
+    async def test_a_deleted_channel_refuses_everything(self, place: Place) -> None:
+        sent = await place.transport.send(place.channel, post("a-0"), "n")
+        place.delete_channel()
         for request in (
-            town.transport.send(town.channel, post("a-0"), "n"),
-            town.transport.find(town.channel, "a-0", 0.0),
-            town.transport.delete(town.channel, sent),
+            place.transport.send(place.channel, post("a-0"), "n"),
+            place.transport.find(place.channel, "a-0", 0.0),
+            place.transport.delete(place.channel, sent),
         ):
             with pytest.raises(Refused) as refusal:
                 await request
             assert refusal.value.verdict is Verdict.ELSEWHERE and not is_transient(refusal.value)
 
-    async def test_a_lost_answer_is_no_lost_message(self, town: Town) -> None:
-        town.lose_an_answer()
+    async def test_a_lost_answer_is_no_lost_message(self, place: Place) -> None:
+        place.lose_an_answer()
         with pytest.raises(Exception) as lost:
-            await town.transport.send(town.channel, post("a-0"), "n")
+            await place.transport.send(place.channel, post("a-0"), "n")
         assert is_transient(lost.value) and not isinstance(lost.value, Refused)
-        town.clear_up()
-        found = await town.transport.find(town.channel, "a-0", 0.0)
-        assert found == await town.transport.send(town.channel, post("a-0"), "n") is not None
+        place.mend()
+        found = await place.transport.find(place.channel, "a-0", 0.0)
+        assert found == await place.transport.send(place.channel, post("a-0"), "n") is not None
 
-    async def test_a_person_has_one_door(self, town: Town) -> None:
-        door = await town.transport.open_dm(town.mina)
-        assert door == await town.transport.open_dm(town.mina) != town.channel
-        assert await town.transport.send(door, post("a-0"), "n") == await town.transport.find(door, "a-0", 0.0)
-        assert town.transport.serves(town.guild)
+    async def test_a_person_has_one_door(self, place: Place) -> None:
+        door = await place.transport.open_dm(place.mina)
+        assert door == await place.transport.open_dm(place.mina) != place.channel
+        assert await place.transport.send(door, post("a-0"), "n") == await place.transport.find(door, "a-0", 0.0)
+        assert place.transport.serves(place.guild)

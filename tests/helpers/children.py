@@ -28,7 +28,7 @@ def ended(process: psutil.Process, within_s: float) -> bool:
     return False
 
 
-async def child_born() -> psutil.Process:
+async def child_started() -> psutil.Process:
     async with asyncio.timeout(10):
         while True:
             for child in children():

@@ -49,8 +49,8 @@ class Plan:
     def changed(self, text: str) -> "Plan":
         """As a wish or a command line says."""
         said = re.findall(r"\b(steps|ms|die|crash|fail|nan|oom|poison|exit|segv|hoard|reserved)=(\d+)", text)
-        moods = re.findall(r"\b(hang|stuck)=([a-z]+)", text)
-        return replace(self, **{name: int(number) for name, number in said}, **dict(moods))
+        phases = re.findall(r"\b(hang|stuck)=([a-z]+)", text)
+        return replace(self, **{name: int(number) for name, number in said}, **dict(phases))
 
 
 class FakeStudio:
@@ -68,7 +68,7 @@ class FakeStudio:
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
         plan = self.plan.changed(job.wish.text)
-        report = _moody(report, plan)
+        report = _stuck_at_its_phase(report, plan)
         report(Progress(phase="loading"))
         sheet = job.folder / "sheet.png"
         known = len(list((job.folder / "cutouts").glob("*.mask.png")))
@@ -84,7 +84,7 @@ class FakeStudio:
     def paint(self, job: Paint, report: Report) -> Painted:
         self.painted.append(job)
         plan = replace(self.plan, steps=STROKES).changed(job.wish.text)
-        report = _moody(report, plan)
+        report = _stuck_at_its_phase(report, plan)
         report(Progress(phase="loading"))
         self._stroke(plan, report)
         self._hoard.append(b"x" * (plan.hoard << 20))
@@ -153,7 +153,7 @@ class _Training:
         self._due = self.step - self.step % CHECKPOINT_EVERY + CHECKPOINT_EVERY
 
 
-def _moody(report: Report, plan: Plan) -> Report:
+def _stuck_at_its_phase(report: Report, plan: Plan) -> Report:
     """The report of a studio that comes no further than a phase."""
 
     def tell(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""An executor without a child: for tests of what stands in front of one. It passes executor_contract.py.
+"""An executor without a child: for tests of what stands in front of one. It passes contracts/executor.py.
 
 Knows: threads. Does not know: processes, pipes.
 """

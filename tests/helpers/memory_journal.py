@@ -1,4 +1,4 @@
-"""A journal in memory, a double of storage.jobs.Jobs for the line's tests; it passes journal_contract.py.
+"""A journal in memory, a double of storage.journal.JobJournal for the line's tests; it passes contracts/journal.py.
 
 Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer is only counted.
 """
@@ -8,8 +8,8 @@ from itertools import count
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim
-from gpu.line.schedule import Kind, Ticket, Turn
-from gpu.types import Cause, Done, Enroll, Failed, Paint, Progress
+from gpu.line.schedule import Ticket, Turn
+from gpu.types import Cause, Done, Enroll, Failed, JobKind, Paint, Progress
 
 ATTEMPTS, KILLS = 3, 25
 
@@ -23,7 +23,7 @@ class Row:
     refunded: bool = True  # whether the newest claim's charge is given back
     fence: int = 0
     kills: int = 0
-    doomed: bool = False
+    cancel_requested: bool = False
     began: float | None = None
     alive: float = 0.0
     checkpoint: int = 0
@@ -48,7 +48,7 @@ class MemoryJournal:
         ]
 
     async def turns(self) -> list[Turn]:
-        last: dict[tuple[Kind, int, int], float] = {}
+        last: dict[tuple[JobKind, int, int], float] = {}
         for row in self.rows.values():
             who = (row.ticket.kind, row.ticket.guild_id, row.ticket.user_id)
             last[who] = max(last.get(who, 0.0), row.alive)
@@ -101,14 +101,14 @@ class MemoryJournal:
 
     async def request_cancel(self, claim: Claim) -> None:
         if row := self._current(claim):
-            row.doomed = True
+            row.cancel_requested = True
 
     async def recover(self) -> None:
         for row in self.rows.values():
             if row.state == "running":
                 self._refund(row)
                 row.state, row.kills = "waiting", row.kills + 1
-                if row.doomed:
+                if row.cancel_requested:
                     self._close(row, Cancelled().as_failed(row.checkpoint))
                 elif row.kills >= KILLS:
                     self._close(row, WorkerDied().as_failed(row.checkpoint))

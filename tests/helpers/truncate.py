@@ -19,7 +19,7 @@ from storage.database import Database
 from tests.helpers.storage_env import GUILD, OWNER, THREAD, StorageEnv, painted
 
 DOGS = 6
-FILE = "bot.sqlite"  # as env.py names it
+FILE = "bot.sqlite"  # as storage_env.py names it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """A simulation of the whole line: one seed decides about time, people, Discord, crashes and the child's deaths.
 
-Real are the line, storage with SQLite, and delivery (sending and taking down); simulated are the
-clock, the child, Discord, a full disk and everybody's moods.
+Real are Line, Jobs, Pets, Outbox, Retention, sending and taking down, and SQLite; simulated are the
+clock, the child, Discord, a full disk and what people do.
 
     clockwork.py   an event loop whose time jumps, and in which a life can end at any await
     child.py       the executor: trains in steps, dies, hangs, answers late
     discord.py     the part of Discord that delivery meets
-    transport.py   how it is asked
+    transport.py   the transport to it
     people.py      the order in which the commands do
     bot_life.py    one life of the bot on one disk, and how the disk looks after a power cut
     world.py       a seed becomes a history

@@ -88,44 +88,44 @@ class Disk:
         return connection
 
 
-class SickDatabase(Database):
+class FaultyDatabase(Database):
     """The real one, on a disk that is full now and then: any statement may fail, or the commit."""
 
     fails: Callable[[], bool]
 
     async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
-        self.suffer()
+        self.fail_at_times()
         return await super().all(sql, *args)
 
     async def one(self, sql: str, *args: object) -> sqlite3.Row | None:
-        self.suffer()
+        self.fail_at_times()
         return await super().one(sql, *args)
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[Transaction]:
         async with super().write():
-            yield SickTransaction(self._connection, self.suffer)
-            self.suffer()
+            yield FaultyTransaction(self._connection, self.fail_at_times)
+            self.fail_at_times()
 
-    def suffer(self) -> None:
+    def fail_at_times(self) -> None:
         """Raises OperationalError."""
         if self.fails():
             raise sqlite3.OperationalError("database or disk is full")
 
 
-class SickTransaction(Transaction):
+class FaultyTransaction(Transaction):
     """The real one, of such a database."""
 
-    def __init__(self, connection: aiosqlite.Connection, suffer: Callable[[], None]) -> None:
+    def __init__(self, connection: aiosqlite.Connection, fail_at_times: Callable[[], None]) -> None:
         super().__init__(connection)
-        self._suffer = suffer
+        self._fail_at_times = fail_at_times
 
     async def all(self, sql: str, *args: object) -> list[sqlite3.Row]:
-        self._suffer()
+        self._fail_at_times()
         return await super().all(sql, *args)
 
     async def run(self, sql: str, *args: object) -> int:
-        self._suffer()
+        self._fail_at_times()
         return await super().run(sql, *args)
 
 

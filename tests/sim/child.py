@@ -1,7 +1,7 @@
-"""The executor of the simulation: it trains in steps, keeps checkpoints in the job's folder, and has moods.
+"""The executor of the simulation: it trains in steps, keeps checkpoints in the job's folder, and meets trouble.
 
-Knows: the seam (it passes tests/contracts/executor.py) and the plans of the fake studio. Does not know: why it is in a
-mood, what time is (the loop's), the line. What is on the disk outlives it; what is warm does not.
+Knows: the seam (it passes tests/contracts/executor.py) and the plans of the fake studio. Does not know: when trouble
+comes, what time is (the loop's), the line. What is on the disk outlives it; what is warm does not.
 """
 
 import asyncio
@@ -15,11 +15,10 @@ from tests.helpers.fake_jobs import adapter, learn, saved_step
 from tests.helpers.fake_studio import CHECKPOINT_EVERY, STROKES, Plan
 from tests.helpers.storage_env import portrait
 
-Mood = Literal["", "die", "hang", "late", "nan", "memory"]
+Trouble = Literal["", "die", "hang", "late", "nan", "memory"]
 HUNG_S = 60.0  # until somebody sees that it hangs
 CLOSE_S = 15.0  # until a child that does not close is killed
 LATE_S = 20.0
-STEP_S = 0.25
 
 WRONG = {"nan": NotFinite, "memory": OutOfMemory}
 
@@ -29,14 +28,14 @@ class Dead(Exception):
 
 
 class SimChild:
-    """`mood(job, step)` is asked at every step; `told(job_id, outcome)` hears how each run ended."""
+    """`trouble(job, step)` is asked at every step; `told(job_id, outcome)` hears how each run ended."""
 
     def __init__(
         self,
-        mood: Callable[[Enroll | Paint, int], Mood] = lambda job, step: "",
+        trouble: Callable[[Enroll | Paint, int], Trouble] = lambda job, step: "",
         told: Callable[[str, Done | Paused | Failed], None] = lambda job_id, outcome: None,
     ) -> None:
-        self._mood = mood
+        self._trouble = trouble
         self._told = told
         self._warm: dict[str, _Training] = {}
         self._control = JobControl()
@@ -136,16 +135,16 @@ class SimChild:
         """One step's time, and whatever happens in it."""
         if plan.ms:
             await asyncio.sleep(plan.ms / 1000)
-        mood = self._mood(job, step)
-        if mood == "die" or step == plan.die:
+        trouble = self._trouble(job, step)
+        if trouble == "die" or step == plan.die:
             raise Dead
-        if mood == "hang":
+        if trouble == "hang":
             await self._wait(HUNG_S)
             raise Dead
-        if mood == "late":
+        if trouble == "late":
             await self._wait(LATE_S)
-        if mood in WRONG:
-            raise WRONG[mood]
+        if trouble in WRONG:
+            raise WRONG[trouble]
         if step == plan.crash:
             raise RuntimeError("planned")
         if step == plan.fail:

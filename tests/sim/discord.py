@@ -1,4 +1,4 @@
-"""The part of Discord that a postman meets: channels, messages, nonces, history, and bad weather.
+"""The part of Discord that delivery meets: channels, messages, nonces, history, and bad weather.
 
 Knows: what Discord promises and when it does not keep it (the same refusals as tests/loopback, by status and code).
 Does not know: what the bot wants, discord.py, HTTP. It belongs to no life: a message that arrived stays, whoever died
@@ -135,15 +135,15 @@ class SimDiscord:
     async def _request(self, do: Callable[[], T], *, ours: bool = True) -> T:
         """The work happens on Discord's side, also when whoever asked is dead by then."""
         loop, life = asyncio.get_running_loop(), LIFE.get()
-        mood, there, back = self._rng.random(), *(self._rng.expovariate(2 / LATENCY_S) for _ in range(2))
+        luck, there, back = self._rng.random(), *(self._rng.expovariate(2 / LATENCY_S) for _ in range(2))
         answer: asyncio.Future[T] = loop.create_future()
 
         def arrive() -> None:
             try:
-                if mood < self.weather.busy:
+                if luck < self.weather.busy:
                     raise Refused(503, 0)
                 outcome = partial(answer.set_result, do())
-                if mood > 1 - self.weather.reset:
+                if luck > 1 - self.weather.reset:
                     raise Lost
             except (Refused, Lost) as error:
                 self.failed[life if ours else 0].append(loop.time())

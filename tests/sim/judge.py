@@ -10,8 +10,8 @@ from collections import Counter
 from cogs.api.budget import MOST_FAILING, PER_S
 from gpu.line.journal import Claim
 from gpu.line.schedule import HELD_S, SLICE_S
-from gpu.types import ADAPTER, Cause, Done, Failed, Paused
-from storage.jobs import JobRow, Kind
+from gpu.types import ADAPTER, Cause, Done, Failed, JobKind, Paused
+from storage.jobs import JobRow
 from storage.journal import MOST_ATTEMPTS
 from tests.helpers.fake_studio import STROKES
 from tests.sim.bot_life import SHUT_S
@@ -60,7 +60,7 @@ class Judge:
         self.promises: dict[str, Promise] = {}
         self._open: dict[str, Promise] = {}
         self._looks = 0
-        self.doomed: set[int] = set()  # pets that somebody wants to be forgotten
+        self.to_forget: set[int] = set()  # pets that somebody wants to be forgotten
         self.forgotten: dict[int, bool] = {}  # pets of which somebody was told that they are; with their posts?
         self.noted: set[int] = set()  # messages of which the bot knew that they are there
         self._discord = discord
@@ -149,7 +149,7 @@ class Judge:
     def _waiting(self, kind: str) -> list[Promise]:
         """Who never had a turn."""
         waiting = (one for one in self._open.values() if one.kind == kind and not one.claims)
-        return [one for one in waiting if one.over is None and not one.asked and one.pet_id not in self.doomed]
+        return [one for one in waiting if one.over is None and not one.asked and one.pet_id not in self.to_forget]
 
     def placed(self, places: dict[str, int]) -> None:
         first = min(places.values(), default=0)
@@ -157,7 +157,7 @@ class Judge:
         hold(sorted(places.values()) == list(range(first, first + len(places))), "not a permutation:", places)
 
     def _promise(
-        self, job_id: str, kind: Kind, guild_id: int, user_id: int, pet_id: int | None, at: float, poison: bool
+        self, job_id: str, kind: JobKind, guild_id: int, user_id: int, pet_id: int | None, at: float, poison: bool
     ) -> None:
         promise = Promise(job_id, len(self.promises), kind, guild_id, user_id, pet_id, at, poison)
         self.promises[job_id] = self._open[job_id] = promise
@@ -173,7 +173,7 @@ class Judge:
         for promise in list((self.promises if whole else self._open).values()):
             row = jobs.get(promise.job_id)
             if row is None:
-                hold(promise.over or promise.pet_id in self.doomed, "an accepted job is gone:", promise)
+                hold(promise.over or promise.pet_id in self.to_forget, "an accepted job is gone:", promise)
             else:
                 self._kept(promise, row, owed[promise.job_id], now)
         if whole:
@@ -232,7 +232,7 @@ class Judge:
             late = promise.cancelled is not None and now - promise.cancelled > HEARD_S
             hold(not late, "cancelled, but it goes on:", promise, dict(row))
         if state == "cancelled":
-            hold(promise.asked or promise.pet_id in self.doomed, "nobody cancelled:", promise)
+            hold(promise.asked or promise.pet_id in self.to_forget, "nobody cancelled:", promise)
         if error == Cause.WORKER_DIED:
             hold(promise.poison, "set aside:", promise, dict(row))
         elif state == "failed":
@@ -240,7 +240,7 @@ class Judge:
 
     def _busy(self, promise: Promise) -> bool:
         """The child is at it, and nobody has taken it away."""
-        return promise.claimed is not None and not promise.asked and promise.pet_id not in self.doomed
+        return promise.claimed is not None and not promise.asked and promise.pet_id not in self.to_forget
 
     def _no_trace(self, db: sqlite3.Connection) -> None:
         for table, orphaned in CHILDREN.items():

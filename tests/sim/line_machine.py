@@ -1,4 +1,4 @@
-"""Hypothesis against the line: people, a child with moods, restarts, and a journal in memory.
+"""Hypothesis against the line: people, a child in trouble, restarts, and a journal in memory.
 
 Knows: what the line owes to whoever submitted a job. Does not know: rows, Discord, real time.
 """
@@ -16,7 +16,7 @@ from gpu.line.line import Line
 from gpu.types import Enroll, Paint
 from tests.helpers.fake_jobs import enroll_job, paint_job
 from tests.helpers.memory_journal import MemoryJournal
-from tests.sim.child import Mood, SimChild
+from tests.sim.child import SimChild, Trouble
 from tests.sim.clockwork import Clockwork
 from tests.sim.judge import OVER
 
@@ -34,22 +34,22 @@ class LineMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=Clockwork)
         self.journal = MemoryJournal()
         self.cancelled: set[str] = set()
-        self.moods: list[Mood] = []
+        self.troubles: list[Trouble] = []
         self.line = self.do(self.begin())
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     async def begin(self) -> Line:
-        def mood(_job: Enroll | Paint, _step: int) -> Mood:
-            return self.moods.pop() if self.moods else ""
+        def trouble(_job: Enroll | Paint, _step: int) -> Trouble:
+            return self.troubles.pop() if self.troubles else ""
 
-        line = Line(SimChild(mood), self.journal, lambda *_: None, lambda *_: None)
+        line = Line(SimChild(trouble), self.journal, lambda *_: None, lambda *_: None)
         await line.start()
         return line
 
     def teardown(self) -> None:
-        self.moods.clear()
+        self.troubles.clear()
         self.do(asyncio.sleep(10_000))
         states = {job_id: row.state for job_id, row in self.journal.rows.items()}
         assert set(states.values()) <= set(OVER)
@@ -79,10 +79,10 @@ class LineMachine(RuleBasedStateMachine):
         if agreed:
             self.cancelled.add(job_id)
 
-    @rule(mood=st.sampled_from(["die", "hang", "late", "nan"]))
-    def suffer(self, mood: Mood) -> None:
-        if sum(mood in ("die", "hang") for mood in self.moods) < 2:
-            self.moods.append(mood)
+    @rule(trouble=st.sampled_from(["die", "hang", "late", "nan"]))
+    def cause_trouble(self, trouble: Trouble) -> None:
+        if sum(trouble in ("die", "hang") for trouble in self.troubles) < 2:
+            self.troubles.append(trouble)
 
     @rule()
     def restart(self) -> None:

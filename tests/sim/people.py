@@ -100,14 +100,14 @@ class People:
         pet = await self._a_pet(life, which)
         if not pet:
             return
-        self._judge.doomed.add(pet.id)
+        self._judge.to_forget.add(pet.id)
         if await life.erasure.forget(pet.id, with_posts=with_posts, stop=life.line.stop):
             self._judge.forgotten[pet.id] = with_posts
 
     async def queue(self, life: BotLife) -> None:
         self._judge.placed(await life.line.places())
 
-    async def haunt(self, life: BotLife, stale: Claim) -> None:
+    async def use_stale_claim(self, life: BotLife, stale: Claim) -> None:
         """Somebody comes with a claim of a run that is long over."""
         which, job_id = self._rng.randrange(4), stale.job.job_id
         says = Failed(cause=STALE, message="")

@@ -45,26 +45,26 @@ class Story:
         return "\n".join([*self.events, f"{head}: {self.wrong}", f"Again: {again}"])
 
 
-class Ear(logging.Handler):
+class ErrorCollector(logging.Handler):
     """Hears of every error that somebody caught and only wrote down, but for the database's."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.heard: list[str] = []
+        self.errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if not (record.exc_info and isinstance(record.exc_info[1], sqlite3.OperationalError)):
-            self.heard.append(self.format(record))
+            self.errors.append(self.format(record))
 
 
 @contextmanager
 def listening() -> Generator[list[str]]:
-    ear = Ear()
+    collector = ErrorCollector()
     for room in ROOMS:
-        logging.getLogger(room).addHandler(ear)
-    yield ear.heard
+        logging.getLogger(room).addHandler(collector)
+    yield collector.errors
     for room in ROOMS:
-        logging.getLogger(room).removeHandler(ear)
+        logging.getLogger(room).removeHandler(collector)
 
 
 def play(seed: int, steps: int) -> Story:
@@ -72,12 +72,12 @@ def play(seed: int, steps: int) -> Story:
     began = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
-        listening() as heard,
+        listening() as errors,
         asyncio.Runner(loop_factory=Clockwork) as runner,
     ):
         loop = runner.get_loop()
         assert isinstance(loop, Clockwork)
-        world = World(seed, Path(folder), loop, heard)
+        world = World(seed, Path(folder), loop, errors)
         wrong = runner.run(_history(world, steps))
         return Story(
             seed=seed,

@@ -37,7 +37,7 @@ class Known:
     fence: int = 0
     kills: int = 0
     checkpoint: int = 0
-    doomed: bool = False
+    cancel_requested: bool = False
 
     def refund(self) -> None:
         self.attempts -= self.charged
@@ -60,8 +60,8 @@ class StorageMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=Clockwork)
         self.known: dict[str, Known] = {}
         self.ready: dict[int, str] = {}  # pets, with their enrolments
-        self.tried: set[str] = set()  # deliveries that may hang somewhere
-        self.strays: set[str] = set()  # those of them whose pet was forgotten
+        self.tried: set[str] = set()  # deliveries that may have been posted
+        self.takedowns: set[str] = set()  # those of them whose pet was forgotten
         self.names = 0
         self.env = self.do(StorageEnv.open(Path(self.folder.name)))
 
@@ -115,13 +115,13 @@ class StorageMachine(RuleBasedStateMachine):
         if job.kind == "enroll" and state == "done":
             self.ready[job.pet_id] = job_id
 
-    @rule(claim=claims, what=st.sampled_from(["pause", "crash", "fail", "doom", "progress"]), n=st.integers(0, 50))
+    @rule(claim=claims, what=st.sampled_from(["pause", "crash", "fail", "cancel", "progress"]), n=st.integers(0, 50))
     def use(self, claim: Claim, what: str, n: int) -> None:
         """One rule for all: Hypothesis leaves whole rules out of a run."""
         if what == "progress":
             self.progress(claim, n)
         else:
-            {"pause": self.pause, "crash": self.crash, "fail": self.fail, "doom": self.doom}[what](claim)
+            {"pause": self.pause, "crash": self.crash, "fail": self.fail, "cancel": self.request_cancel}[what](claim)
 
     def progress(self, claim: Claim, checkpoint: int) -> None:
         self.do(self.env.journal.note_checkpoint(claim, Progress(phase="learning", checkpoint=checkpoint)))
@@ -167,18 +167,18 @@ class StorageMachine(RuleBasedStateMachine):
         if waits:
             self.end(job_id, "cancelled")
 
-    def doom(self, claim: Claim) -> None:
+    def request_cancel(self, claim: Claim) -> None:
         self.do(self.env.journal.request_cancel(claim))
         if job := self.held(claim):
-            job.doomed = True
+            job.cancel_requested = True
 
     @rule(pet_id=consumes(pets))
     def forget(self, pet_id: int) -> None:
         receipt = self.do(self.env.erasure.forget(pet_id))
         assert (receipt is not None) == (pet_id in self.ready)
         self.ready.pop(pet_id, None)
-        stray = {name for name in self.tried if self.known[name.partition("-")[0]].pet_id == pet_id}
-        self.strays, self.tried = self.strays | stray, self.tried - stray
+        forgotten = {name for name in self.tried if self.known[name.partition("-")[0]].pet_id == pet_id}
+        self.takedowns, self.tried = self.takedowns | forgotten, self.tried - forgotten
         self.known = {job_id: job for job_id, job in self.known.items() if job.pet_id != pet_id}
 
     @rule(luck=st.integers(0, 5))
@@ -195,8 +195,8 @@ class StorageMachine(RuleBasedStateMachine):
             job.refund()
             job.wait()
             job.kills += 1
-            if job.doomed or job.kills >= MOST_KILLS:
-                self.end(job_id, "cancelled" if job.doomed else "failed")
+            if job.cancel_requested or job.kills >= MOST_KILLS:
+                self.end(job_id, "cancelled" if job.cancel_requested else "failed")
 
     @rule(how=st.sampled_from(["sent", "closed", "unheard"]))
     def deliver(self, how: str) -> None:
@@ -211,15 +211,15 @@ class StorageMachine(RuleBasedStateMachine):
                 self.tried.remove(owed.id)
 
     @invariant()
-    def strays_are_known(self) -> None:
-        assert {stray.mark for stray in self.do(self.env.takedowns.due(self.env.clock.now))} == self.strays
+    def takedowns_are_known(self) -> None:
+        assert {takedown.mark for takedown in self.do(self.env.takedowns.due(self.env.clock.now))} == self.takedowns
 
     @invariant()
     def rows_are_as_known(self) -> None:
         columns = "id, state, attempts, charged, fence, kills, checkpoint, doomed"
         rows = {row["id"]: tuple(row)[1:] for row in self.do(self.env.db.all(f"SELECT {columns} FROM jobs"))}
         assert rows == {
-            job_id: (job.state, job.attempts, job.charged, job.fence, job.kills, job.checkpoint, job.doomed)
+            job_id: (job.state, job.attempts, job.charged, job.fence, job.kills, job.checkpoint, job.cancel_requested)
             for job_id, job in self.known.items()
         }
 

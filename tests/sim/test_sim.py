@@ -1,7 +1,7 @@
 """The simulation: that it is what it claims to be, a slice of `make torture`, and machines for storage and line."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,11 +20,8 @@ T = TypeVar("T")
 
 
 class TestSimChild(ExecutorContract):
-    @pytest.fixture
-    async def executor(self) -> AsyncIterator[SimChild]:
-        executor = SimChild()
-        yield executor
-        await executor.close()
+    def build(self) -> SimChild:
+        return SimChild()
 
 
 # ---- the clockwork --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A seed becomes a history: people, moods of the child, weather, crashes, one after the other.
+"""A seed becomes a history: people, the child's troubles, weather, crashes, one after the other.
 
 Knows: when anything happens, and who is alive. Does not know: what is right (judge.py).
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 from random import Random
 
 from gpu.line.journal import RETRY_S, Claim
-from gpu.line.line import STUMBLE_S
+from gpu.line.line import ERROR_REST_S
 from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
 from tests.helpers.fake_studio import Plan
-from tests.sim.bot_life import BotLife, Disk, SickDatabase
-from tests.sim.child import Mood, SimChild
+from tests.sim.bot_life import BotLife, Disk, FaultyDatabase
+from tests.sim.child import SimChild, Trouble
 from tests.sim.clockwork import Clockwork
 from tests.sim.discord import STATES, SimDiscord, Weather
 from tests.sim.judge import EPOCH, Judge, hold
@@ -25,14 +25,14 @@ from tests.sim.transport import SimTransport
 PACE_S = 1.5  # between two steps, on average
 CALM_S = 4000.0  # at the end, for everything to come right
 CLOSE_S = 25.0
-SICK_S = 8.0  # at the longest, a tenth of all statements fails
-DAZED_S = STUMBLE_S + sum(RETRY_S)  # after that, the line looks again
+FAULTS_S = 8.0  # at the longest, a tenth of all statements fails
+RECOVERY_S = ERROR_REST_S + sum(RETRY_S)  # after that, the line looks again
 
 ACTIONS = {
-    "paint": 30, "enrol": 14, "react": 8, "cancel": 8, "queue": 8, "haunt": 6, "forget": 4, "weather": 5, "burst": 2,
-    "place": 2, "kill": 3, "power": 3, "stop": 2, "tidy": 1, "sick": 2,
+    "paint": 30, "enrol": 14, "react": 8, "cancel": 8, "queue": 8, "stale_claim": 6, "forget": 4, "weather": 5,
+    "burst": 2, "place": 2, "kill": 3, "power": 3, "stop": 2, "tidy": 1, "disk_full": 2,
 }  # fmt: skip
-MOODS: dict[Mood, float] = {"die": 0.004, "hang": 0.0005, "late": 0.002, "nan": 0.0005, "memory": 0.0005}
+TROUBLE_RATES: dict[Trouble, float] = {"die": 0.004, "hang": 0.0005, "late": 0.002, "nan": 0.0005, "memory": 0.0005}
 
 
 class World:
@@ -41,19 +41,19 @@ class World:
     def __init__(self, seed: int, root: Path, loop: Clockwork, heard: list[str]) -> None:
         self._loop, self._heard = loop, heard
         dice = ("steps", "moods", "crashes", "faults")
-        self._rng, self._moods, self._crashes, self._faults = (Random(f"{seed} {name}") for name in dice)
+        self._rng, self._troubles, self._crashes, self._faults = (Random(f"{seed} {name}") for name in dice)
         self._disk = Disk(root)
         self._discord = SimDiscord(Random(f"{seed} discord"))
         self.judge = Judge(self._discord)
         self._people = People(self._rng, self.judge, self._discord, self._now)
         self._life: BotLife | None = None
         self._reader: sqlite3.Connection | None = None
-        self._opened: list[SickDatabase] = []
+        self._opened: list[FaultyDatabase] = []
         self._claims: list[Claim] = []
         self._alive = False
         self._fuse = 0  # rounds until a crash
         self._power = False  # that crash is a power cut
-        self._sick_until = 0.0
+        self._faulty_until = 0.0
         self._bad_days = True
         self.events: list[str] = []
         self.counts: dict[str, int] = dict.fromkeys(ACTIONS, 0)
@@ -71,13 +71,13 @@ class World:
 
     async def _begin(self) -> None:
         self._alive = True
-        child = SimChild(self._mood, self._told)
+        child = SimChild(self._trouble, self._told)
         opening = self._loop.live(self._disk.life, self._open(child))
         await asyncio.wait({opening}, timeout=60)
 
     async def _open(self, child: SimChild) -> None:
-        self._sick_until = 0.0
-        db = await SickDatabase.open(self._disk.database)
+        self._faulty_until = 0.0
+        db = await FaultyDatabase.open(self._disk.database)
         db.fails = self._fails
         self._opened.append(db)
         hears = self._claimed, self._progress, self._settled
@@ -104,9 +104,9 @@ class World:
         self._loop.call_soon(self._again)
 
     def _again(self) -> None:
-        self._next = self._loop.create_task(self._reborn())
+        self._next = self._loop.create_task(self._restart())
 
-    async def _reborn(self) -> None:
+    async def _restart(self) -> None:
         await asyncio.sleep(self._crashes.expovariate(0.5))
         try:
             await self._begin()
@@ -152,12 +152,12 @@ class World:
             self._do(life, self._stop)
         elif name == "tidy":
             self._do(life, partial(BotLife.tidy, now=self._now()))
-        elif name == "sick":
-            self._sick_until = self._loop.time() + self._faults.uniform(0, SICK_S) if life.works else 0.0
-        elif name != "haunt":
+        elif name == "disk_full":
+            self._faulty_until = self._loop.time() + self._faults.uniform(0, FAULTS_S) if life.works else 0.0
+        elif name != "stale_claim":
             self._do(life, getattr(self._people, name))
         elif stale := [claim for claim in self._claims if self._is_stale(claim)]:
-            self._do(life, partial(self._people.haunt, stale=self._rng.choice(stale)))
+            self._do(life, partial(self._people.use_stale_claim, stale=self._rng.choice(stale)))
 
     def _is_stale(self, claim: Claim) -> bool:
         return self.judge.promises[claim.job.job_id].claims[-1] != claim.attempt
@@ -175,18 +175,18 @@ class World:
         self._loop.live(life.number, doing())
 
     def _fails(self) -> bool:
-        return self._loop.time() < self._sick_until and self._faults.random() < 0.1
+        return self._loop.time() < self._faulty_until and self._faults.random() < 0.1
 
-    def _mood(self, job: Enroll | Paint, step: int) -> Mood:
-        if isinstance(job, Enroll) and self._loop.time() > self._sick_until + DAZED_S:
+    def _trouble(self, job: Enroll | Paint, step: int) -> Trouble:
+        if isinstance(job, Enroll) and self._loop.time() > self._faulty_until + RECOVERY_S:
             took = self.judge.shown if (job.folder / "adapter").exists() else self.judge.trained
             took(Plan().changed(job.wish.text).ms / 1000)
-        dice = self._moods.random()
+        dice = self._troubles.random()
         if not self._bad_days:
             return ""
-        for mood, share in MOODS.items():
+        for trouble, share in TROUBLE_RATES.items():
             if dice < share:
-                return mood if mood not in ("die", "hang") or self.judge.may_die(job.job_id) else ""
+                return trouble if trouble not in ("die", "hang") or self.judge.may_die(job.job_id) else ""
             dice -= share
         return ""
 
@@ -228,7 +228,7 @@ class World:
 
     async def _calm(self) -> None:
         self._bad_days = False
-        self._sick_until = min(self._sick_until, self._loop.time())  # the line is still dazed by what was until now
+        self._faulty_until = min(self._faulty_until, self._loop.time())  # the line may still rest
         self._discord.weather = Weather()
         self._discord.show()
         for _ in range(100):

@@ -16,7 +16,7 @@ from gpu.types import JOB, Done, Enroll
 from storage.erasure import POSTS
 from storage.jobs import new_job_id
 from storage.outbox import Delivery
-from storage.retention import DAY_S, RESTED_S, Removed, Retention, next_time
+from storage.retention import DAY_S, ORPHAN_S, Removed, Retention, next_time
 from tests.helpers.storage_env import THREAD, StorageEnv, enrolled, painted
 
 NOW = 1000 * DAY_S
@@ -181,7 +181,7 @@ async def test_expired_photos_are_gone_and_the_dog_is_painted_on(env: StorageEnv
     assert receipt.photos == 0, "it says what is there"
 
 
-@pytest.mark.parametrize(("rested", "stays"), [(RESTED_S + 60, False), (RESTED_S - 60, True), (0, True)])
+@pytest.mark.parametrize(("rested", "stays"), [(ORPHAN_S + 60, False), (ORPHAN_S - 60, True), (0, True)])
 async def test_an_enrolment_that_is_being_given_keeps_its_folder(env: StorageEnv, rested: float, stays: bool) -> None:
     path, _ = env.files.keep(b"photo", env.files.photo_folder(new_job_id()), ".jpg")
     at = time.time() - rested

@@ -19,5 +19,5 @@ async def env() -> AsyncIterator[LineEnv]:
 @pytest.fixture
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the line waits after an error, it waits for a moment only."""
-    monkeypatch.setattr(line, "STUMBLE_S", 0.01)
+    monkeypatch.setattr(line, "ERROR_REST_S", 0.01)
     monkeypatch.setattr(journal, "RETRY_S", (0.01, 0.01, 0.01))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -20,7 +20,7 @@ from gpu.worker.__main__ import SPINS
 from gpu.worker.control import StudioProtocol
 from tests.contracts.executor import SLOW, StudioExecutorContract, Watcher
 from tests.contracts.studio import StudioContract
-from tests.helpers.children import child_born, children, ended
+from tests.helpers.children import child_started, children, ended
 from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
@@ -56,19 +56,17 @@ class TestLightStudio(StudioContract):
 
 
 class TestInlineExecutor(StudioExecutorContract):
-    @pytest.fixture
-    async def executor(self) -> AsyncIterator[InlineExecutor]:
-        executor = InlineExecutor(FakeStudio())
-        yield executor
-        await executor.close()
+    def build(self) -> InlineExecutor:
+        return InlineExecutor(FakeStudio())
 
 
 class TestProcessExecutor(StudioExecutorContract):
-    @pytest.fixture
-    async def executor(self) -> AsyncIterator[ProcessExecutor]:
-        executor = ProcessExecutor(COMMAND)
-        yield executor
-        await executor.close()
+    def build(self) -> ProcessExecutor:
+        return ProcessExecutor(COMMAND)
+
+    @pytest.fixture(autouse=True)
+    def no_child_is_left(self) -> Iterator[None]:
+        yield
         assert not children()
 
     async def test_a_child_killed_in_the_middle_costs_its_job_only(
@@ -152,13 +150,13 @@ class TestProcessExecutor(StudioExecutorContract):
 
     async def test_close_while_starting_ends_the_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         running = asyncio.create_task(executor.run(paint_job(tmp_path, "a"), Watcher()))
-        await child_born()
+        await child_started()
         await executor.close()
         assert await running == Paused()
 
     async def test_a_start_that_is_given_up_leaves_nothing(self, executor: ProcessExecutor) -> None:
         starting = asyncio.create_task(executor.start())
-        await child_born()
+        await child_started()
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting

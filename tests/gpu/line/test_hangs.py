@@ -114,7 +114,7 @@ async def test_a_child_that_is_never_ready_is_killed() -> None:
     await executor.close()
 
 
-async def test_children_that_die_at_birth_are_not_born_in_a_tight_loop(tmp_path: Path) -> None:
+async def test_children_that_fail_to_start_are_not_started_in_a_tight_loop(tmp_path: Path) -> None:
     started = tmp_path / "started"
     program = f"open({str(started)!r}, 'a').write('x'); raise SystemExit(3)"
     executor = ProcessExecutor((sys.executable, "-c", program))

@@ -49,7 +49,7 @@ class Flaky(MemoryJournal):
         return await super().settle(claim, outcome)
 
 
-async def test_the_line_outlives_a_journal_that_stumbles(tmp_path: Path) -> None:
+async def test_the_line_survives_a_journal_that_fails_now_and_then(tmp_path: Path) -> None:
     async with opened(InlineExecutor(FakeStudio()), Flaky()) as env:
         env.submit(enroll_job(tmp_path, "a"), paint_job(tmp_path, "b"))
         await env.all_settled("a", "b")

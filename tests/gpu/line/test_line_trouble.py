@@ -107,7 +107,7 @@ async def test_an_executor_that_cannot_start_costs_no_job_an_attempt(
         env.submit(paint_job(tmp_path, "a"))
         await env.all_settled("a")
         assert (env.state("a"), env.journal.rows["a"].fence) == ("done", 1)
-    assert caplog.text.count("The line stumbled") == 5
+    assert caplog.text.count("The line failed") == 5
 
 
 async def test_close_before_the_executor_is_ready(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from gpu.line.schedule import (
     HELD_S,
     SLICE_S,
-    Kind,
-    Last,
+    LastTurns,
     Ticket,
     TrainingShare,
     Turn,
@@ -23,19 +22,20 @@ from gpu.line.schedule import (
     order,
     record_turn,
 )
+from gpu.types import JobKind
 
 NOW = 10**6
 
 
-def ticket(job_id: object, kind: Kind = "paint", user: int = 1, guild: int = 1, created: float = 0.0) -> Ticket:
+def ticket(job_id: object, kind: JobKind = "paint", user: int = 1, guild: int = 1, created: float = 0.0) -> Ticket:
     return Ticket(job_id=str(job_id), kind=kind, user_id=user, guild_id=guild, created=created)
 
 
 @st.composite
-def lines(draw: st.DrawFn, kinds: tuple[Kind, ...] = ("paint", "enroll")) -> tuple[list[Ticket], Last]:
+def lines(draw: st.DrawFn, kinds: tuple[JobKind, ...] = ("paint", "enroll")) -> tuple[list[Ticket], LastTurns]:
     """Who waits, oldest first, and who had turns before; a job may well be older than its owner's last turn."""
     people = st.tuples(st.sampled_from(kinds), st.integers(1, 4), st.integers(1, 3))
-    last: Last = {}
+    last: LastTurns = {}
     for at, (kind, user, guild) in enumerate(draw(st.lists(people, max_size=10))):
         record_turn(last, Turn(kind, guild, user, at=at + 0.5))
     tickets: list[Ticket] = []
@@ -46,7 +46,7 @@ def lines(draw: st.DrawFn, kinds: tuple[Kind, ...] = ("paint", "enroll")) -> tup
     return tickets, last
 
 
-def served(tickets: list[Ticket], last: Last, owed: bool = False) -> Iterator[Ticket]:
+def served(tickets: list[Ticket], last: LastTurns, owed: bool = False) -> Iterator[Ticket]:
     """Take one after the other, as the line does."""
     tickets, last = list(tickets), deepcopy(last)
     for at in count(NOW):
@@ -61,14 +61,14 @@ def served(tickets: list[Ticket], last: Last, owed: bool = False) -> Iterator[Ti
 
 
 @given(lines(), st.booleans())
-def test_places_are_what_will_happen(line: tuple[list[Ticket], Last], owed: bool) -> None:
+def test_places_are_what_will_happen(line: tuple[list[Ticket], LastTurns], owed: bool) -> None:
     tickets, last = line
     assert order(tickets, last, owed) == list(served(tickets, last, owed))
     assert sorted(order(tickets, last, owed), key=tickets.index) == tickets, "each once"
 
 
 @given(lines())
-def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], Last]) -> None:
+def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], LastTurns]) -> None:
     ranks = [0 if one.kind == "paint" else 1 if one.begun is not None else 2 for one in order(*line)]
     assert ranks == sorted(ranks)
     begun = [one.begun for one in order(*line) if one.begun is not None]
@@ -76,7 +76,7 @@ def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], Last]) ->
 
 
 @given(lines())
-def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], Last]) -> None:
+def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], LastTurns]) -> None:
     tickets, last = line
     plain, owed = order(tickets, last), order(tickets, last, owed=True)
     trainings = [one for one in plain if one.kind == "enroll"]
@@ -85,7 +85,7 @@ def test_a_slice_that_is_due_lets_one_training_by(line: tuple[list[Ticket], Last
 
 
 @given(lines(kinds=("paint",)))
-def test_nobody_gets_a_second_turn_before_everybodys_first(line: tuple[list[Ticket], Last]) -> None:
+def test_nobody_gets_a_second_turn_before_everybodys_first(line: tuple[list[Ticket], LastTurns]) -> None:
     tickets, last = line
     for guild in {one.guild_id for one in tickets}:
         here = [one for one in order(tickets, last) if one.guild_id == guild]
@@ -108,14 +108,14 @@ def _fair(turns: list[int]) -> None:
 def test_the_nine_start_within_nineteen() -> None:
     greedy = [ticket(f"greedy{n}", user=0, created=n) for n in range(100)]
     nine = [ticket(user, user=user, created=1000 + user) for user in range(1, 10)]
-    last: Last = {("paint", 1): {0: 500.0}}
+    last: LastTurns = {("paint", 1): {0: 500.0}}
     started = [one.user_id for one in served(greedy + nine, last)]
     assert set(range(1, 10)) <= set(started[:11]), "one turn of the greedy one may be before theirs"
     assert started[11:] == [0] * 98
 
 
 def test_newcomers_without_end_starve_nobody() -> None:
-    last: Last = {}
+    last: LastTurns = {}
     record_turn(last, Turn("paint", 1, 1, at=0.0))
     waiting = [ticket("patient", user=1, created=1.0), *(ticket(n, user=n, created=2.0) for n in range(2, 6))]
     for at in count(3):
@@ -139,7 +139,7 @@ def test_a_server_with_many_people_has_one_turn_in_two() -> None:
 def test_a_training_that_died_has_had_its_turn() -> None:
     died = ticket("died", "enroll", user=1, created=1.0)
     other = ticket("other", "enroll", user=2, created=50.0)
-    last: Last = {}
+    last: LastTurns = {}
     record_turn(last, Turn("enroll", 1, 1, at=60.0))
     assert first([died, other], last) == other
     assert first([replace(died, begun=60.0), other], last) == replace(died, begun=60.0), "paused in order"
@@ -159,7 +159,7 @@ def test_training_gets_a_fifth_under_portraits_without_end(portraits: list[float
 
 
 @given(st.lists(st.tuples(st.sampled_from(["paint", "enroll"]), st.floats(0, 200)), max_size=40))
-def test_no_slice_is_due_before_two_minutes_were_held(runs: list[tuple[Kind, float]]) -> None:
+def test_no_slice_is_due_before_two_minutes_were_held(runs: list[tuple[JobKind, float]]) -> None:
     share, held = TrainingShare(), 0.0
     for kind, seconds in runs:
         due = share.owed
@@ -176,18 +176,18 @@ def test_a_slice_lasts_until_nothing_is_owed() -> None:
     assert not TrainingShare().after("paint", HELD_S - 1).owed
 
 
-def works(kind: Kind, longest: float) -> st.SearchStrategy[tuple[Kind, float]]:
+def works(kind: JobKind, longest: float) -> st.SearchStrategy[tuple[JobKind, float]]:
     return st.tuples(st.just(kind), st.floats(1, longest))
 
 
 @given(st.lists(works("paint", 60) | works("enroll", 600), max_size=30))
-def test_forecasts_come_true(mixed: list[tuple[Kind, float]]) -> None:
+def test_forecasts_come_true(mixed: list[tuple[JobKind, float]]) -> None:
     work = sorted(mixed, key=lambda one: one[0], reverse=True)  # portraits first
     for kind, foreseen, true in zip([kind for kind, _ in work], forecast(work), _happened(work), strict=True):
         assert abs(foreseen - true) <= (2 * SLICE_S if kind == "paint" else HELD_S + 2 * 60)
 
 
-def _happened(work: list[tuple[Kind, float]]) -> list[float]:
+def _happened(work: list[tuple[JobKind, float]]) -> list[float]:
     """When each job was done: the line's rules, second by second."""
     left, done, now, share = [seconds for _, seconds in work], [0.0] * len(work), 0.0, TrainingShare()
     while any(left):

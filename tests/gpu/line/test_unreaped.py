@@ -1,4 +1,4 @@
-"""Children that stay when they are killed, as a driver may hold them (undead.py): they are left behind."""
+"""Children that stay when they are killed, as a driver may hold them (helpers/unreapable.py): they are given up."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from tests.helpers.fake_jobs import enroll_job, paint_job
 
 
 @asynccontextmanager
-async def undead(root: Path, **options: Any) -> AsyncIterator[tuple[ProcessExecutor, psutil.Process]]:
+async def unreapable(root: Path, **options: Any) -> AsyncIterator[tuple[ProcessExecutor, psutil.Process]]:
     """An executor whose children stay when they are killed, and the first of them; at the end all must be gone."""
     before, leash = _young(), root / "leash"
     os.mkfifo(leash)
@@ -56,29 +56,29 @@ def _traced(process: psutil.Process) -> bool:
     return "TracerPid:\t0\n" not in Path(f"/proc/{process.pid}/status").read_text()
 
 
-async def test_a_child_that_cannot_be_buried_is_left_behind(
+async def test_a_child_that_cannot_be_reaped_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gpu.line.child, "REAP_S", 0.3)
-    async with undead(tmp_path, timeouts=replace(LONG, learning=SHORT_S), close_s=1.0) as (executor, first):
+    async with unreapable(tmp_path, timeouts=replace(LONG, learning=SHORT_S), close_s=1.0) as (executor, first):
         async with asyncio.timeout(NEXT_S):
             outcome = await executor.run(enroll_job(tmp_path, "a", "hang=learning"), Watcher())
             assert isinstance(outcome, Failed)
             assert "hung" in outcome.message
             assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert first.status() == psutil.STATUS_ZOMBIE
-        assert f"Child {first.pid} is killed and not gone" in caplog.text
+        assert f"Child {first.pid} was killed and is not gone" in caplog.text
 
 
-async def test_a_child_that_cannot_be_buried_does_not_keep_the_bot_from_closing(
+async def test_a_child_that_cannot_be_reaped_does_not_keep_the_bot_from_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu.line.child, "REAP_S", 3.0)
-    async with undead(tmp_path, close_s=0.2) as (executor, _):
+    async with unreapable(tmp_path, close_s=0.2) as (executor, _):
         watcher = Watcher()
         running = asyncio.create_task(executor.run(paint_job(tmp_path, "a", "hang=painting"), watcher))
         await watcher.step(1)
         await asyncio.sleep(0.2)  # it is deaf by now
-        async with asyncio.timeout(5):  # its 3 s once, though both close() and run() bury it
+        async with asyncio.timeout(5):  # its 3 s once, though both close() and run() reap it
             await executor.close()
             assert await running == Paused()

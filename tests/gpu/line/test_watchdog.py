@@ -10,7 +10,7 @@ from gpu.errors import Internal, NotFinite, OutOfMemory, StudioError, WorkerDied
 from gpu.line.watchdog import BACKOFF_S, StartBackoff, Watchdog
 from gpu.profile import PROFILES, RecyclePolicy, Timeouts
 from gpu.types import Paused, Progress
-from gpu.worker.control import of_machine
+from gpu.worker.control import as_studio_error
 from gpu.worker.recycle import RecycleTracker
 from tests.helpers.fake_jobs import done, paint_job
 
@@ -67,7 +67,7 @@ class Scales:
 
 
 @pytest.mark.parametrize("error", [OutOfMemory, WorkerDied])
-def test_a_spoilt_child_goes(error: type[StudioError]) -> None:
+def test_a_child_that_failed_itself_goes(error: type[StudioError]) -> None:
     assert RecycleTracker(RecyclePolicy(jobs=9, growth=9), Scales()).is_due(error().as_failed())
     assert not RecycleTracker(RecyclePolicy(jobs=9, growth=9), Scales()).is_due(NotFinite().as_failed())
 
@@ -85,7 +85,7 @@ def test_a_worn_child_goes_between_jobs_and_not_at_a_pause(tmp_path: Path) -> No
     assert tracker.is_due(job_done)
 
 
-def test_rests_grow_to_a_minute_and_a_birth_ends_them() -> None:
+def test_rests_grow_to_a_minute_and_a_good_start_ends_them() -> None:
     rests, now, slept = StartBackoff(), 500.0, []
     for _ in range(10):
         slept.append(rests.left(now))
@@ -116,6 +116,6 @@ def test_what_the_machine_raises_has_a_name() -> None:
         RuntimeError("The size of tensor a (3) must match"),
         RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
     ]
-    assert {type(of_machine(error)) for error in lacks} == {OutOfMemory}
-    assert {str(error) for error in breaks if type(of_machine(error)) is not WorkerDied} == set()
-    assert {type(of_machine(error)) for error in bugs} == {Internal}
+    assert {type(as_studio_error(error)) for error in lacks} == {OutOfMemory}
+    assert {str(error) for error in breaks if type(as_studio_error(error)) is not WorkerDied} == set()
+    assert {type(as_studio_error(error)) for error in bugs} == {Internal}
