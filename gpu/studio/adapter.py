@@ -94,7 +94,7 @@ def load(folder: Path) -> Adapter:
 
 @contextmanager
 def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iterator[None]:
-    """Inside, the pipe paints this pet; after, everything is as it was, bit for bit, also a training in the making.
+    """Inside, the pipe paints this pet; after, everything is as it was, bit for bit, also a paused training.
 
     Raises AdapterMismatch if it was learnt on another base than `base`, ModelsMissing if its files are gone or broken.
     """
@@ -108,7 +108,7 @@ def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) 
     before = unet.active_adapters() if unet._hf_peft_config_loaded else []
     rows_before = {key: live.detach().clone() for key, live in tokens.rows_of(pipe).items()}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # beside a training: that is the point
+        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose, beside a training
         unet.load_lora_adapter(lora, prefix="unet", adapter_name=PET)
     try:
         unet.set_adapter(PET)
@@ -127,11 +127,11 @@ def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) 
 
 
 @contextmanager
-def prompts_only(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Inside apply_adapter(), the pet is on for the second half of each guided batch alone: the half that has a prompt.
+def conditional_only(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Inside apply_adapter(), the adapter is on in the second half of each guided batch alone, which has the prompt.
 
-    Guidance then leads from the model that knows neither prompt nor pet, so the pet counts as much as the prompt does
-    (autoguidance, Karras et al. 2024; the batch is mixed by peft).
+    Guidance then leads away from the model that knows neither prompt nor pet, so it strengthens the pet as it does the
+    prompt (autoguidance, Karras et al. 2024; the batch is mixed by peft).
     """
 
     def mix(_: nn.Module, args: tuple[Tensor], kwargs: dict[str, Any]) -> tuple[tuple[Tensor], dict[str, Any]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gpu.types import Cutout
 
-GRAIN = 64  # bucket sides are multiples of this, in pixels
+MULTIPLE = 64  # bucket sides are multiples of this, in pixels
 ASPECTS = (0.5, 2.0)  # the narrowest and the widest bucket
 AREA_SLACK = 0.1  # a bucket's area may differ this much from the profile's square
 
@@ -34,8 +34,8 @@ class Sample:
 def buckets(size_px: int) -> list[tuple[int, int]]:
     """(width, height) of about size_px squared pixels, from narrow to wide."""
     found = []
-    for width in range(GRAIN, 4 * size_px, GRAIN):
-        height = round(size_px**2 / width / GRAIN) * GRAIN
+    for width in range(MULTIPLE, 4 * size_px, MULTIPLE):
+        height = round(size_px**2 / width / MULTIPLE) * MULTIPLE
         fits = height and ASPECTS[0] <= width / height <= ASPECTS[1]
         if fits and abs(width * height / size_px**2 - 1) <= AREA_SLACK:
             found.append((width, height))

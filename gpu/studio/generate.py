@@ -1,4 +1,4 @@
-"""Prompt + Adapter -> pictures: SDXL base, and the refiner where the profile has one.
+"""Prompt + Adapter -> pictures, by SDXL base, and the refiner where the profile has one.
 
 Knows: seeds, batches, guidance, both pipelines. Does not know: wishes, likeness, Discord.
 
@@ -23,7 +23,7 @@ from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.profile import Painting
 from gpu.studio import tokens
-from gpu.studio.adapter import PET, apply_adapter, prompts_only
+from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.models import ModelPool
 from gpu.types import Adapter, Progress, Prompt, Report
 
@@ -45,8 +45,8 @@ def generate(
     painting = pool.profile.painting
     out.mkdir(parents=True, exist_ok=True)
     rounds = [seeds[at : at + painting.batch] for at in range(0, len(seeds), painting.batch)]
-    clock = _StepCounter(report, steps=len(rounds) * painting.steps)
-    with paint_session(pool, adapter, prompt, clock) as session:
+    reporter = _StepReporter(report, steps=len(rounds) * painting.steps)
+    with paint_session(pool, adapter, prompt, reporter) as session:
         for some in rounds:
             start = time.monotonic()
             pictures = session.paint(_full(some, painting.batch))
@@ -56,29 +56,31 @@ def generate(
 
 
 @contextmanager
-def paint_session(pool: ModelPool, adapter: Adapter, prompt: Prompt, clock: "_StepCounter") -> Iterator["PaintSession"]:
-    """The pet is put on and the prompt read once for all batches."""
+def paint_session(
+    pool: ModelPool, adapter: Adapter, prompt: Prompt, reporter: "_StepReporter"
+) -> Iterator["PaintSession"]:
+    """Apply the adapter and embed the prompt once for all batches."""
     refined = pool.use("refiner") if pool.profile.refiner else nullcontext()
     with pet_pipeline(pool, adapter) as base, refined as refiner:
-        yield PaintSession(pool.profile.painting, clock, base, refiner, prompt)
+        yield PaintSession(pool.profile.painting, reporter, base, refiner, prompt)
 
 
 @contextmanager
 def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
-    """The base pipeline with the pet put on, as the profile paints it."""
+    """The base pipeline with the adapter applied, guided as the profile says."""
     with pool.use("sdxl") as base, apply_adapter(base, adapter, pool.base):
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
-        with prompts_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
+        with conditional_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
             yield base
 
 
 class PaintSession:
-    """The pipelines, each with the prompt as it reads it."""
+    """The pipelines, and the prompt as each embeds it."""
 
     def __init__(
-        self, painting: Painting, clock: "_StepCounter", base: Any, refiner: Any | None, prompt: Prompt
+        self, painting: Painting, reporter: "_StepReporter", base: Any, refiner: Any | None, prompt: Prompt
     ) -> None:
-        self._painting, self._clock, self._base, self._refiner = painting, clock, base, refiner
+        self._painting, self._reporter, self._base, self._refiner = painting, reporter, base, refiner
         self._texts = embeddings(base, prompt, painting.batch)
         self._refiner_texts = embeddings(refiner, prompt, painting.batch) if refiner else {}
 
@@ -89,7 +91,7 @@ class PaintSession:
             "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
             "num_inference_steps": painting.steps,
             "guidance_scale": painting.guidance,
-            "callback_on_step_end": self._clock.tick,
+            "callback_on_step_end": self._reporter.on_step_end,
         }
         base = {**self._texts, **common, "width": painting.size_px, "height": painting.size_px}
         if self._refiner is None:
@@ -114,14 +116,14 @@ def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
     }
 
 
-class _StepCounter:
-    """Counts denoising steps over all batches and reports each with the time left, as measured."""
+class _StepReporter:
+    """Reports each denoising step, counted over all batches, with the time left as measured."""
 
     def __init__(self, report: Report, steps: int) -> None:
         self.report, self.steps, self.step = report, steps, 0
         self.began = time.monotonic()
 
-    def tick(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         self.step += 1
         left = (time.monotonic() - self.began) / self.step * (self.steps - self.step)
         self.report(Progress(phase="painting", step=self.step, steps=self.steps, seconds_left=left))

@@ -17,7 +17,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as DINO
 
 @torch.no_grad()
 def embed(dino: Dinov2Model, image: Image.Image, mask: Image.Image, side: int) -> Tensor:
-    """[width], of length 1: the mean of the patches on the dog. Picture and mask are squeezed to side x side alike."""
+    """The mean of the patch features on the dog, [width], of length 1. Picture and mask are resized to side x side."""
     grid = side // int(dino.config.patch_size)
     pixels = np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32) / 255
     x = torch.from_numpy((pixels - MEAN) / STD).permute(2, 0, 1)[None].to(dino.device, dino.dtype)
@@ -27,7 +27,7 @@ def embed(dino: Dinov2Model, image: Image.Image, mask: Image.Image, side: int) -
 
 
 def of_cutouts(dino: Dinov2Model, cutouts: tuple[Cutout, ...], side: int) -> Tensor:
-    """[width]: the mean direction of the pet's cut-outs."""
+    """The mean of the cut-outs' embeddings, [width], of length 1: what the pet looks like."""
     embeddings = []
     for cutout in cutouts:
         with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:

@@ -1,6 +1,6 @@
-"""Loads the models, and is the one owner of device memory.
+"""Loads the models, and alone decides what lies in device memory.
 
-Knows: where files come from, which precision and which device, who must make room on a small card.
+Knows: where files come from, in which precision and on which device, what leaves a small card for what.
 Does not know: what the models are used for.
 """
 
@@ -27,8 +27,7 @@ from gpu.studio import segment, tokens
 from gpu.studio.device import best_device, probe, prove, reproducible
 from gpu.studio.hub import files
 
-ROOMY = 44e9
-"""Bytes of device memory from which all models stay on the card together (about 38 GB with Llama-3-8B in bf16)."""
+HOLDS_ALL = 44e9  # bytes of a card's memory from which all models stay on it (about 38 GB with Llama-3-8B in bf16)
 
 Name = Literal["sdxl", "refiner", "llama", "dino", "yolo"]
 
@@ -49,7 +48,8 @@ class ModelPool:
         self.device = best_device()
         prove(self.device)
         self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
-        self.tight = self.device.type == "cuda" and torch.cuda.get_device_properties(0).total_memory < ROOMY
+        # Whether Llama and the other models take turns on the card, and wait in host memory.
+        self.offloads = self.device.type == "cuda" and torch.cuda.get_device_properties(0).total_memory < HOLDS_ALL
         self._models: dict[Name, Any] = {}
         self._hooks: dict[Name, list[UserCpuOffloadHook]] = {}
 
@@ -70,7 +70,7 @@ class ModelPool:
         Raises ModelsMissing where its files are not there.
         """
         try:
-            if self.tight:
+            if self.offloads:
                 self._make_room(name)
             if name not in self._models:
                 self._models[name] = self._load(name)
@@ -81,7 +81,7 @@ class ModelPool:
             raise OutOfMemory(str(error)) from error
 
     def _make_room(self, name: Name) -> None:
-        """For Llama, or of Llama: the others fit beside each other (12.5 GB with the refiner)."""
+        """Offload Llama for the others, or the others for Llama; without it all fit (12.5 GB with the refiner)."""
         for other, hooks in self._hooks.items():
             if (other == "llama") != (name == "llama"):
                 for hook in hooks:
@@ -115,7 +115,7 @@ class ModelPool:
             self._sdxl_files, variant=profile.sdxl_variant, add_watermarker=False, **kinds, **other
         )
         tokens.install(pipe, profile.learning.token_count)
-        if self.tight:
+        if self.offloads:
             pipe.unet.enable_gradient_checkpointing()  # training in 6.5 GB for 13, at half the speed
         return self._place_pipe("sdxl", pipe)
 
@@ -148,9 +148,9 @@ class ModelPool:
         return pipe
 
     def _place(self, name: Name, module: Any) -> Any:
-        """Frozen, and on the device: for good, or on a tight card while it is used, until Llama needs the room."""
+        """Frozen, and on the device: for good, or on a small card while it is used, until Llama needs the room."""
         module.requires_grad_(False).eval()
-        if self.tight:
+        if self.offloads:
             module, hook = cpu_offload_with_hook(module, self.device)
             self._hooks.setdefault(name, []).append(hook)
             return module

@@ -3,8 +3,8 @@
 Knows: how a step's pictures, noise and caption are drawn, and the loss. Does not know: what is learnt from it, in which
 phase, or how long (train.py).
 
-All chance of a step comes from a generator of its own, so there is nothing to keep, and nothing that a painting could
-disturb. Sources: min-SNR weights (Hang et al. 2023), a masked loss with a pull to the base model's own prediction
+All that is random in a step comes from a generator of its own, so there is no state to keep, and none that a painting
+could disturb. Sources: min-SNR weights (Hang et al. 2023), a masked loss with a pull to the base model's own prediction
 outside the mask (OneTrainer's prior target).
 """
 
@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from gpu.profile import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
-from gpu.studio.tokens import Text
+from gpu.studio.tokens import TextEmbeddings
 
 
 class Batch(NamedTuple):
@@ -28,16 +28,16 @@ class Batch(NamedTuple):
     noise: Tensor  # [b, c, h, w], fp32
     mask: Tensor  # [b, 1, h, w]: 1 on the dog
     sizes: Tensor  # [b, 6]: SDXL's time ids
-    t: Tensor  # [b]
-    weight: Tensor  # [b]: of the loss at this noise
+    t: Tensor  # [b]: timesteps
+    weight: Tensor  # [b]: of the loss at this timestep
 
     def parts(self, count: int) -> Iterator["Batch"]:
-        """In so many parts, whose gradients add up."""
+        """The batch in so many parts, whose gradients add up."""
         return map(Batch._make, zip(*(tensor.chunk(count) for tensor in self), strict=True))
 
 
 class BatchSampler:
-    """What the steps of one training are about."""
+    """Draws each step's pictures, noise and caption from the samples of one training."""
 
     def __init__(
         self, pipe: StableDiffusionXLPipeline, learning: Learning, samples: list[Sample], device: torch.device
@@ -49,7 +49,7 @@ class BatchSampler:
         self._weights = snr_weights(signal / (1 - signal), learning.snr_gamma, learning.snr_floor)
 
     def draw(self, seed: int, step: int, *, dropping: bool) -> tuple[Batch, int | None]:
-        """The pictures of a step and the number of their caption; None: this time nothing is said.
+        """The pictures of a step and the number of their caption; None for the empty caption.
 
         `dropping`: whether captions are dropped now and then.
         """
@@ -72,36 +72,36 @@ class BatchSampler:
         return pictures, None if dropped else caption
 
 
-class Captions:
-    """The profile's captions as the text encoders read them, of the pet and of what the base model knows without it."""
+class CaptionEmbeddings:
+    """Embeddings of the profile's captions: with the pet's tokens, and with the class word alone."""
 
     def __init__(self, pipe: StableDiffusionXLPipeline, learning: Learning, recipe: dict[str, Any]) -> None:
         self._pipe = pipe
         pet = " ".join([*recipe["tokens"], recipe["class_word"]])
         self._of_pet = [caption.format(pet) for caption in learning.captions]
-        self._read: list[Text] = []  # these, once the tokens' rows rest
+        self._frozen: list[TextEmbeddings] = []  # these, once the tokens' rows are frozen
         with torch.no_grad():
             self._base = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in learning.captions]
             self._empty = tokens.encode(pipe, [""])
 
-    def base(self, caption: int | None) -> Text:
+    def base(self, caption: int | None) -> TextEmbeddings:
         """With the class word alone."""
         return self._empty if caption is None else self._base[caption]
 
-    def pet(self, caption: int | None, *, learning: bool) -> Text:
+    def pet(self, caption: int | None, *, learning: bool) -> TextEmbeddings:
         """With the pet's tokens; with gradients while their rows are learnt."""
         if caption is None:
             return self._empty
         if learning:
             return tokens.encode(self._pipe, [self._of_pet[caption]])
-        if not self._read:
+        if not self._frozen:
             with torch.no_grad():
-                self._read = [tokens.encode(self._pipe, [words]) for words in self._of_pet]
-        return self._read[caption]
+                self._frozen = [tokens.encode(self._pipe, [words]) for words in self._of_pet]
+        return self._frozen[caption]
 
 
-def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: Text) -> Tensor:
-    """The UNet's idea of the noise [b, c, h, w], fp32; one text for the whole batch."""
+def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: TextEmbeddings) -> Tensor:
+    """The noise that the UNet predicts [b, c, h, w], fp32; one text for the whole batch."""
     count = len(pictures.noisy)
     hidden = text.hidden.expand(count, -1, -1)
     added = {"text_embeds": text.pooled.expand(count, -1), "time_ids": pictures.sizes}
@@ -109,21 +109,22 @@ def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: Text) -> Ten
 
 
 def losses(pictures: Batch, predicted: Tensor, base: Tensor, background_weight: float) -> Tensor:
-    """[b]: on the dog what the noise is, elsewhere what the base model says."""
+    """The loss of each picture [b]: on the dog against the noise, elsewhere against the base model's prediction."""
     on_dog = mean_over(pictures.mask, (predicted - pictures.noise) ** 2)
     elsewhere = mean_over(1 - pictures.mask, (predicted - base) ** 2)
     return pictures.weight * (on_dog + background_weight * elsewhere)
 
 
 def snr_weights(snr: Tensor, gamma: float, floor: float = 0.0) -> Tensor:
-    """Of an epsilon loss at these signal-to-noise ratios: min-SNR-`gamma`, and no less than at `floor` where more noise
-    is. There colour is decided, and an error of the noise that hides it is small (0.1: Pawtrait's own bench).
+    """Weights of an epsilon loss at these signal-to-noise ratios: min-SNR-`gamma`, but below `floor` as at `floor`.
+
+    In that much noise colour is decided, and an error there is small (a floor of 0.1: Pawtrait's own bench).
     """
     return snr.clamp(floor, gamma) / snr
 
 
 def mean_over(mask: Tensor, error: Tensor) -> Tensor:
-    """[b]: the mean of the error under the soft mask; a small dog counts as much as a large one."""
+    """Each picture's mean error under the soft mask, [b]; a small dog counts as much as a large one."""
     return (mask * error).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3)).clamp(min=1e-3)
 
 

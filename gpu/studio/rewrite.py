@@ -109,5 +109,5 @@ class Rewriter:
 
 
 def _ids(llama: Llama, text: str) -> Tensor:
-    """[1, tokens]. The chat template has written begin-of-text already."""
+    """The text as token ids, [1, tokens]. The chat template has written begin-of-text already."""
     return llama.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids.to(llama.device)

@@ -127,7 +127,7 @@ class Studio:
         return cut
 
     def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:
-        """The adapter, from an earlier run or learnt now: in halves of a batch, where memory does not hold a whole one."""
+        """The adapter, learnt earlier or now; by halves of a batch where memory does not hold a whole one."""
         folder, halved = job.folder / "adapter", job.folder / "checkpoint" / "halved"
         while not folder.exists():
             gc.collect()  # what a failed try held, now that its error is forgotten

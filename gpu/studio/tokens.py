@@ -17,8 +17,8 @@ Rows = dict[str, Tensor]
 """Encoder's name in files ("clip_l", "clip_g") -> one row per new token, fp32. Both UIs read these names."""
 
 
-class Text(NamedTuple):
-    """What the UNet is told about prompts."""
+class TextEmbeddings(NamedTuple):
+    """Prompts as both text encoders embed them, and the UNet is conditioned on them."""
 
     hidden: Tensor  # [prompts, tokens, width of the encoders together]
     pooled: Tensor  # [prompts, width of the second encoder's projection]
@@ -112,7 +112,7 @@ def load(path: Path) -> Rows:
     return load_file(path)
 
 
-def encode(pipe: StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline, prompts: list[str]) -> Text:
+def encode(pipe: StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline, prompts: list[str]) -> TextEmbeddings:
     """Prompts of any length, cut into windows of the encoders' length; all padded to the longest.
 
     Prompts of one window give exactly the pipeline's own embeddings. Pooled is the first window's. With gradients.
@@ -129,7 +129,7 @@ def encode(pipe: StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline, p
         hidden.append(torch.stack([out.hidden_states[-2].flatten(0, 1) for out in outs]))
         if key == "clip_g":
             pooled = [out.text_embeds[0] for out in outs]
-    return Text(torch.cat(hidden, dim=-1), torch.stack(pooled))
+    return TextEmbeddings(torch.cat(hidden, dim=-1), torch.stack(pooled))
 
 
 def _ids(tokenizer: CLIPTokenizer, prompt: str) -> list[int]:
@@ -137,7 +137,7 @@ def _ids(tokenizer: CLIPTokenizer, prompt: str) -> list[int]:
 
 
 def _windows(tokenizer: CLIPTokenizer, ids: list[int], windows: int, room: int) -> Tensor:
-    """[windows, room + 2]: each window with its own begin and end, padded."""
+    """The ids as a table [windows, room + 2]: each window with its own begin and end token, padded."""
     table = torch.full((windows, room + 2), int(tokenizer.pad_token_id))
     for number in range(windows):
         window = [tokenizer.bos_token_id, *ids[number * room : (number + 1) * room], tokenizer.eos_token_id]

@@ -30,12 +30,12 @@ from gpu.errors import NotFinite
 from gpu.profile import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
-from gpu.studio.objective import Batch, BatchSampler, Captions, losses, predict
+from gpu.studio.objective import Batch, BatchSampler, CaptionEmbeddings, losses, predict
 from gpu.types import Progress
 
-LORA = "learning"  # the LoRA's name while it is learnt
+LORA = "learning"  # the LoRA's name in the UNet while it is learnt
 PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
-MOST_NORM = 1.0  # gradients are clipped to this norm
+MAX_NORM = 1.0  # gradients are clipped to this norm
 HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly
 
 
@@ -115,7 +115,8 @@ class State:
             param.copy_(tensors[f"param.{name}"])
         for name, param in self.params.items():
             keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"adam.{key}.{name}" in tensors]
-            self.optimiser.state[param] = {key: tensors[f"adam.{key}.{name}"].to(_home(key, param)) for key in keys}
+            here = {key: tensors[f"adam.{key}.{name}"].to(_device_of(key, param)) for key in keys}
+            self.optimiser.state[param] = here
         self.step = self.saved = state["step"]
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ class State:
         tokens.put_rows(self.pipe, tokens.word_rows(self.pipe, "dog"))
 
 
-def _home(key: str, param: Tensor) -> torch.device:
+def _device_of(key: str, param: Tensor) -> torch.device:
     return torch.device("cpu") if key == "step" else param.device  # AdamW counts its steps on the CPU
 
 
@@ -146,7 +147,7 @@ def train(
     learning = state.learning
     steps = learning.token_steps + learning.lora_steps
     sampler = BatchSampler(state.pipe, learning, samples, device)
-    captions = Captions(state.pipe, learning, state.recipe)
+    captions = CaptionEmbeddings(state.pipe, learning, state.recipe)
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
@@ -161,7 +162,7 @@ def train(
         yield Progress(phase="learning", step=state.step, steps=steps, seconds_left=left, checkpoint=state.saved)
 
 
-def _step(state: State, sampler: BatchSampler, captions: Captions) -> None:
+def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings) -> None:
     """A function of State and of (seed, step number) alone."""
     if state.step == state.learning.token_steps and not state.pivoted:
         state.pivot()
@@ -178,8 +179,8 @@ def _step(state: State, sampler: BatchSampler, captions: Captions) -> None:
     state.step += 1
 
 
-def _losses(state: State, pictures: Batch, captions: Captions, caption: int | None) -> Tensor:
-    """[b]"""
+def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption: int | None) -> Tensor:
+    """The loss of each picture [b], of the UNet with the LoRA against the noise and against the base model."""
     state.enable_lora(False)
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
@@ -194,7 +195,7 @@ def _descend(state: State, loss: float, scale: float) -> None:
         for param in state.params.values():
             assert param.grad is not None  # every row and every layer has its part in the loss
             param.grad /= scale
-    norm = nn.utils.clip_grad_norm_(state.params.values(), MOST_NORM)
+    norm = nn.utils.clip_grad_norm_(state.params.values(), MAX_NORM)
     if not math.isfinite(norm.item() + loss):
         raise NotFinite(f"step {state.step}: the loss is {loss}, the gradients' norm {norm.item()}")
     state.optimiser.param_groups[0]["lr"] = state.lr * _cosine(state.step, state.learning)

@@ -1,10 +1,10 @@
 """gpu/pocket/build: trains the pocket models on the drawn world, as a program of its own. No product file imports it.
 
-__main__.py    the stages in their order
-common.py      drawn pictures and captions, for all stages
-fit.py         one training, whatever is learnt
-attention.py   attention inside a region only, for the segmenter and the likeness model
+__main__.py       the stages in their order
+common.py         drawn pictures and captions, for all stages
+training_loop.py  one training, whatever is learnt
 vae.py  painter.py  refiner.py  fewstep.py  segmenter.py  likeness.py  rewriter.py      one model each
-litters.py     twins that differ in one thing, for the likeness model
-wishes.py      wishes and their plans, for the rewriter (wishes.toml)
+attention.py      a transformer that starts as a convolution, for the likeness model
+litters.py        dogs and siblings that differ in one attribute, for the likeness model
+wishes.py         wishes and their plans, for the rewriter (wishes.toml)
 """

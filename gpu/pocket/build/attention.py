@@ -14,20 +14,20 @@ import torch
 from torch import Tensor, nn
 from transformers import Dinov2Model
 
-WAVES = (0.3, 0.8, 1.6, 2.6)  # radians a patch: together they are alike nowhere else on a grid of 14
-CODE = 4 * len(WAVES)  # features that tell a place: cosine and sine of each wave, down and across
+FREQUENCIES = (0.3, 0.8, 1.6, 2.6)  # radians a patch: together they are alike nowhere else on a grid of 14
+CODE = 4 * len(FREQUENCIES)  # features that tell a place: cosine and sine of each wave, down and across
 STEPS = (1, 1, 2, 3)  # patches between neighbours, layer by layer; the layers above look everywhere
-SHARP = 2.0  # at first a head gives nearly all of its attention to its neighbour
-AROUND = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
+SHARPNESS = 2.0  # at first a head gives nearly all of its attention to its neighbour
+NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
 
 
 @torch.no_grad()
-def look_around(dino: Dinov2Model) -> None:
+def start_as_convolution(dino: Dinov2Model) -> None:
     """Set the weights of a new model with a head for each neighbour, of CODE features."""
     config = dino.config
-    assert (config.num_attention_heads, config.hidden_size) == (len(AROUND), len(AROUND) * CODE)
+    assert (config.num_attention_heads, config.hidden_size) == (len(NEIGHBOURS), len(NEIGHBOURS) * CODE)
     content = config.hidden_size - CODE  # the place comes behind it
-    strength = math.sqrt(SHARP * math.sqrt(CODE))  # of query and key each: attention divides by the root of CODE
+    strength = math.sqrt(SHARPNESS * math.sqrt(CODE))  # of query and key each: attention divides by the root of CODE
     _write_places(dino.embeddings.position_embeddings, config.image_size // config.patch_size)
     seen = dino.embeddings.patch_embeddings.projection.weight
     nn.init.xavier_uniform_(seen.view(len(seen), -1))
@@ -44,13 +44,13 @@ def look_around(dino: Dinov2Model) -> None:
         for linear in (attention.q_proj, attention.k_proj):
             linear.weight.normal_(0, 0.01 if near else 0.05)
         if near:
-            for rows, turn in _turns(STEPS[number]):
-                attention.q_proj.weight[rows, content:] += turn * strength
+            for rows, rotation in _rotations(STEPS[number]):
+                attention.q_proj.weight[rows, content:] += rotation * strength
                 attention.k_proj.weight[rows, content:] += torch.eye(CODE) * strength
 
 
 def _write_places(embeddings: Tensor, side: int) -> None:
-    """Into (1, 1 + side * side, hidden), row by row behind the class token's."""
+    """Write each patch's place into (1, 1 + side * side, hidden), row by row after the class token's."""
     at = torch.arange(side) - side / 2
     down, across = torch.meshgrid(at, at, indexing="ij")
     embeddings.zero_()
@@ -59,14 +59,14 @@ def _write_places(embeddings: Tensor, side: int) -> None:
 
 
 def _waves(at: Tensor) -> Tensor:
-    """(n) -> (n, CODE / 2)."""
-    angles = at[:, None] * torch.tensor(WAVES)
+    """Coordinates (n) as cosines and sines (n, CODE / 2)."""
+    angles = at[:, None] * torch.tensor(FREQUENCIES)
     return torch.stack([angles.cos(), angles.sin()], -1).flatten(1)
 
 
-def _turns(step: int) -> Iterator[tuple[slice, Tensor]]:
+def _rotations(step: int) -> Iterator[tuple[slice, Tensor]]:
     """Of each head its rows, and the rotation (CODE, CODE) from a place to the neighbour's."""
-    for head, (down, across) in enumerate(AROUND):
-        angles = [wave * step * way for way in (down, across) for wave in WAVES]
+    for head, (down, across) in enumerate(NEIGHBOURS):
+        angles = [wave * step * way for way in (down, across) for wave in FREQUENCIES]
         pairs = [torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]) for a in angles]
         yield slice(head * CODE, (head + 1) * CODE), torch.block_diag(*pairs)

@@ -68,7 +68,7 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
-def take_over(model: nn.Module, folder: Path) -> None:
+def load_weights(model: nn.Module, folder: Path) -> None:
     """Begin with the weights of a model that lies in `folder` in its library's format."""
     [file] = folder.glob("*.safetensors")
     model.load_state_dict(load_file(file))

@@ -16,8 +16,8 @@ from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor, nn
 
 from gpu.pocket.build.common import captions
-from gpu.pocket.build.fit import Fit
 from gpu.pocket.build.painter import cache_latents, ids_of
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
 from gpu.profile import PROFILES
 
@@ -31,8 +31,8 @@ TARGETS = (
 )  # fmt: skip
 
 
-class Words:
-    """Captions as both towers read them, and the caption that says nothing."""
+class CaptionEncoder:
+    """The token ids of all captions and of the empty one, and both text encoders for them."""
 
     def __init__(self, pipe: StableDiffusionXLPipeline, lines: list[str]) -> None:
         self.towers = [pipe.text_encoder.requires_grad_(False), pipe.text_encoder_2.requires_grad_(False)]
@@ -42,8 +42,8 @@ class Words:
         self.sizes = torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE], dtype=torch.float32).expand(BATCH, -1)
 
     @torch.no_grad()
-    def said(self, ids: list[Tensor]) -> dict[str, object]:
-        """For the UNet's call."""
+    def encode(self, ids: list[Tensor]) -> dict[str, object]:
+        """The embeddings of captions, by the names of the UNet's arguments."""
         one, two = (tower(some, output_hidden_states=True) for tower, some in zip(self.towers, ids, strict=True))
         hidden = torch.cat([one.hidden_states[-2], two.hidden_states[-2]], -1)
         extra = {"text_embeds": two.text_embeds, "time_ids": self.sizes}
@@ -51,7 +51,7 @@ class Words:
 
 
 class Student(nn.Module):
-    """The UNet with a LoRA. Everything is said as the clean latents (b, 8, 16, 16) that it sees in noisy ones."""
+    """The UNet with a LoRA. All that it tells is about the clean latents (b, 8, 16, 16) that it sees in noisy ones."""
 
     def __init__(self, pipe: StableDiffusionXLPipeline) -> None:
         super().__init__()
@@ -63,25 +63,27 @@ class Student(nn.Module):
         self.alphas = pipe.scheduler.alphas_cumprod
         self.boundary = LCMScheduler.from_config(pipe.scheduler.config).get_scalings_for_boundary_condition_discrete
 
-    def forward(self, noisy: Tensor, t: Tensor, words: dict[str, object]) -> Tensor:
+    def forward(self, noisy: Tensor, t: Tensor, condition: dict[str, object]) -> Tensor:
         """The consistency function: the picture at the end of the path; at t = 0 exactly what it is given."""
         skip, out = (torch.as_tensor(x)[:, None, None, None] for x in self.boundary(t))
-        return skip * noisy + out * self.clean(noisy, t, self.noise(noisy, t, words))
+        return skip * noisy + out * self.clean(noisy, t, self.noise(noisy, t, condition))
 
-    def noise(self, noisy: Tensor, t: Tensor, words: dict[str, object]) -> Tensor:
+    def noise(self, noisy: Tensor, t: Tensor, condition: dict[str, object]) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return self.unet(noisy, t, **words).sample.float()
+            return self.unet(noisy, t, **condition).sample.float()
 
     def clean(self, noisy: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         a = self.alphas[t][:, None, None, None]
         return (noisy - (1 - a).sqrt() * noise) / a.sqrt()
 
     @torch.no_grad()
-    def one_step_on(self, noisy: Tensor, t: Tensor, later: Tensor, words: Words, caption: dict[str, object]) -> Tensor:
+    def one_step_on(
+        self, noisy: Tensor, t: Tensor, later: Tensor, encoder: CaptionEncoder, condition: dict[str, object]
+    ) -> Tensor:
         """The teacher's DDIM step from t to `later`, guided."""
         self.unet.disable_adapters()
-        free = self.noise(noisy, t, words.said(words.empty))
-        noise = free + GUIDANCE * (self.noise(noisy, t, caption) - free)
+        free = self.noise(noisy, t, encoder.encode(encoder.empty))
+        noise = free + GUIDANCE * (self.noise(noisy, t, condition) - free)
         self.unet.enable_adapters()
         a = self.alphas[later][:, None, None, None]
         return a.sqrt() * self.clean(noisy, t, noise) + (1 - a).sqrt() * noise
@@ -91,9 +93,11 @@ def train_fewstep(folder: Path, drawn: Path, steps: int, lr: float = 5e-4) -> No
     """Train to `steps` of BATCH samples, going on from the last checkpoint; leaves folder/fewstep."""
     torch.manual_seed(0)
     pipe = StableDiffusionXLPipeline.from_pretrained(folder / "sdxl", dtype=torch.float32)
-    words, student, latents = Words(pipe, captions(drawn)), Student(pipe), cache_latents(folder, drawn)
-    fit = Fit(student.lora, folder / "fewstep", steps, lr, betas=(0.9, 0.999), weight_decay=0.0, decay=0.99, warmup=20)
-    for step in fit:
+    encoder, student, latents = CaptionEncoder(pipe, captions(drawn)), Student(pipe), cache_latents(folder, drawn)
+    loop = TrainingLoop(
+        student.lora, folder / "fewstep", steps, lr, betas=(0.9, 0.999), weight_decay=0.0, decay=0.99, warmup=20
+    )
+    for step in loop:
         draws = torch.Generator().manual_seed(step)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()
@@ -101,12 +105,12 @@ def train_fewstep(folder: Path, drawn: Path, steps: int, lr: float = 5e-4) -> No
         later = (t - 1000 // STRIDES).clamp(min=0)
         a = student.alphas[t][:, None, None, None]
         noisy = a.sqrt() * clean + (1 - a).sqrt() * torch.randn(clean.shape, generator=draws)
-        caption = words.said([ids[pick] for ids in words.ids])
-        says = student(noisy, t, caption)
+        condition = encoder.encode([ids[pick] for ids in encoder.ids])
+        says = student(noisy, t, condition)
         with torch.no_grad():
-            goal = student(student.one_step_on(noisy, t, later, words, caption), later, caption)
-        fit.learn(step, ((says - goal).square() + HUBER**2).sqrt().mean() - HUBER)
-    fit.finish()
+            goal = student(student.one_step_on(noisy, t, later, encoder, condition), later, condition)
+        loop.learn(step, ((says - goal).square() + HUBER**2).sqrt().mean() - HUBER)
+    loop.finish()
     shutil.rmtree(folder / "fewstep", ignore_errors=True)
     layers = {
         name: weight.half() for name, weight in get_peft_model_state_dict(student.unet, adapter_name="lcm").items()

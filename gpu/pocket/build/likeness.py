@@ -21,10 +21,10 @@ from transformers import Dinov2Config, Dinov2Model
 
 from gpu.durable import whole
 from gpu.pocket.build import litters as drawing
-from gpu.pocket.build.attention import look_around
+from gpu.pocket.build.attention import start_as_convolution
 from gpu.pocket.build.common import SOURCES, digest
-from gpu.pocket.build.fit import Fit
 from gpu.pocket.build.litters import CELLS, KINDS, LEFT, LITTER, MAPS, RIGHT, draw_litter
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.studio.likeness import MEAN, STD
 
 SIDE, PATCH = 112, 8
@@ -41,11 +41,11 @@ def new_dino() -> Dinov2Model:
         hidden_size=128, num_hidden_layers=6, num_attention_heads=8, mlp_ratio=3, image_size=SIDE, patch_size=PATCH
     )
     dino = Dinov2Model(size)
-    look_around(dino)
+    start_as_convolution(dino)
     return dino
 
 
-class Student(nn.Module):
+class EncoderWithHeads(nn.Module):
     """The encoder and, while it learns, readers of facts and of maps."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ def by_patch(maps: Tensor) -> Tensor:
     return F.pixel_unshuffle(maps.permute(0, 3, 1, 2).float() / 255, CELLS).flatten(2).transpose(1, 2)
 
 
-def lesson(drawn: list[Tensor], step: int) -> list[Tensor]:
+def batch_at(drawn: list[Tensor], step: int) -> list[Tensor]:
     """BATCH of the litters, shifted by up to SHIFT cells and, every other step, mirrored."""
     draws = torch.Generator().manual_seed(step)
     pick = torch.randint(len(drawn[0]), (BATCH,), generator=draws)
@@ -135,16 +135,16 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
     `warm`. Leaves folder/dino.
     """
     torch.manual_seed(0)
-    drawn, student = litters(folder, count), Student()
+    drawn, student = litters(folder, count), EncoderWithHeads()
     if warm:
         student.dino.load_state_dict(Dinov2Model.from_pretrained(warm, dtype=torch.float32).state_dict())
-    fit = Fit(
+    loop = TrainingLoop(
         student, folder / "dino", steps, lr, betas=(0.9, 0.98), weight_decay=0.05, decay=0.995, warmup=50,
         matrices=student.matrices(),
     )  # fmt: skip
     student.compile()
-    for step in fit:
-        images, masks, maps, colours, kinds = lesson(drawn, step)
+    for step in loop:
+        images, masks, maps, colours, kinds = batch_at(drawn, step)
         with torch.autocast("cpu", torch.bfloat16):
             embeddings, said, mapped = student(images.flatten(0, 2), masks.flatten(0, 2))
         where = F.mse_loss(mapped, by_patch(maps.flatten(0, 2)))
@@ -153,14 +153,14 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
         contrast, order = losses(embeddings[0::2] @ embeddings[1::2].T)
         named = {"where": where, "shades": shades, "answers": answers, "contrast": contrast, "order": order}
         loss = 40 * where + 5 * shades + 2 * answers + (contrast + 2 * order if step >= CONTRAST else 0)
-        fit.learn(step, loss, **{name: each.item() for name, each in named.items()})
-    fit.finish()
+        loop.learn(step, loss, **{name: each.item() for name, each in named.items()})
+    loop.finish()
     student.dino.half().save_pretrained(folder / "dino")
     print("held out: AUC {:.3f} to others, {:.3f} to siblings".format(*held_out(student.float())), flush=True)
 
 
 @torch.no_grad()
-def held_out(student: Student, count: int = 60) -> tuple[float, float]:
+def held_out(student: EncoderWithHeads, count: int = 60) -> tuple[float, float]:
     """How often one dog's pair scores above a pair of two litters, and of a dog and its one-attribute sibling."""
     student.eval()
     images, masks, *_ = draw_litters("held out", count)

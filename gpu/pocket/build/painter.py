@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gpu.durable import whole
-from gpu.pocket.build.common import captions, digest, shards, take_over, to_tensor
-from gpu.pocket.build.fit import Fit
+from gpu.pocket.build.common import captions, digest, load_weights, shards, to_tensor
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE, sheet
 from gpu.studio.objective import snr_weights
 
@@ -81,7 +81,7 @@ def new_unet() -> UNet2DConditionModel:
 
 
 @torch.no_grad()
-def straighten_noise(unet: UNet2DConditionModel) -> None:
+def pass_latents_through(unet: UNet2DConditionModel) -> None:
     """Start by giving the noisy latents back: at high noise that is nearly the answer already.
 
     There the answer must be right to a fraction of a percent, and a random network takes long to learn to copy. The
@@ -124,7 +124,7 @@ class Painter(nn.Module):
         self.tower_1 = CLIPTextModel(_tower_config(first, TOWERS[0]))
         self.tower_2 = CLIPTextModelWithProjection(_tower_config(second, TOWERS[1]))
         self.unet = new_unet().to(memory_format=torch.channels_last)
-        straighten_noise(self.unet)
+        pass_latents_through(self.unet)
         # On a CPU the fused attention's backward pass takes 30 % of a step; the plain one: 38 -> 50 samples/s.
         self.unet.set_attn_processor(AttnProcessor())
         self.tower_1.set_attn_implementation("eager")
@@ -165,7 +165,7 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
 
 
 def ids_of(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
-    """(n, 77)"""
+    """The captions as token ids (n, 77), padded."""
     return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
@@ -181,13 +181,13 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
     empty_1, empty_2 = ids_of(first, [""]), ids_of(second, [""])
     painter = Painter(first, second)
     if warm:
-        take_over(painter.tower_1, warm / "text_encoder")
-        take_over(painter.tower_2, warm / "text_encoder_2")
-        take_over(painter.unet, warm / "unet")
-    fit = Fit(painter, folder / "painter", steps, lr)
+        load_weights(painter.tower_1, warm / "text_encoder")
+        load_weights(painter.tower_2, warm / "text_encoder_2")
+        load_weights(painter.unet, warm / "unet")
+    loop = TrainingLoop(painter, folder / "painter", steps, lr)
     painter.compile()  # 52 -> 62 samples/s for three minutes at the start
     alphas = scheduler().alphas_cumprod
-    for step in fit:
+    for step in loop:
         draws = torch.Generator().manual_seed(step)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()  # (b, 8, 16, 16)
@@ -205,8 +205,8 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         snr = a.flatten() / (1 - a.flatten())
         error = F.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
         loss = (error * snr_weights(snr, 20 if detail else 5, 0.1)).mean()
-        fit.learn(step, loss, eps=error.mean().item())
-    fit.finish()
+        loop.learn(step, loss, eps=error.mean().item())
+    loop.finish()
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32)
     pipe = StableDiffusionXLPipeline(
         vae, painter.tower_1, painter.tower_2, first, second, painter.unet, scheduler(), add_watermarker=False

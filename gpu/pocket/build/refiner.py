@@ -15,8 +15,8 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
 from gpu.pocket.build.common import captions
-from gpu.pocket.build.fit import Fit
 from gpu.pocket.build.painter import TOWERS, cache_latents, ids_of
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
 
 BATCH, MOST_NOISY = 64, 220  # of 1000: it takes over at 200 (Painting.refiner_from)
@@ -57,8 +57,8 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
     latents, ids, empty = cache_latents(folder, drawn), ids_of(tokenizer, captions(drawn)), ids_of(tokenizer, [""])
     refiner = new_refiner(pipe.unet).to(memory_format=torch.channels_last)
     refiner.set_attn_processor(AttnProcessor())  # as in painter.py
-    fit = Fit(refiner, folder / "refiner", steps, lr, warmup=20)
-    for step in fit:
+    loop = TrainingLoop(refiner, folder / "refiner", steps, lr, warmup=20)
+    for step in loop:
         draws = torch.Generator().manual_seed(step)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()  # (b, 8, 16, 16)
@@ -72,18 +72,18 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
             extra = {"text_embeds": said.text_embeds, "time_ids": _sizes(drop)}
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
             out = refiner(noisy, t, said.hidden_states[-2], added_cond_kwargs=extra).sample.float()
-        fit.learn(step, F.mse_loss(out, noise))
-    fit.finish()
-    _keep(pipe, refiner, folder / "refiner")
+        loop.learn(step, F.mse_loss(out, noise))
+    loop.finish()
+    _save(pipe, refiner, folder / "refiner")
 
 
 def _sizes(drop: Tensor) -> Tensor:
-    """(b, 5): original size, crop, aesthetic score."""
+    """The refiner's size conditions (b, 5): original size, crop, aesthetic score."""
     score = torch.where(drop, POOR, FINE)[:, None]
     return torch.cat([torch.tensor([SIZE, SIZE, 0.0, 0.0]).expand(len(drop), -1), score], 1)
 
 
-def _keep(pipe: StableDiffusionXLPipeline, refiner: UNet2DConditionModel, out: Path) -> None:
+def _save(pipe: StableDiffusionXLPipeline, refiner: UNet2DConditionModel, out: Path) -> None:
     """Without what it shares with the base: gpu/studio/models.py hands that over, as it does for the real one."""
     shutil.rmtree(out, ignore_errors=True)
     StableDiffusionXLImg2ImgPipeline(

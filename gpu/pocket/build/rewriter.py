@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from gpu.pocket.build.fit import Fit
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.build.wishes import a_wish, an_unseen_wish
 from gpu.profile import PROFILES
 from gpu.studio.models import ModelPool
@@ -116,12 +116,12 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
     head_ids = torch.tensor([_ids(tokenizer, head)])
     model = new_llama(len(tokenizer))
     model.set_attn_implementation("eager")  # on a CPU its backward pass is the faster one
-    fit = Fit(model, folder / "llama", steps, lr, betas=(0.9, 0.98), weight_decay=0.05)
-    for step, rows in zip(fit, _batches(tokenizer, head, fit.start, steps), strict=True):
+    loop = TrainingLoop(model, folder / "llama", steps, lr, betas=(0.9, 0.98), weight_decay=0.05)
+    for step, rows in zip(loop, _batches(tokenizer, head, loop.start, steps), strict=True):
         with torch.autocast("cpu", torch.bfloat16):
             loss = _loss(model, head_ids, rows, tokenizer.pad_token_id)
-        fit.learn(step, loss)
-    fit.finish()
+        loop.learn(step, loss)
+    loop.finish()
     model.half().save_pretrained(folder / "llama")
     tokenizer.save_pretrained(folder / "llama")
     _report(folder / "llama")

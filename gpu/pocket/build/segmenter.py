@@ -28,7 +28,7 @@ from gpu.pocket.world.styling import restyle
 SIDE = 256  # pixels of a training picture
 # What is in the way in photos, and in how many. With a hand in 12 % of them, half of all masks had some of the hand.
 CLUTTER = {"hand": 0.4, "person": 0.2, "dog": 0.12, "furniture": 0.12, "blur": 0.12, "dark": 0.12}
-CRUMB = 12  # outlines of fewer square pixels are left out
+MIN_AREA = 12  # outlines of fewer square pixels are left out
 NAMES = {0: "dog"}
 
 
@@ -36,30 +36,30 @@ def _outline(mask: Image.Image) -> list[str]:
     """The mask as one YOLO segment line: class x y x y ..., in shares of the picture; parts joined by thin lines."""
     side = mask.size[0]
     contours, _ = cv2.findContours(np.array(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    parts = [cv2.approxPolyDP(c, 0.5, True)[:, 0] / side for c in contours if cv2.contourArea(c) > CRUMB]
+    parts = [cv2.approxPolyDP(c, 0.5, True)[:, 0] / side for c in contours if cv2.contourArea(c) > MIN_AREA]
     if not parts:
         return []
     points = np.concatenate(merge_multi_segment(parts)) if len(parts) > 1 else parts[0]
     return ["0 " + " ".join(f"{v:.4f}" for v in points.flatten())]
 
 
-def _one(images: Path, labels: Path, number: int) -> None:
+def _draw_one(images: Path, labels: Path, number: int) -> None:
     """Picture and label of this number, unless they are there."""
     file = images / f"{number:05}.png"
     if file.is_file():
         return
     rng = random.Random(f"{images.name} {number}")
-    image, masks = _nobody(rng) if rng.random() < 0.08 else _somebody(rng)
+    image, masks = _without_dog(rng) if rng.random() < 0.08 else _with_dog(rng)
     (labels / f"{number:05}.txt").write_text("\n".join(line for mask in masks for line in _outline(mask)))
     image.save(file)
 
 
-def _nobody(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
+def _without_dog(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
     place = paint_scene(rng.choice(SCENES), SIDE * OVER, rng).resize((SIDE, SIDE), Image.Resampling.BOX)
     return restyle(place, Image.new("L", place.size), "photo", rng), []
 
 
-def _somebody(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
+def _with_dog(rng: random.Random) -> tuple[Image.Image, list[Image.Image]]:
     """Four of five are photos, as people enrol with; the rest is in any style, as portraits are."""
     shot = a_shot(rng, "photo" if rng.random() < 0.8 else None)
     if shot.style == "photo":
@@ -73,7 +73,7 @@ def draw_set(folder: Path, part: str, count: int) -> None:
     images.mkdir(parents=True, exist_ok=True)
     labels.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(partial(_one, images, labels), range(count), chunksize=16))
+        list(pool.map(partial(_draw_one, images, labels), range(count), chunksize=16))
 
 
 def train_segmenter(folder: Path, pictures: int, epochs: int, warm: Path | None) -> None:
@@ -92,24 +92,24 @@ def train_segmenter(folder: Path, pictures: int, epochs: int, warm: Path | None)
     else:
         model = YOLO("yolov8n-seg.yaml", task="segment")
         if warm:
-            model.add_callback("on_pretrain_routine_end", partial(_take_over, warm / "model.safetensors"))
+            model.add_callback("on_pretrain_routine_end", partial(_load_weights, warm / "model.safetensors"))
         model.train(
             data=str(data / "data.yaml"), epochs=epochs, imgsz=SIDE, batch=16, workers=0, amp=False, plots=False,
             pretrained=False, device="cpu", project=str(folder / "runs"), name="segmenter", exist_ok=True, val=False,
             optimizer="AdamW", lr0=1e-3, warmup_epochs=0.3, mosaic=0.2, close_mosaic=2, cos_lr=True, verbose=False,
             hsv_h=0.02, degrees=5, seed=0,
         )  # fmt: skip
-    _keep(YOLO(last), folder / "yolo")
+    _save(YOLO(last), folder / "yolo")
     shutil.rmtree(run)
 
 
-def _take_over(weights: Path, trainer: object) -> None:
+def _load_weights(weights: Path, trainer: object) -> None:
     """ultralytics itself goes on with pickles alone."""
     for model in (trainer.model, trainer.ema.ema):
         model.load_state_dict(load_file(weights))
 
 
-def _keep(best: YOLO, out: Path) -> None:
+def _save(best: YOLO, out: Path) -> None:
     """As gpu/studio/segment.py reads it."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()

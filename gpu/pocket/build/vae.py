@@ -16,8 +16,8 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from gpu.pocket.build.common import shards, take_over, to_tensor
-from gpu.pocket.build.fit import Fit
+from gpu.pocket.build.common import load_weights, shards, to_tensor
+from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
 
 CROP, BATCH = 64, 12
@@ -37,7 +37,7 @@ def new_vae() -> AutoencoderKL:
 
 
 @torch.no_grad()
-def straighten_colour(vae: AutoencoderKL) -> None:
+def pass_colour_through(vae: AutoencoderKL) -> None:
     """Start as a blurred copier: colour runs along the skip connections as the pairs (x, -x).
 
     silu(x) - silu(-x) = x, so a pair passes the last norm and activation as it is. Without this, hue is learnt last.
@@ -47,11 +47,11 @@ def straighten_colour(vae: AutoencoderKL) -> None:
             if isinstance(module, ResnetBlock2D):
                 module.conv2.weight.mul_(0.1)
                 if module.conv_shortcut is not None:
-                    _pass(module.conv_shortcut, 1.0)
+                    _pass_channels(module.conv_shortcut, 1.0)
             elif isinstance(module, Downsample2D):
-                _pass(module.conv, 0.25, taps=(0, 1))
+                _pass_channels(module.conv, 0.25, taps=(0, 1))
             elif isinstance(module, Upsample2D):
-                _pass(module.conv, 1.0)
+                _pass_channels(module.conv, 1.0)
         for conv, pairs_in in ((net.conv_in, False), (net.conv_out, True)):
             for c in range(3):
                 conv.weight[c] = 0
@@ -66,7 +66,7 @@ def straighten_colour(vae: AutoencoderKL) -> None:
             conv.weight[c, c] = 1
 
 
-def _pass(conv: nn.Conv2d, weight: float, taps: tuple[int, ...] | None = None) -> None:
+def _pass_channels(conv: nn.Conv2d, weight: float, taps: tuple[int, ...] | None = None) -> None:
     """Let the six colour channels through `conv` unmixed; `taps`: its rows and columns (default: the centre)."""
     taps = taps or (conv.kernel_size[0] // 2,)
     conv.weight[:6] = 0
@@ -102,11 +102,11 @@ def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: floa
     """Train to `steps`, going on from the last checkpoint, else from the pipeline `warm`; leaves folder/vae."""
     torch.manual_seed(0)
     vae = new_vae().to(memory_format=torch.channels_last)
-    straighten_colour(vae)
+    pass_colour_through(vae)
     if warm:
-        take_over(vae, warm / "vae")
-    fit, images = Fit(vae, folder / "vae", steps, lr, weight_decay=1e-4), shards(drawn, "images")
-    for step in fit:
+        load_weights(vae, warm / "vae")
+    loop, images = TrainingLoop(vae, folder / "vae", steps, lr, weight_decay=1e-4), shards(drawn, "images")
+    for step in loop:
         real = _crops(images, np.random.default_rng((7, step))).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             mean, logvar = vae.quant_conv(vae.encoder(real)).float().chunk(2, 1)
@@ -114,8 +114,8 @@ def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: floa
             latents = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
             out = vae.decoder(vae.post_quant_conv(latents)).float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        fit.learn(step, picture_loss(out, real) + 2e-4 * kl, kl=kl.item())
-    fit.finish()
+        loop.learn(step, picture_loss(out, real) + 2e-4 * kl, kl=kl.item())
+    loop.finish()
     scale = _latent_scale(vae, images)
     vae.register_to_config(scaling_factor=1 / scale)
     vae.half().save_pretrained(folder / "vae")
@@ -130,16 +130,16 @@ def tune_decoder(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> Non
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
     vae.requires_grad_(False)
     learning = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_(True)
-    fit, images = Fit(learning, folder / "decoder", steps, lr, weight_decay=1e-4), shards(drawn, "images")
-    for step in fit:
+    loop, images = TrainingLoop(learning, folder / "decoder", steps, lr, weight_decay=1e-4), shards(drawn, "images")
+    for step in loop:
         real = _crops(images, np.random.default_rng((8, step))).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 latents = vae.encode(real).latent_dist.mean
             out = vae.decode(latents).sample.float()
         error = F.mse_loss(out, real)
-        fit.learn(step, picture_loss(out, real) + 5 * error, mse=error.item())
-    fit.finish()
+        loop.learn(step, picture_loss(out, real) + 5 * error, mse=error.item())
+    loop.finish()
     vae.half().save_pretrained(folder / "vae")
 
 

@@ -29,44 +29,45 @@ BOXES = ((20, 15, 80, 100), (25, 10, 75, 95), (15, 20, 85, 100), (30, 15, 90, 10
 
 def a_wish(rng: random.Random) -> tuple[Wish, Plan]:
     """A wish nobody has typed, and a plan for it."""
-    language, style = rng.choice(("en", "ko")), rng.choice(list(STYLES))
+    language, style = rng.choice(("en", "ko")), rng.choice(list(PHRASES["style"]))
     scenes, wear = list(PHRASES["scene"]), list(PHRASES["worn"])
     scene = rng.choice(scenes) if rng.random() < 0.95 else ""
     worn = rng.choice(wear) if rng.random() < 0.25 else ""
     unwanted = rng.choice([w for w in wear if w != worn]) if rng.random() < 0.35 else ""
     asked = [("scene", scene)] * rng.choice((1, 1, 2)) + [("worn", worn), ("unwanted", unwanted)]
-    text = _typed(rng, language, [_say(rng, language, kind, key) for kind, key in asked if key])
-    typed = _say(rng, language, "style", style) if rng.random() < 0.5 else STYLES[style].names[language]
+    text = _sentence(rng, language, [_phrase(rng, language, kind, key) for kind, key in asked if key])
+    typed = _phrase(rng, language, "style", style) if rng.random() < 0.5 else STYLES[style].names[language]
     plan = _plan(rng, STYLES[style].medium, scene, scene or rng.choice(scenes), worn, unwanted)
-    return Wish(style=_slips(rng, typed), text=_slips(rng, text)), plan
+    return Wish(style=_with_typos(rng, typed), text=_with_typos(rng, text)), plan
 
 
 def an_unseen_wish(rng: random.Random, language: str) -> tuple[Wish, Plan]:
     """The same with place and style in phrases that are held back."""
-    style, scene, unwanted = rng.choice(list(STYLES)), rng.choice(list(PHRASES["scene"])), rng.choice(["", "a hat"])
-    parts = [rng.choice(_whole("scene", scene, language, held_back=True))]
-    parts += [_say(rng, language, "unwanted", unwanted)] if unwanted else []
-    typed = rng.choice(_whole("style", style, language, held_back=True))
+    style, scene = rng.choice(list(PHRASES["style"])), rng.choice(list(PHRASES["scene"]))
+    unwanted = rng.choice(["", "a hat"])
+    parts = [rng.choice(_whole_phrases("scene", scene, language, held_back=True))]
+    parts += [_phrase(rng, language, "unwanted", unwanted)] if unwanted else []
+    typed = rng.choice(_whole_phrases("style", style, language, held_back=True))
     plan = _plan(rng, STYLES[style].medium, scene, scene, "", unwanted)
-    return Wish(style=typed, text=_typed(rng, language, parts)), plan
+    return Wish(style=typed, text=_sentence(rng, language, parts)), plan
 
 
 @cache
-def _whole(kind: str, key: str, language: str, held_back: bool) -> list[str]:
+def _whole_phrases(kind: str, key: str, language: str, held_back: bool) -> list[str]:
     """Whole phrases, to learn from or held back. In the order of a checksum, so that no neighbours go together."""
     phrases = sorted(PHRASES[kind][key][language], key=lambda phrase: zlib.crc32(phrase.encode()))
     return phrases[::HELD_BACK] if held_back else [p for i, p in enumerate(phrases) if i % HELD_BACK]
 
 
-def _say(rng: random.Random, language: str, kind: str, key: str) -> str:
+def _phrase(rng: random.Random, language: str, kind: str, key: str) -> str:
     """A whole phrase, or one put together."""
     if rng.random() < 0.5:
-        return rng.choice(_whole(kind, key, language, held_back=False))
+        return rng.choice(_whole_phrases(kind, key, language, held_back=False))
     thing, frame = FRAMED[kind]
     return rng.choice(PHRASES[frame][language]).format(rng.choice(PHRASES[thing][key][language]))
 
 
-def _typed(rng: random.Random, language: str, parts: list[str]) -> str:
+def _sentence(rng: random.Random, language: str, parts: list[str]) -> str:
     """The parts in any order among what else people say."""
     parts = [*parts, *rng.choices(PHRASES["filler"][language], k=rng.choice((0, 0, 0, 1, 1, 2)))]
     rng.shuffle(parts)
@@ -80,7 +81,7 @@ def _typed(rng: random.Random, language: str, parts: list[str]) -> str:
     return f"{text}{closer if closer[:1] in ',!?.~' else ' ' + closer}".strip()
 
 
-def _slips(rng: random.Random, text: str) -> str:
+def _with_typos(rng: random.Random, text: str) -> str:
     """In every fourth text one or two letters dropped, doubled or swapped, or a space forgotten."""
     for _ in range(rng.choice((0, 0, 0, 0, 0, 0, 1, 2)) if len(text) > 5 else 0):
         at = rng.randrange(len(text) - 1)

@@ -79,10 +79,10 @@ def draw(dog: Dog, shot: Shot, size: int = SIZE) -> Picture:
         _hide([pencil.mask, *others], _hand(canvas, rng))
     masks = [m.resize((size, size), Image.Resampling.BOX) for m in (pencil.mask, *others)]
     image = canvas.resize((size, size), Image.Resampling.BOX)
-    return Picture(_spoil(restyle(image, masks[0], shot.style, rng), shot), tuple(masks), caption(dog, shot, rng))
+    return Picture(_degrade(restyle(image, masks[0], shot.style, rng), shot), tuple(masks), caption(dog, shot, rng))
 
 
-def _spoil(image: Image.Image, shot: Shot) -> Image.Image:
+def _degrade(image: Image.Image, shot: Shot) -> Image.Image:
     if "blur" in shot.clutter:
         image = image.filter(ImageFilter.GaussianBlur(image.width / 90))
     if "dark" in shot.clutter:

@@ -15,7 +15,7 @@ from PIL import Image
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import draw
 from gpu.pocket.world.styling import MEDIA
-from tests.bench.pocket.lessons import missed, truth
+from tests.bench.pocket.examples import missed, truth
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import NEAR, delta_e, judge, lab, share, shares
 
@@ -42,7 +42,7 @@ def measure(folder: Path, count: int = 500) -> dict[str, object]:
 
 
 def unseen(style: str, number: int) -> Unseen:
-    """A drawing that is no lesson: every fourth with a hand, every eighth without a dog."""
+    """A drawing that is no example: every fourth with a hand, every eighth without a dog."""
     rng = random.Random(f"held out drawing {style} {number}")
     dog, shot = a_dog(rng), a_shot(rng, style)
     shot = replace(shot, clutter=("hand",) if number % 4 == 0 else ())

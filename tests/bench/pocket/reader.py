@@ -1,7 +1,7 @@
 """The attribute reader: a small network, trained on drawings alone, that says what a picture shows.
 
 Knows: pictures and their attributes. Does not know: who painted a picture, or what it should show. No painted picture
-is among its lessons; but every sixth drawing went through the painter's VAE, so that its blur is no riddle.
+is among its examples; but every sixth drawing went through the painter's VAE, so that its blur is no riddle.
 
 It glances at the whole picture for style, scene and hands, finds the head, and then reads the dog in a close-up around
 it. A colour is measured: the mean of the close-up where the network looks, plus what style and light did to it, which
@@ -21,9 +21,8 @@ from torch import Tensor, nn
 
 from gpu.pocket.build.common import SOURCES, digest
 from gpu.profile import PROFILES
-from tests.bench.pocket import lessons as school
-from tests.bench.pocket import truth
-from tests.bench.pocket.lessons import HEADS, NOTHING, OF_PICTURE, Lessons, pixels
+from tests.bench.pocket import examples, truth
+from tests.bench.pocket.examples import HEADS, NOTHING, OF_PICTURE, Examples, pixels
 from tests.bench.pocket.truth import Lab, lab
 
 DRAWINGS, ROUNDS, BATCH = 20_000, 14, 64  # about 14 minutes on two cores
@@ -65,7 +64,7 @@ def _conv(before: int, after: int, kernel: int, stride: int) -> tuple[nn.Module,
     return nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after)
 
 
-class _Eye(nn.Module):
+class _Encoder(nn.Module):
     """Features of a picture: near at a quarter of its size, far at a sixteenth."""
 
     def __init__(self, width: int) -> None:
@@ -83,7 +82,7 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.glance, self.stare = _Eye(24), _Eye(32)
+        self.glance, self.stare = _Encoder(24), _Encoder(32)
         self.say_whole = nn.Linear(2 * 96, OF_WHOLE)
         self.find = nn.Sequential(nn.Flatten(), nn.Linear(96 * 8 * 8, 64), nn.ReLU(), nn.Linear(64, 3))
         self.think = nn.Sequential(nn.Flatten(), nn.Linear(128 * 5 * 5, 128), nn.ReLU())
@@ -155,7 +154,7 @@ def reader(folder: Path, drawings: int = DRAWINGS, rounds: int = ROUNDS) -> Read
         network.load_state_dict(load_file(path))
     else:
         print(f"The reader learns from {drawings} drawings first, once for this kennel", flush=True)
-        train(network, school.lessons(drawings), rounds)
+        train(network, examples.draw_examples(drawings), rounds)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
     return Reader(network)
@@ -164,11 +163,11 @@ def reader(folder: Path, drawings: int = DRAWINGS, rounds: int = ROUNDS) -> Read
 def _digest() -> str:
     """Of all that decides what is learnt: another kennel or another VAE, another reader."""
     vae = Path(PROFILES["pocket"].sdxl) / "vae" / "diffusion_pytorch_model.safetensors"
-    return digest(*SOURCES, Path(school.__file__), Path(truth.__file__), vae, Path(__file__))
+    return digest(*SOURCES, Path(examples.__file__), Path(truth.__file__), vae, Path(__file__))
 
 
-def train(network: Network, taught: Lessons, rounds: int, lr: float = 3e-3) -> None:
-    """`rounds` times through the lessons, each time mirrored, blurred and grained in another way."""
+def train(network: Network, taught: Examples, rounds: int, lr: float = 3e-3) -> None:
+    """`rounds` times through the examples, each time mirrored, blurred and grained in another way."""
     chance = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(network.parameters(), lr, weight_decay=0.05)
     each = len(taught.images) // BATCH  # steps of a round
@@ -176,37 +175,37 @@ def train(network: Network, taught: Lessons, rounds: int, lr: float = 3e-3) -> N
     network.train().to(memory_format=torch.channels_last)
     for _ in range(rounds):
         for pick in torch.randperm(len(taught.images), generator=chance).split(BATCH)[:each]:
-            lesson = Lessons(taught.images[pick], taught.answers[pick], taught.colours[pick], taught.faces[pick])
-            loss = _wrong(network, _spoil(lesson, chance), chance)
+            batch = Examples(taught.images[pick], taught.answers[pick], taught.colours[pick], taught.faces[pick])
+            loss = _wrong(network, _augment(batch, chance), chance)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             rate.step()
 
 
-def _wrong(network: Network, lesson: Lessons, chance: torch.Generator) -> Tensor:
+def _wrong(network: Network, batch: Examples, chance: torch.Generator) -> Tensor:
     """Cross entropy of all heads, and how far colours and faces are off. The close-up is never quite centred."""
-    off = torch.randn(lesson.faces.shape, generator=chance) * 0.1 * lesson.faces[:, 2:]
-    x = lesson.images.to(memory_format=torch.channels_last)
+    off = torch.randn(batch.faces.shape, generator=chance) * 0.1 * batch.faces[:, 2:]
+    x = batch.images.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        scores, colours, found = network(x, lesson.faces + off)
-    heads = zip(scores.split(SIZES, 1), lesson.answers.T, strict=True)
+        scores, colours, found = network(x, batch.faces + off)
+    heads = zip(scores.split(SIZES, 1), batch.answers.T, strict=True)
     said = sum(F.cross_entropy(score, answer, ignore_index=NOTHING) for score, answer in heads)
-    shown = lesson.answers[:, -1] != NOTHING
-    colour = F.smooth_l1_loss(colours[shown], lesson.colours[shown] / 10, beta=0.5)
-    return said + colour + 20 * F.smooth_l1_loss(found[shown], lesson.faces[shown], beta=0.05)
+    shown = batch.answers[:, -1] != NOTHING
+    colour = F.smooth_l1_loss(colours[shown], batch.colours[shown] / 10, beta=0.5)
+    return said + colour + 20 * F.smooth_l1_loss(found[shown], batch.faces[shown], beta=0.05)
 
 
-def _spoil(lesson: Lessons, chance: torch.Generator) -> Lessons:
+def _augment(batch: Examples, chance: torch.Generator) -> Examples:
     """Half of the pictures mirrored, some blurred, all with some grain. Colours stay: they are to be read."""
-    x, count = lesson.images.float() / 255, len(lesson.images)
+    x, count = batch.images.float() / 255, len(batch.images)
     mirrored = torch.rand(count, generator=chance) < 0.5
     x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
     soft = torch.rand(count, 1, 1, 1, generator=chance).sub(0.5).clamp(min=0) * 2
     x = x * (1 - soft) + F.avg_pool2d(x, 3, 1, 1, count_include_pad=False) * soft
     x += 0.06 * torch.rand(count, 1, 1, 1, generator=chance) * torch.randn(x.shape, generator=chance)
-    answers, faces, side = lesson.answers.clone(), lesson.faces.clone(), list(HEADS).index("side")
+    answers, faces, side = batch.answers.clone(), batch.faces.clone(), list(HEADS).index("side")
     turned = mirrored & (answers[:, side] != NOTHING)
     answers[turned, side] = 2 - answers[turned, side]
     faces[mirrored, 0] = 1 - faces[mirrored, 0]
-    return Lessons(x.clamp(0, 1), answers, lesson.colours, faces)
+    return Examples(x.clamp(0, 1), answers, batch.colours, faces)

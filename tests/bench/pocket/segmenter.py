@@ -23,7 +23,7 @@ from gpu.profile import PROFILES, Segmenting
 from gpu.studio.crop import choose
 from gpu.studio.models import ModelPool
 from gpu.studio.segment import dogs
-from tests.bench.pocket.lessons import missed
+from tests.bench.pocket.examples import missed
 
 SIDE = 512  # pixels of a photo, as in the demo
 IN_THE_WAY = ("hand", "dog", "person", "furniture", "blur", "dark")

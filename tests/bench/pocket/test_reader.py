@@ -10,10 +10,9 @@ from PIL import Image
 
 from gpu.pocket.world.kennel import SIZE, draw
 from gpu.pocket.world.styling import MEDIA
-from tests.bench.pocket import drawn
-from tests.bench.pocket import lessons as school
-from tests.bench.pocket import reader as reading_room
-from tests.bench.pocket.lessons import HEADS, NOTHING, Lessons
+from tests.bench.pocket import drawn, examples
+from tests.bench.pocket import reader as reader_module
+from tests.bench.pocket.examples import HEADS, NOTHING, Examples
 from tests.bench.pocket.reader import CLOSE, DOWN, REACH, Network, Reader, close_up, reader
 from tests.bench.pocket.readings import right, some
 from tests.bench.pocket.truth import NEAR, Verdict, auc, delta_e, judge, lab, share, shares
@@ -83,12 +82,12 @@ def test_auc_by_hand(same: list[float], different: list[float], expected: float)
     assert auc(same, different) == pytest.approx(expected)
 
 
-# ------------------------------------------------------------------------------------------------------------- lessons
+# ------------------------------------------------------------------------------------------------------------- examples
 
 
-def test_a_lesson_says_what_its_drawing_shows() -> None:
+def test_an_example_says_what_its_drawing_shows() -> None:
     for dog, shot in some():
-        told = school.truth(dog, replace(shot, clutter=("hand",)))
+        told = examples.truth(dog, replace(shot, clutter=("hand",)))
         assert told.keys() == HEADS.keys()
         assert all(answer is None or answer in HEADS[head] for head, answer in told.items())
         assert (told["dog"], told["hand"]) == (True, shot.style != "pop")
@@ -97,25 +96,26 @@ def test_a_lesson_says_what_its_drawing_shows() -> None:
 
 def test_a_missed_dog_is_in_no_pixel() -> None:
     dog, shot = some(1, "photo")[0]
-    shot = school.missed(replace(shot, clutter=("hand",)))
+    shot = examples.missed(replace(shot, clutter=("hand",)))
     assert draw(dog, shot).masks[0].getbbox() is None
     assert draw(dog, shot).image.tobytes() == draw(replace(dog, coat=(255, 0, 255)), shot).image.tobytes()
-    assert [head for head, answer in school.truth(dog, shot).items() if answer is None] == list(school.OF_DOG)
+    assert [head for head, answer in examples.truth(dog, shot).items() if answer is None] == list(examples.OF_DOG)
 
 
-def test_mirrored_lessons_change_sides() -> None:
+def test_mirrored_examples_change_sides() -> None:
     side = list(HEADS).index("side")
     answers = torch.zeros(64, len(HEADS), dtype=torch.long)
     answers[:32, side], answers[32:, side] = 2, NOTHING  # right; no dog
     ramp = torch.arange(SIZE, dtype=torch.uint8).expand(64, 3, SIZE, SIZE)  # bright on the right
     faces = torch.tensor([[0.4, 0.3, 0.2]]).repeat(64, 1)
-    spoilt = reading_room._spoil(Lessons(ramp, answers, torch.zeros(64, 6), faces), torch.Generator().manual_seed(0))
-    mirrored = spoilt.images[..., 0].mean((1, 2)) > spoilt.images[..., -1].mean((1, 2))
+    batch = Examples(ramp, answers, torch.zeros(64, 6), faces)
+    augmented = reader_module._augment(batch, torch.Generator().manual_seed(0))
+    mirrored = augmented.images[..., 0].mean((1, 2)) > augmented.images[..., -1].mean((1, 2))
     assert 0 < mirrored.sum() < 64
-    assert spoilt.answers[:32, side].tolist() == [0 if turned else 2 for turned in mirrored[:32]]
-    assert set(spoilt.answers[32:, side].tolist()) == {NOTHING}
-    assert torch.equal(spoilt.faces[:, 0], torch.where(mirrored, 0.6, 0.4))
-    assert torch.equal(spoilt.faces[:, 1:], faces[:, 1:])
+    assert augmented.answers[:32, side].tolist() == [0 if turned else 2 for turned in mirrored[:32]]
+    assert set(augmented.answers[32:, side].tolist()) == {NOTHING}
+    assert torch.equal(augmented.faces[:, 0], torch.where(mirrored, 0.6, 0.4))
+    assert torch.equal(augmented.faces[:, 1:], faces[:, 1:])
 
 
 # -------------------------------------------------------------------------------------------------------------- reader
@@ -143,7 +143,7 @@ def test_the_close_up_lies_around_the_face() -> None:
 
 def test_a_little_teaching_beats_chance_and_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader(tmp_path, drawings=192, rounds=8)
-    monkeypatch.setattr(reading_room, "train", None)  # not again
+    monkeypatch.setattr(reader_module, "train", None)  # not again
     kept_one = reader(tmp_path, drawings=192, rounds=8)
     asked = [(dog, shot) for style in MEDIA for dog, shot in some(8, style)]
     readings = kept_one.read([draw(dog, shot).image for dog, shot in asked])
@@ -153,13 +153,13 @@ def test_a_little_teaching_beats_chance_and_is_kept(tmp_path: Path, monkeypatch:
 
 
 def test_another_kennel_trains_another_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = reading_room._digest()
+    before = reader_module._digest()
     other = tmp_path / "kennel.py"
     other.write_text("# another world")
-    sources = [other if path.name == "kennel.py" else path for path in reading_room.SOURCES]
+    sources = [other if path.name == "kennel.py" else path for path in reader_module.SOURCES]
     assert other in sources
-    monkeypatch.setattr(reading_room, "SOURCES", sources)
-    assert reading_room._digest() != before
+    monkeypatch.setattr(reader_module, "SOURCES", sources)
+    assert reader_module._digest() != before
 
 
 def test_what_a_drawing_does_not_show_is_not_asked() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.pocket.build.attention import AROUND, STEPS
-from gpu.pocket.build.likeness import FACTS, PATCH, SHIFT, SIDE, SIDED, by_patch, lesson, losses, new_dino, reading
+from gpu.pocket.build.attention import NEIGHBOURS, STEPS
+from gpu.pocket.build.likeness import FACTS, PATCH, SHIFT, SIDE, SIDED, batch_at, by_patch, losses, new_dino, reading
 from gpu.pocket.build.litters import (
     ATTRIBUTES,
     CELLS,
@@ -83,7 +83,7 @@ def test_kinds_tell_every_side_and_patch() -> None:
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_lesson_is_shifted_and_every_other_one_mirrored(step: int) -> None:
     images, masks, maps, shades, answers = drawn()
-    seen, mask, told, same, kind = (each[0] for each in lesson([each[None] for each in drawn()], step))
+    seen, mask, told, same, kind = (each[0] for each in batch_at([each[None] for each in drawn()], step))
     if step % 2:
         images, masks, maps = images.flip(-2), masks.flip(-1), maps.flip(-2)
         answers[:, SIDED] = 2 - answers[:, SIDED]
@@ -118,9 +118,9 @@ def test_a_new_encoder_looks_at_each_neighbour() -> None:
         looks = dino(torch.randn(1, 3, SIDE, SIDE), output_attentions=True).attentions
     side = SIDE // PATCH
     for look, step in zip(looks, STEPS, strict=False):
-        grid = look[0, :, 1:, 1:].reshape(len(AROUND), side, side, side, side)
-        given = [grid[n, 6, 6, 6 + step * y, 6 + step * x].item() for n, (y, x) in enumerate(AROUND)]
-        assert min(given) > 0.3 and sum(given) > 0.6 * len(AROUND)
+        grid = look[0, :, 1:, 1:].reshape(len(NEIGHBOURS), side, side, side, side)
+        given = [grid[n, 6, 6, 6 + step * y, 6 + step * x].item() for n, (y, x) in enumerate(NEIGHBOURS)]
+        assert min(given) > 0.3 and sum(given) > 0.6 * len(NEIGHBOURS)
 
 
 def test_losses_are_small_for_own_pairs_only() -> None:

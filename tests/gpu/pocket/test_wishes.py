@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
-from gpu.pocket.build.wishes import PHRASES, _slips, _whole, a_wish, an_unseen_wish
+from gpu.pocket.build.wishes import PHRASES, _whole_phrases, _with_typos, a_wish, an_unseen_wish
 from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.styling import MEDIA
 from gpu.styles import STYLES, find
 from gpu.types import Wish
 
@@ -29,9 +30,14 @@ def test_every_place_has_many_phrases(kind: str, keys: tuple[str, ...], least: i
 
 @pytest.mark.parametrize("kind", ["style", "look"])
 def test_every_style_has_many_phrases(kind: str) -> None:
-    assert set(PHRASES[kind]) == set(STYLES)
+    assert set(PHRASES[kind]) == set(MEDIA)
     for phrases in cast(Tables, PHRASES[kind]).values():
         assert all(len(set(phrases[language])) >= 15 for language in LANGUAGES)
+
+
+def test_the_catalogue_has_every_style_that_is_drawn_in_the_same_words() -> None:
+    """It may have more: the pocket models do not know those, as they do not know what people make up."""
+    assert {style: STYLES[style].medium for style in MEDIA} == MEDIA
 
 
 @pytest.mark.parametrize("kinds", [("scene", "thing"), ("style", "look"), ("name",), ("worn",), ("unwanted",)])
@@ -49,11 +55,11 @@ def test_what_is_held_back_is_never_learnt_and_is_what_measures() -> None:
     rng = random.Random(1)
     for language in LANGUAGES:
         for scene in SCENES:
-            held, learnt = (_whole("scene", scene, language, held_back) for held_back in (True, False))
+            held, learnt = (_whole_phrases("scene", scene, language, held_back) for held_back in (True, False))
             assert held and not set(held) & set(learnt)
             assert sorted(held + learnt) == sorted(PHRASES["scene"][scene][language])
         wish, plan = an_unseen_wish(rng, language)
-        assert any(phrase in wish.text for phrase in _whole("scene", plan.scene, language, True))
+        assert any(phrase in wish.text for phrase in _whole_phrases("scene", plan.scene, language, True))
 
 
 def test_a_plan_says_what_the_wish_says() -> None:
@@ -77,6 +83,6 @@ def test_half_of_the_styles_are_in_own_words_and_half_of_the_wishes_korean() -> 
 
 def test_slips_are_small_and_in_a_quarter_of_the_texts() -> None:
     rng, text = random.Random(3), "digging for crabs"
-    slipped = [_slips(rng, text) for _ in range(2000)]
+    slipped = [_with_typos(rng, text) for _ in range(2000)]
     assert 0.15 < sum(each != text for each in slipped) / len(slipped) < 0.3
     assert all(abs(len(each) - len(text)) <= 2 for each in slipped)

@@ -1,7 +1,7 @@
 """Drawings to learn reading from, and what there is to read on each.
 
 Knows: the kennel, and how a picture looks that went through the pocket VAE. Does not know: who reads.
-Lessons have seeds of their own: no picture of a bench is among them.
+Examples have seeds of their own: no picture of a bench is among them.
 """
 
 import random
@@ -36,14 +36,14 @@ HEADS: dict[str, tuple[str | int | bool, ...]] = {
 
 OF_PICTURE, OF_DOG = list(HEADS)[:4], list(HEADS)[4:]
 NOTHING = -100  # torch's ignore_index: there is no answer
-DOGLESS = 0.1  # share of the lessons
+DOGLESS = 0.1  # share of the examples
 CLUTTER = {"hand": 0.3, "person": 0.1, "furniture": 0.15, "blur": 0.15}  # how often each is in the way
-PAINTED = 6  # every sixth lesson looks as if the painter's VAE had painted it: about 25 ms each
+PAINTED = 6  # every sixth example looks as if the painter's VAE had painted it: about 25 ms each
 OFF = 0.25  # how far its latents are off then, of their standard deviation, at most
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class Examples:
     """One row a drawing."""
 
     images: Tensor  # [n, 3, SIZE, SIZE] bytes
@@ -52,17 +52,17 @@ class Lessons:
     faces: Tensor  # [n, 3] centre x, y and radius of the head, shares of the picture
 
 
-def lessons(count: int) -> Lessons:
+def draw_examples(count: int) -> Examples:
     """Draw them in two processes: about 6 ms each on two cores."""
     with ProcessPoolExecutor(2) as pool:
-        drawn = list(pool.map(_lesson, range(count), chunksize=32))
-    taught = Lessons(*(torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)))
+        drawn = list(pool.map(_example, range(count), chunksize=32))
+    taught = Examples(*(torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)))
     taught.images[::PAINTED] = painted(taught.images[::PAINTED])
     return taught
 
 
-def _lesson(number: int) -> tuple[np.ndarray, ...]:
-    """A row of Lessons."""
+def _example(number: int) -> tuple[np.ndarray, ...]:
+    """A row of Examples."""
     rng = random.Random(f"lesson {number}")
     dog, shot = a_dog(rng), a_shot(rng)
     things = [thing for thing, chance in CLUTTER.items() if rng.random() < chance]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gpu.pocket.build.fit import EVERY, Fit
+from gpu.pocket.build.training_loop import EVERY, TrainingLoop
 
 STEPS = 2 * EVERY
 
@@ -26,12 +26,12 @@ def train(file: Path, upto: int = STEPS, muon: bool = False) -> nn.Linear:
     """To `upto` of STEPS steps, where it breaks off without a word."""
     line = a_line()
     lr, matrices = (0.2, [line.weight]) if muon else (0.05, [])
-    fit = Fit(line, file, STEPS, lr, warmup=10, matrices=matrices)
-    for step in fit:
+    loop = TrainingLoop(line, file, STEPS, lr, warmup=10, matrices=matrices)
+    for step in loop:
         if step == upto:
             return line
-        fit.learn(step, loss_at(line, step))
-    fit.finish()
+        loop.learn(step, loss_at(line, step))
+    loop.finish()
     return line
 
 
@@ -52,13 +52,13 @@ def test_taken_up_again_it_ends_the_same(tmp_path: Path, muon: bool) -> None:
 
 def test_the_average_stays_behind_the_weights(tmp_path: Path) -> None:
     line = a_line()
-    fit = Fit(line, tmp_path / "line", STEPS, lr=0.05, decay=0.99, warmup=10)
-    for step in fit:
-        fit.learn(step, loss_at(line, step))
+    loop = TrainingLoop(line, tmp_path / "line", STEPS, lr=0.05, decay=0.99, warmup=10)
+    for step in loop:
+        loop.learn(step, loss_at(line, step))
     last = line.weight.clone()
-    fit.finish()
+    loop.finish()
     assert not torch.equal(line.weight, last)
-    assert torch.equal(line.weight, fit.average[0])
+    assert torch.equal(line.weight, loop.average[0])
 
 
 def test_the_curve_is_kept(tmp_path: Path) -> None:

@@ -16,16 +16,16 @@ from gpu.durable import whole
 
 EVERY = 100  # steps between checkpoints
 LOG_EVERY_S = 20.0
-MOST_NORM = 1.0
+MAX_NORM = 1.0
 
 
-class Fit:
+class TrainingLoop:
     """Iterate it for the numbers of the steps that are left, and give each step's loss to learn():
 
-    fit = Fit(model, folder / "name", steps, lr)
-    for step in fit:
-        fit.learn(step, loss_of(step))
-    fit.finish()
+    loop = TrainingLoop(model, folder / "name", steps, lr)
+    for step in loop:
+        loop.learn(step, loss_of(step))
+    loop.finish()
 
     It goes on from name.state.pt, if there is one, and adds to the curve in name.jsonl. AdamW, and for `matrices` Muon
     (Jordan et al. 2024) at twice the rate; this rate warms up, stays flat for the first half and falls as a cosine to
@@ -70,7 +70,7 @@ class Fit:
             optimiser.param_groups[0]["lr"] = lr * self._share(step)
             optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.params, MOST_NORM)
+        nn.utils.clip_grad_norm_(self.params, MAX_NORM)
         for optimiser in self.optimisers:
             optimiser.step()
         decay = min(self.decay, (1 + step) / (10 + step))
