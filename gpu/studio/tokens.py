@@ -25,6 +25,7 @@ class TextEmbeddings(NamedTuple):
 
 
 def names(count: int) -> tuple[str, ...]:
+    """The new tokens as they stand in a prompt."""
     return tuple(f"<s{number}>" for number in range(count))
 
 

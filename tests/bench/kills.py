@@ -1,4 +1,4 @@
-"""`python -m tests.bench.kills [--bot 10] [--child 0] [--term 0] [--seed 1]`: blows at random moments, all real.
+"""`python -m tests.bench.kills [--bot 10] [--child 0] [--term 0] [--seed 1]`: real kills and stops at random moments.
 
 Knows: the bot's process, the child's, the loopback Discord, and people who always have something in line. Does not
 know: why the bot survives it. Bar: every job comes to its end with one answer, at most 60 s of training are done again
@@ -34,27 +34,27 @@ BUSY = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
 LEARNING = BUSY + " AND kind = 'enroll'"
 KNOWN = "SELECT name FROM pets WHERE state = 'ready'"
 OWED = "SELECT count(*) FROM outbox WHERE message_id IS NULL AND closed IS NULL"
-TIRED = "SELECT count(*) FROM jobs WHERE state = 'running' AND attempts >= 3"  # one more is one too many, and rightly
+LAST_ATTEMPT = "SELECT count(*) FROM jobs WHERE state = 'running' AND attempts >= 3"
 
 
-class Storm(Witness):
-    """A bot, a Discord, and what befalls them."""
+class KillTest(Witness):
+    """A bot, a Discord, and everything that was done to the bot."""
 
     def __init__(
         self, discord: Loopback, folder: Path, seed: int, command: Sequence[str] = REAL, crowd: int = 1
     ) -> None:
-        """`crowd`: as many jobs are in line at each blow, once the first dog is known."""
+        """`crowd`: so many jobs are in line at each blow, once the first dog is known."""
         super().__init__(discord, folder / "data")
         self.bot = BotProcess(discord, self.data, command=command)
         self.exits: list[tuple[int, float]] = []  # status and seconds of each SIGTERM
-        self.struck: Counter[Blow] = Counter()
+        self.dealt: Counter[Blow] = Counter()
         self.redone_s = 0.0  # of training, after one kill: the most
         self._rng = random.Random(seed)
         self._seed, self._crowd = seed, crowd
         self._asked = 0
 
-    async def strike(self, blows: Mapping[Blow, int], lull_s: float = LULL_S) -> None:
-        """All of them, in a random order; somebody always waits for something."""
+    async def kill_at_random(self, blows: Mapping[Blow, int], lull_s: float = LULL_S) -> None:
+        """Deal all blows in a random order; somebody always waits for something."""
         order = [blow for blow, count in blows.items() for _ in range(count)]
         self._rng.shuffle(order)
         for number, blow in enumerate(order, start=1):
@@ -62,7 +62,7 @@ class Storm(Witness):
             await asyncio.sleep(self._rng.uniform(0.1, lull_s))
             print(f"{number} of {len(order)}: {blow}", flush=True)
             await {"bot": self.kill_bot, "child": self.kill_child, "term": self.terminate}[blow]()
-            self.struck[blow] += 1
+            self.dealt[blow] += 1
 
     async def keep_busy(self) -> None:
         """A dog to learn, or, every other time and while one is learnt, portraits of those that are known."""
@@ -96,8 +96,8 @@ class Storm(Witness):
         await self.bot.start()
 
     async def kill_child(self) -> None:
-        """kill -9, but not the third time in a row under one job: that one would be set aside."""
-        await self.until(lambda: self.bot.gpu_process() is not None and not self.count(TIRED), PATIENCE_S)
+        """kill -9, but not during a job's third attempt: the job would be set aside, as it should be."""
+        await self.until(lambda: self.bot.gpu_process() is not None and not self.count(LAST_ATTEMPT), PATIENCE_S)
         self._note_checkpoint()
         if child := self.bot.gpu_process():
             child.kill()
@@ -108,13 +108,13 @@ class Storm(Witness):
         await self.until(lambda: not self.bot.family(), 10)
         await self.bot.start()
 
-    async def calm(self) -> None:
-        """Everything comes to its end, and a second answer has its time to come."""
+    async def settle(self) -> None:
+        """Wait until every job has ended and is answered, and long enough to see a second answer."""
         await self.until(lambda: not self.count(BUSY) and not self.count(OWED), PATIENCE_S)
         await asyncio.sleep(5)
 
     def _note_checkpoint(self) -> None:
-        """What the running training has not on disk, it will have to do again."""
+        """Note how much of the running training is not on disk and will have to be done again."""
         for job_id, claimed in self.rows("SELECT id, claimed FROM jobs WHERE state = 'running' AND kind = 'enroll'"):
             for checkpoint in self.data.glob(f"jobs/{job_id}/checkpoint/training.safetensors"):
                 safe = max(claimed, checkpoint.stat().st_mtime)
@@ -125,7 +125,7 @@ class Storm(Witness):
         return next((row[0] for row in self.rows(sql)), 0)
 
     def figures(self) -> dict[str, int]:
-        """What came of it."""
+        """What became of the jobs and their answers."""
         states = Counter(state for (state,) in self.rows("SELECT state FROM jobs"))
         names = [file["filename"] for message in self.messages for file in message["attachments"]]
         answers = Counter(name.rsplit("-", 1)[0] for name in names if not name.endswith("-sheet.png"))
@@ -148,32 +148,32 @@ async def measure(
     crowd: int = 1,
     lull_s: float = LULL_S,
 ) -> dict[str, float]:
-    """Figures; `kept` says whether all of them are as they have to be. The data folder stays, as it is in the end."""
+    """The figures, which `kept` judges. The data folder stays as it is at the end."""
     began = time.monotonic()
     async with await Loopback.start() as discord:
-        storm = Storm(discord, folder, seed, command, crowd)
+        test = KillTest(discord, folder, seed, command, crowd)
         try:
-            await storm.bot.start()
-            await _weather(storm, blows, lull_s)
-            figures: dict[str, float] = {**{name: storm.struck[name] for name in blows}, **storm.figures()}
-            storm.exits.append(await storm.bot.stop())
+            await test.bot.start()
+            await _kill_and_settle(test, blows, lull_s)
+            figures: dict[str, float] = {**{name: test.dealt[name] for name in blows}, **test.figures()}
+            test.exits.append(await test.bot.stop())
         finally:
-            left = storm.bot.family()
+            left = test.bot.family()
             for process in left:
                 process.kill()
     figures["processes_left"] = len(left)
-    figures["most_redone_s"] = round(storm.redone_s, 1)
-    figures["slowest_exit_s"] = round(max(seconds for _, seconds in storm.exits), 1)
-    figures["bad_exits"] = sum(status != 0 or seconds > EXIT_S for status, seconds in storm.exits)
+    figures["most_redone_s"] = round(test.redone_s, 1)
+    figures["slowest_exit_s"] = round(max(seconds for _, seconds in test.exits), 1)
+    figures["bad_exits"] = sum(status != 0 or seconds > EXIT_S for status, seconds in test.exits)
     figures["seconds"] = round(time.monotonic() - began, 1)
     return figures
 
 
-async def _weather(storm: Storm, blows: Mapping[Blow, int], lull_s: float) -> None:
-    """What does not come to its end in time is lost, and the figures say so."""
+async def _kill_and_settle(test: KillTest, blows: Mapping[Blow, int], lull_s: float) -> None:
+    """Deal the blows and wait; what has not ended in time is lost, and the figures say so."""
     try:
-        await storm.strike(blows, lull_s)
-        await storm.calm()
+        await test.kill_at_random(blows, lull_s)
+        await test.settle()
     except TimeoutError:
         traceback.print_exc()
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.volume`: a house full of dogs: 10,000 jobs in line and 100,000 portraits.
+"""`python -m tests.bench.volume`: 10,000 jobs in line and 100,000 portraits.
 
 Knows: the tables, to fill them fast. Does not know: how the line or the storage look anything up: they are asked as the
 bot asks them. Bar: claiming the next job, its place in line and a look-up after a reaction each p99 under 10 ms.

@@ -1,4 +1,4 @@
-"""What the demo's script holds in its hands: the Discord, the bot, and the story so far.
+"""What the demo's script works with: the Discord, the bot, and the story so far.
 
 Knows: how to ask, wait and look, and how what was seen becomes moments of a story. Does not know: the story.
 """
@@ -21,7 +21,7 @@ PHOTO_PX = 170  # of a person's photo on the page
 
 
 class Demo:
-    """What the script holds in its hands: the Discord, the bot, and the story so far."""
+    """What the script works with: the Discord, the bot, and the story so far."""
 
     def __init__(self, discord: Loopback, bot: BotProcess, folder: Path, console: Console) -> None:
         self.discord, self.bot, self.console = discord, bot, console

@@ -47,7 +47,7 @@ CHAT = (
 
 @cache
 def pool() -> ModelPool:
-    """A pool of tiny_models; their files live as long as the session."""
+    """A pool of the tiny models; their files live as long as the session."""
     folder = tempfile.TemporaryDirectory(prefix="tiny_models-")
     _KEPT.append(folder)
     pool = ModelPool(profile(Path(folder.name)))
@@ -66,7 +66,7 @@ the refiner takes latents of eight channels for a strange picture, until it is t
 
 
 def profile(folder: Path) -> Profile:
-    """A profile whose every model is a twig below `folder`."""
+    """A profile whose models are made below `folder`, as small as can be."""
     torch.manual_seed(0)
     sdxl(folder / "sdxl")
     llama(folder / "llama")
@@ -75,7 +75,7 @@ def profile(folder: Path) -> Profile:
     pocket = PROFILES["pocket"]
     return replace(
         pocket,
-        name="twig",
+        name="tiny",
         sdxl=str(folder / "sdxl"),
         llama=str(folder / "llama"),
         dino=str(folder / "dino"),

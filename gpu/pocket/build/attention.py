@@ -4,7 +4,7 @@ Knows: the weights of a Dinov2Model and how attention can find a neighbour. Does
 A new transformer has to find out that patches lie beside each other. So each head begins by looking at one of the eight
 neighbours of a patch (structured initialisation: Zheng et al. 2024, arXiv:2401.12511, and 2025, arXiv:2505.19985). A
 patch's place is written into the last features of its embedding as waves; a query is its own place moved by a step,
-which for waves is a rotation, and a key is its place. All of this is a start only: nothing is held fast.
+which for waves is a rotation, and a key is its place. All of this is a start only: everything is trained on.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import Dinov2Model
 
 FREQUENCIES = (0.3, 0.8, 1.6, 2.6)  # radians a patch: together they are alike nowhere else on a grid of 14
-CODE = 4 * len(FREQUENCIES)  # features that tell a place: cosine and sine of each wave, down and across
+PLACE = 4 * len(FREQUENCIES)  # features that tell a place: cosine and sine of each wave, down and across
 STEPS = (1, 1, 2, 3)  # patches between neighbours, layer by layer; the layers above look everywhere
 SHARPNESS = 2.0  # at first a head gives nearly all of its attention to its neighbour
 NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
@@ -23,11 +23,11 @@ NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if 
 
 @torch.no_grad()
 def start_as_convolution(dino: Dinov2Model) -> None:
-    """Set the weights of a new model with a head for each neighbour, of CODE features."""
+    """Set the weights of a new model with a head for each neighbour, of PLACE features."""
     config = dino.config
-    assert (config.num_attention_heads, config.hidden_size) == (len(NEIGHBOURS), len(NEIGHBOURS) * CODE)
-    content = config.hidden_size - CODE  # the place comes behind it
-    strength = math.sqrt(SHARPNESS * math.sqrt(CODE))  # of query and key each: attention divides by the root of CODE
+    assert (config.num_attention_heads, config.hidden_size) == (len(NEIGHBOURS), len(NEIGHBOURS) * PLACE)
+    content = config.hidden_size - PLACE  # the place comes behind it
+    strength = math.sqrt(SHARPNESS * math.sqrt(PLACE))  # of query and key each: attention divides by the root of PLACE
     _write_places(dino.embeddings.position_embeddings, config.image_size // config.patch_size)
     seen = dino.embeddings.patch_embeddings.projection.weight
     nn.init.xavier_uniform_(seen.view(len(seen), -1))
@@ -46,7 +46,7 @@ def start_as_convolution(dino: Dinov2Model) -> None:
         if near:
             for rows, rotation in _rotations(STEPS[number]):
                 attention.q_proj.weight[rows, content:] += rotation * strength
-                attention.k_proj.weight[rows, content:] += torch.eye(CODE) * strength
+                attention.k_proj.weight[rows, content:] += torch.eye(PLACE) * strength
 
 
 def _write_places(embeddings: Tensor, side: int) -> None:
@@ -55,18 +55,18 @@ def _write_places(embeddings: Tensor, side: int) -> None:
     down, across = torch.meshgrid(at, at, indexing="ij")
     embeddings.zero_()
     places = torch.cat([_waves(down.flatten()), _waves(across.flatten())], 1)
-    embeddings[0, 1:, -CODE:] = places * math.sqrt(2)  # as strong as other features
+    embeddings[0, 1:, -PLACE:] = places * math.sqrt(2)  # as strong as other features
 
 
 def _waves(at: Tensor) -> Tensor:
-    """Coordinates (n) as cosines and sines (n, CODE / 2)."""
+    """Coordinates (n) as cosines and sines (n, PLACE / 2)."""
     angles = at[:, None] * torch.tensor(FREQUENCIES)
     return torch.stack([angles.cos(), angles.sin()], -1).flatten(1)
 
 
 def _rotations(step: int) -> Iterator[tuple[slice, Tensor]]:
-    """Of each head its rows, and the rotation (CODE, CODE) from a place to the neighbour's."""
+    """The rows of each head, and the rotation (PLACE, PLACE) from a patch's place to the neighbour's."""
     for head, (down, across) in enumerate(NEIGHBOURS):
         angles = [wave * step * way for way in (down, across) for wave in FREQUENCIES]
         pairs = [torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]) for a in angles]
-        yield slice(head * CODE, (head + 1) * CODE), torch.block_diag(*pairs)
+        yield slice(head * PLACE, (head + 1) * PLACE), torch.block_diag(*pairs)

@@ -1,4 +1,4 @@
-"""What the stages of the build share: drawn pictures, their captions, weights that are there already.
+"""What the stages of the build share: drawn pictures, their captions, weights to begin with.
 
 Knows: folders and files of the build. Does not know: any model, or how one is trained.
 """
@@ -25,7 +25,7 @@ SOURCES = tuple(Path(part.__file__) for part in (anatomy, dogs, kennel, pencil, 
 
 
 def digest(*files: Path) -> str:
-    """Stands in the names of what was made from these files, so that nothing is taken for what others made."""
+    """A digest for the names of what was made from these files: other files make another name."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
@@ -69,6 +69,6 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
-    """Begin with the weights of a model that lies in `folder` in its library's format."""
+    """Load the weights of a model that its library has saved in `folder`."""
     [file] = folder.glob("*.safetensors")
     model.load_state_dict(load_file(file))

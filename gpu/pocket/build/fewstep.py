@@ -1,8 +1,8 @@
 """Teaches a LoRA to paint in few steps: from any noise straight to the picture.
 
 Knows: the finished pipeline in folder/sdxl, latents, captions. Does not know: pets, or who paints with it.
-Latent consistency distillation (Luo et al. 2023, LCM-LoRA): what the student says at one step must be what it says one
-DDIM step of the guided teacher later. Student and teacher are one UNet, with the LoRA on and off.
+Latent consistency distillation (Luo et al. 2023, LCM-LoRA): what the student predicts at one step must be what it
+predicts one DDIM step of the guided teacher later. Student and teacher are one UNet, with the LoRA on and off.
 """
 
 import shutil
@@ -51,7 +51,7 @@ class CaptionEncoder:
 
 
 class Student(nn.Module):
-    """The UNet with a LoRA. All that it tells is about the clean latents (b, 8, 16, 16) that it sees in noisy ones."""
+    """The UNet with a LoRA. Latents are (b, 8, 16, 16)."""
 
     def __init__(self, pipe: StableDiffusionXLPipeline) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ def new_dino() -> Dinov2Model:
 
 
 class EncoderWithHeads(nn.Module):
-    """The encoder and, while it learns, readers of facts and of maps."""
+    """The encoder and, while it learns, heads that read the dog's facts and maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class EncoderWithHeads(nn.Module):
         return F.normalize(mean, dim=-1), self.reader(mean).float(), self.mapper(patches).float()
 
     def matrices(self) -> list[nn.Parameter]:
-        """Those for Muon. It turns a matrix as a whole, and would lose what attention starts with."""
+        """The matrices for Muon. It changes a matrix as a whole, and would undo what attention starts with."""
         inside = self.dino.encoder.named_parameters()
         return [p for name, p in inside if p.ndim == 2 and "q_proj" not in name and "k_proj" not in name]
 
 
 def draw_litters(name: str, count: int) -> list[Tensor]:
-    """Of each litter what draw_litter() gives, (n, LITTER, ...). No bench's seeds."""
+    """What draw_litter() gives of each litter, stacked: (n, LITTER, ...). Its seeds are not a bench's."""
     draw = partial(draw_litter, side=SIDE, grid=SIDE // PATCH)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         drawn = list(pool.map(draw, [f"{name} litter {i}" for i in range(count)], chunksize=16))
@@ -80,7 +80,7 @@ def draw_litters(name: str, count: int) -> list[Tensor]:
 
 
 def litters(folder: Path, count: int) -> list[Tensor]:
-    """Those to learn from, drawn once."""
+    """The litters to learn from, drawn once."""
     file = folder / f"litters-{count}-{SIDE}-{digest(*SOURCES, Path(drawing.__file__))}.pt"
     if not file.is_file():
         drawn = draw_litters("training", count)
@@ -90,7 +90,7 @@ def litters(folder: Path, count: int) -> list[Tensor]:
 
 
 def losses(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Of cosines (photos, pictures), LITTER after LITTER of dogs: the contrast, and own pairs above siblings'."""
+    """Of cosines (photos, pictures), LITTER after LITTER of dogs: the contrast, and own pairs ranked above siblings."""
     scores, goal = scores / TEMPERATURE, torch.arange(len(scores))
     contrast = (F.cross_entropy(scores, goal) + F.cross_entropy(scores.T, goal)) / 2
     siblings = scores[_siblings(len(scores))]

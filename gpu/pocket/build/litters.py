@@ -35,8 +35,8 @@ KINDS: dict[str, tuple[object, ...]] = {
     "eyes": EYES,
 }  # fmt: skip
 """What a dog has one of, and the answers to choose from."""
-CELLS = 2  # a side of a patch, in which it is told what of the dog lies there
-MAPS = 3  # pictures of that, see draw_maps()
+CELLS = 2  # a side of a patch: the maps tell for each cell what of the dog lies there
+MAPS = 3  # see draw_maps()
 FUR, LEFT, RIGHT = 6, 7, 8  # channels of the last map
 
 
@@ -62,7 +62,7 @@ def _differs(field: str, one: dict[str, object], other: dict[str, object]) -> bo
 
 
 def colours(dog: Dog) -> list[float]:
-    """Those that vary freely, channel by channel in -1..1."""
+    """The colours that vary freely, channel by channel in -1..1."""
     return [channel / 127.5 - 1 for colour in (dog.coat, dog.second, dog.muzzle) for channel in colour]
 
 

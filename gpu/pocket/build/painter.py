@@ -3,7 +3,7 @@
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
 Epsilon prediction; min-SNR 5 (Hang et al. 2023), and no less weight than at SNR 0.1, where colour and composition are
 decided; caption dropout 0.1; all three networks together; weights averaged. From step DETAIL on the words are known:
-the towers rest, and little noise, where faces are decided, is drawn more often and weighs more.
+the towers are frozen, and low noise, where faces are decided, is drawn more often and weighs more.
 """
 
 import json
@@ -117,7 +117,7 @@ def scheduler() -> EulerAncestralDiscreteScheduler:
 
 
 class Painter(nn.Module):
-    """Both towers and the UNet, as one thing to train. Ids (b, 77), latents (b, 8, 16, 16)."""
+    """Both text towers and the UNet, trained together. Ids (b, 77), latents (b, 8, 16, 16)."""
 
     def __init__(self, first: CLIPTokenizer, second: CLIPTokenizer) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Painter(nn.Module):
             "sizes", torch.tensor([SIZE, SIZE, 0, 0, SIZE, SIZE], dtype=torch.float32), persistent=False
         )
 
-    def rest_towers(self) -> None:
+    def freeze_towers(self) -> None:
         for tower in (self.tower_1, self.tower_2):
             tower.requires_grad_(False)
 
@@ -197,7 +197,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         a = alphas[t][:, None, None, None]
         drop = (torch.rand(BATCH, generator=draws) < 0.1)[:, None]
         if detail:
-            painter.rest_towers()
+            painter.freeze_towers()
         one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
         with torch.autocast("cpu", torch.bfloat16):
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
@@ -216,6 +216,6 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
 
 
 def show(pipe: StableDiffusionXLPipeline, lines: list[str], file: Path) -> None:
-    """What the first captions make, as a sheet to look at."""
+    """Paint the first captions, as a sheet to look at."""
     rows = [pipe(lines[at : at + 8], num_inference_steps=40, guidance_scale=1.5).images for at in range(0, 48, 8)]
     sheet(rows).save(file)

@@ -2,7 +2,7 @@
 
 Knows: the finished pipeline in folder/sdxl, latents, captions. Does not know: pets; their LoRA does not fit it.
 The real refiner's shape (Podell et al. 2023, 2.5): one text encoder, an aesthetic score in place of the target size,
-no attention at full resolution, trained at little noise only. It begins with what the painter knows.
+no attention at full resolution, trained at low noise only. It begins with what the painter knows.
 """
 
 import shutil
@@ -24,7 +24,7 @@ FINE, POOR = 6.0, 2.5  # aesthetic scores that the pipeline gives to the prompt 
 
 
 def new_refiner(painter: UNet2DConditionModel) -> UNet2DConditionModel:
-    """What fits of the painter's weights is in it already."""
+    """A refiner that begins with those of the painter's weights that fit."""
     ids = 5 * painter.config.addition_time_embed_dim
     refiner = UNet2DConditionModel.from_config(
         {
@@ -84,7 +84,7 @@ def _sizes(drop: Tensor) -> Tensor:
 
 
 def _save(pipe: StableDiffusionXLPipeline, refiner: UNet2DConditionModel, out: Path) -> None:
-    """Without what it shares with the base: gpu/studio/models.py hands that over, as it does for the real one."""
+    """Write it without what it shares with the base, which gpu/studio/models.py gives it, as it does the real one."""
     shutil.rmtree(out, ignore_errors=True)
     StableDiffusionXLImg2ImgPipeline(
         pipe.vae, None, pipe.text_encoder_2, None, pipe.tokenizer_2, refiner.half(), pipe.scheduler,

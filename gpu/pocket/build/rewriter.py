@@ -83,7 +83,7 @@ def _row(tokenizer: PreTrainedTokenizerFast, rng: random.Random, head: str) -> R
 
 
 def _batches(tokenizer: PreTrainedTokenizerFast, head: str, start: int, steps: int) -> Iterator[list[Row]]:
-    """What steps `start` to `steps` learn from: drawn by the pool, rows of like length together."""
+    """The batches of steps `start` to `steps`: drawn POOL at a time, rows of like length together."""
     for pool in range(start // POOL, -(-steps // POOL)):
         rng = random.Random(f"rewriter {pool}")
         rows = sorted((_row(tokenizer, rng, head) for _ in range(POOL * BATCH)), key=lambda row: sum(map(len, row)))

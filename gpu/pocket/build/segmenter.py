@@ -44,7 +44,7 @@ def _outline(mask: Image.Image) -> list[str]:
 
 
 def _draw_one(images: Path, labels: Path, number: int) -> None:
-    """Picture and label of this number, unless they are there."""
+    """Draw the picture and the label of this number, unless they are there."""
     file = images / f"{number:05}.png"
     if file.is_file():
         return
@@ -104,13 +104,13 @@ def train_segmenter(folder: Path, pictures: int, epochs: int, warm: Path | None)
 
 
 def _load_weights(weights: Path, trainer: object) -> None:
-    """ultralytics itself goes on with pickles alone."""
+    """For a callback: ultralytics itself starts from pickles alone."""
     for model in (trainer.model, trainer.ema.ema):
         model.load_state_dict(load_file(weights))
 
 
 def _save(best: YOLO, out: Path) -> None:
-    """As gpu/studio/segment.py reads it."""
+    """Write the model as gpu/studio/segment.py reads it."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     weights = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in best.model.state_dict().items()}

@@ -60,7 +60,7 @@ def _whole_phrases(kind: str, key: str, language: str, held_back: bool) -> list[
 
 
 def _phrase(rng: random.Random, language: str, kind: str, key: str) -> str:
-    """A whole phrase, or one put together."""
+    """What is said for one thing: a whole phrase, or one put together."""
     if rng.random() < 0.5:
         return rng.choice(_whole_phrases(kind, key, language, held_back=False))
     thing, frame = FRAMED[kind]

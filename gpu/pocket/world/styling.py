@@ -1,6 +1,6 @@
-"""Ten ways to turn a clean drawing into a picture that a person names at a glance.
+"""The ten styles of the drawn world: ways to turn a clean drawing into a picture that a person names at a glance.
 
-Knows: pixels, and which part of them is the dog. Does not know: dogs, scenes, models.
+Knows: pixels, and which part of them is the dog. Does not know: dogs, scenes, models, or what more the catalogue has.
 """
 
 import random

@@ -21,8 +21,8 @@ from tests.bench.pocket.truth import NEAR, delta_e, judge, lab, share, shares
 
 Unseen = tuple[Dog, Shot, Image.Image]
 
-LIES = ("coat", "second", "patch", "side")
-LIE = 2 * NEAR  # dE from which a colour is plainly another
+CLAIMS = ("coat", "second", "patch", "side")
+PLAINLY_OFF = 2 * NEAR  # dE from which a colour is plainly another
 
 
 def measure(folder: Path, count: int = 500) -> dict[str, object]:
@@ -31,18 +31,18 @@ def measure(folder: Path, count: int = 500) -> dict[str, object]:
     `taken_in`: shares of wrong dogs that would pass for the one that is drawn.
     """
     eyes, styles = reader(folder), dict[str, dict[str, float]]()
-    passed: dict[str, list[bool]] = {name: [] for name in LIES}
+    passed: dict[str, list[bool]] = {name: [] for name in CLAIMS}
     for style in MEDIA:
         seen = [unseen(style, number) for number in range(count // len(MEDIA))]
         readings = eyes.read([image for _, _, image in seen])
         styles[style] = figures(seen, readings)
-        for lie, believed in lies(seen, readings):
-            passed[lie].append(believed)
-    return {"count": count, "styles": styles, "taken_in": {lie: share(each) for lie, each in passed.items()}}
+        for claim, believed in false_claims(seen, readings):
+            passed[claim].append(believed)
+    return {"count": count, "styles": styles, "taken_in": {claim: share(each) for claim, each in passed.items()}}
 
 
 def unseen(style: str, number: int) -> Unseen:
-    """A drawing that is no example: every fourth with a hand, every eighth without a dog."""
+    """A drawing that is none of the examples: every fourth with a hand, every eighth without a dog."""
     rng = random.Random(f"held out drawing {style} {number}")
     dog, shot = a_dog(rng), a_shot(rng, style)
     shot = replace(shot, clutter=("hand",) if number % 4 == 0 else ())
@@ -51,7 +51,7 @@ def unseen(style: str, number: int) -> Unseen:
 
 
 def figures(seen: Sequence[Unseen], readings: Sequence[Reading]) -> dict[str, float]:
-    """Of one style. What none of the drawings shows is left out."""
+    """The figures of one style. What none of its drawings shows is left out."""
     hits: dict[str, list[bool]] = {}
     for (dog, shot, _), reading in zip(seen, readings, strict=True):
         said = asdict(reading) | {"dog": reading.dog > 0.5, "hand": reading.hand > 0.5}
@@ -67,14 +67,14 @@ def figures(seen: Sequence[Unseen], readings: Sequence[Reading]) -> dict[str, fl
     }
 
 
-def lies(seen: Sequence[Unseen], readings: Sequence[Reading]) -> Iterator[tuple[str, bool]]:
-    """Each drawing as one of the next drawing's dog, or of its own dog's mirror image: each lie, and if it passes."""
+def false_claims(seen: Sequence[Unseen], readings: Sequence[Reading]) -> Iterator[tuple[str, bool]]:
+    """Judge each drawing as the next dog's, or as its own dog mirrored: which part is wrong, and if it passes."""
     found = shown(seen, readings)
     for (dog, reading), (other, _) in zip(found, [*found[1:], found[0]], strict=True):
         passed = judge(reading, other)
-        if delta_e(lab(dog.coat), lab(other.coat)) > LIE:
+        if delta_e(lab(dog.coat), lab(other.coat)) > PLAINLY_OFF:
             yield "coat", passed.coat
-        if delta_e(lab(dog.second), lab(other.second)) > LIE:
+        if delta_e(lab(dog.second), lab(other.second)) > PLAINLY_OFF:
             yield "second", passed.second
         if dog.patch != other.patch:
             yield "patch", passed.patch

@@ -185,7 +185,7 @@ def jpeg(photo: Image.Image) -> bytes:
 
 
 def quiet(progress: Progress) -> None:
-    """Nobody watches."""
+    """For enrolments whose progress nobody watches."""
 
 
 def pictures(

@@ -38,8 +38,8 @@ OF_PICTURE, OF_DOG = list(HEADS)[:4], list(HEADS)[4:]
 NOTHING = -100  # torch's ignore_index: there is no answer
 DOGLESS = 0.1  # share of the examples
 CLUTTER = {"hand": 0.3, "person": 0.1, "furniture": 0.15, "blur": 0.15}  # how often each is in the way
-PAINTED = 6  # every sixth example looks as if the painter's VAE had painted it: about 25 ms each
-OFF = 0.25  # how far its latents are off then, of their standard deviation, at most
+PAINTED = 6  # every sixth example has gone through the painter's VAE, about 25 ms each
+OFF = 0.25  # noise on its latents then, at most this share of their standard deviation
 
 
 @dataclass(frozen=True, slots=True)

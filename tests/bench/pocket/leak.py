@@ -88,7 +88,7 @@ def cut_all(studio: Studio, enrol: Enroll) -> None:
 
 
 def figures(readings: Mapping[str, Sequence[Reading]]) -> dict[str, object]:
-    """Of each way, and `times`."""
+    """The shares for each kind of masks, and how many times as often it leaks with masks of all ones."""
     leaking = {way: sum(map(leaks, some)) for way, some in readings.items()}
     times = leaking["all_ones"] / max(1, leaking["mask"])
     return {"times": round(times, 1), **{way: shares(some) for way, some in readings.items()}}
@@ -107,6 +107,6 @@ def room(reading: Reading) -> bool:
 
 
 def shares(readings: Sequence[Reading]) -> dict[str, float]:
-    """Of one way."""
+    """Shares of the portraits that show the hand, the room, or either."""
     seen = {"hand": hand, "room": room, "either": leaks}
     return {name: share([bool(see(reading)) for reading in readings]) for name, see in seen.items()}

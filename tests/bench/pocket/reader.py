@@ -1,9 +1,9 @@
 """The attribute reader: a small network, trained on drawings alone, that says what a picture shows.
 
 Knows: pictures and their attributes. Does not know: who painted a picture, or what it should show. No painted picture
-is among its examples; but every sixth drawing went through the painter's VAE, so that its blur is no riddle.
+is among its examples; but every sixth drawing went through the painter's VAE, so that the reader knows its blur.
 
-It glances at the whole picture for style, scene and hands, finds the head, and then reads the dog in a close-up around
+It looks at the whole picture for style, scene and hands, finds the head, and then reads the dog in a close-up around
 it. A colour is measured: the mean of the close-up where the network looks, plus what style and light did to it, which
 it has learnt.
 """

@@ -174,10 +174,10 @@ def test_what_a_drawing_does_not_show_is_not_asked() -> None:
     )
 
 
-def test_a_faultless_reader_is_taken_in_by_no_lie_and_one_that_says_what_is_expected_by_all() -> None:
+def test_a_faultless_reader_passes_no_false_claim_and_one_that_says_what_is_expected_passes_all() -> None:
     seen = [drawn.unseen("photo", number) for number in range(24)]
-    told = list(drawn.lies(seen, [right(dog, shot) for dog, shot, _ in seen]))
-    assert {lie for lie, _ in told} == set(drawn.LIES) and not any(passed for _, passed in told)
+    told = list(drawn.false_claims(seen, [right(dog, shot) for dog, shot, _ in seen]))
+    assert {claim for claim, _ in told} == set(drawn.CLAIMS) and not any(passed for _, passed in told)
     found = [one for one in seen if one[1].x > 0]
     flatterer = [right(dog, shot) for dog, shot, _ in [*found[1:], found[0]]]
-    assert all(passed for lie, passed in drawn.lies(found, flatterer) if lie != "side")
+    assert all(passed for claim, passed in drawn.false_claims(found, flatterer) if claim != "side")

@@ -81,7 +81,7 @@ def test_kinds_tell_every_side_and_patch() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_a_lesson_is_shifted_and_every_other_one_mirrored(step: int) -> None:
+def test_a_batch_is_shifted_and_every_other_one_mirrored(step: int) -> None:
     images, masks, maps, shades, answers = drawn()
     seen, mask, told, same, kind = (each[0] for each in batch_at([each[None] for each in drawn()], step))
     if step % 2:
