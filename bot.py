@@ -1,7 +1,10 @@
-"""Pawtrait's front door: settings, the Discord client, and how everything is put together and taken down.
+"""Pawtrait's entry point: the Discord client, and how everything is put together and taken down again.
 
 Knows everything, does nothing: commands are in cogs/, computing is in gpu/ (in a child process; nothing here or in
 cogs/ ever imports torch), keeping is in storage/.
+
+Two promises are kept here. At SIGTERM the bot stops taking jobs, lets the training write its checkpoint, delivers what
+is done, and exits within 25 s; at a second signal it exits at once. And no message of the bot mentions anybody.
 """
 
 import asyncio
@@ -63,9 +66,9 @@ COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MISUSED = 2  # exit status: the operator has to change something
-LAST_WORDS_S = 4.0  # to deliver what is done, when asked to stop
-GOODBYE_S = 4.0  # for Discord to agree that we go
-LONGEST_RATE_LIMIT_S = 30.0  # discord.py waits for as long as Discord says, unless told; the outbox can wait better
+LAST_WORDS_S = 4.0  # seconds to deliver what is done, when asked to stop
+GOODBYE_S = 4.0  # seconds for Discord to answer the closing handshake
+LONGEST_RATE_LIMIT_S = 30.0  # without it discord.py waits as long as Discord says; the outbox can wait better
 
 
 class PortraitBot(Client):
@@ -75,7 +78,7 @@ class PortraitBot(Client):
         super().__init__(
             guild_id=settings.guild_id,
             synced=settings.data / "commands.sha256",
-            command_prefix=commands.when_mentioned,  # there are none; it only has to be something
+            command_prefix=commands.when_mentioned,  # there are no such commands, but the library wants a prefix
             help_command=None,
             tree_cls=Tree,
             intents=discord.Intents(guilds=True, guild_reactions=True),
@@ -85,7 +88,7 @@ class PortraitBot(Client):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            guild_ready_timeout=0.3,  # nothing here waits for every server to be known; discord.py would, for 2 s
+            guild_ready_timeout=0.3,  # s; discord.py would wait 2 s for every server to be known: nobody needs that
             max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
             http_trace=watched(Budget()),
         )
@@ -99,7 +102,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
     """Run the bot until a signal or an error ends it; the exit status."""
     Route.BASE = settings.discord_api
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we do not speak
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we have no use for voice
     settings.data.mkdir(parents=True, exist_ok=True)
     async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
         files = Files(settings.data)
@@ -139,9 +142,9 @@ async def serve(settings: Settings, executor: Executor) -> int:
 
 
 async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) -> int:
-    """From the first word to the last. Asked to stop, it stops the line first and then delivers what is done."""
+    """From login to goodbye; the exit status. Asked to stop, it stops the line first, then delivers what is done."""
     stop = asyncio.create_task(stop_signal(), name="stop signal")
-    await line.start()  # it sweeps the folder, so nobody may put anything into it yet
+    await line.start()  # it removes what no job owns, so nobody may store a photo before that
     talking = asyncio.create_task(bot.start(token), name="discord")
     try:
         await asyncio.wait({stop, talking}, return_when=asyncio.FIRST_COMPLETED)
@@ -153,7 +156,7 @@ async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) 
                 if bot.is_ready():
                     await delivery.deliver()
         await asyncio.wait([asyncio.create_task(bot.close(), name="goodbye")], timeout=GOODBYE_S)
-        await bot.http.close()  # hangs up; discord.py would wait for Discord's goodbye for 30 s
+        await bot.http.close()  # hangs up; discord.py would wait 30 s for Discord's side of the goodbye
         stop.cancel()
         talking.cancel()
     try:
@@ -166,7 +169,7 @@ async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) 
 
 
 async def stop_signal() -> None:
-    """Returns at the first SIGTERM or SIGINT; a second one ends the process at once (its child sees the pipe close)."""
+    """Return at the first SIGTERM or SIGINT; a second one ends the process at once (its child sees the pipe close)."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -181,7 +184,7 @@ async def stop_signal() -> None:
 
 
 def refuse(sentence: str) -> int:
-    """Tell the operator, who has to act."""
+    """Tell the operator, who has to act; the exit status."""
     print(sentence, file=sys.stderr)
     return MISUSED
 
@@ -191,12 +194,12 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(settings.discord_token.get_secret_value()))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
-    sys.excepthook = lambda _kind, error, _trace: log.critical("The bot fell", exc_info=error)
+    sys.excepthook = lambda _kind, error, _trace: log.critical("The bot crashed", exc_info=error)
 
 
 def main() -> int:
     """The exit status: 0 after an orderly end, 2 if the operator has to change something."""
-    os.chdir(Path(__file__).parent)  # .env, a relative DATA and the process that computes: all are found from here
+    os.chdir(Path(__file__).parent)  # .env, a relative DATA and the child process are all looked for from here
     try:
         settings = Settings()  # pyright: ignore[reportCallIssue] (the token comes from the environment)
     except ValidationError as error:

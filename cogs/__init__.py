@@ -9,10 +9,13 @@ The files here are commands and listeners, one for each thing that people do; th
     pets.py        /pets, /pet forget
     admin.py       /queue, /cancel
     catch_up.py    reactions made while the bot was away
-    guilds.py      servers that the bot left, threads that were deleted
+    guilds.py      servers that the bot was removed from, threads that were deleted
     progress/      the one progress message of each job, and how long it will take
-    delivery/      answers that are owed go out, once; what has to come down comes down
+    delivery/      answers that are owed are sent, each once; messages of forgotten pets are deleted
     api/           requests to Discord, and what its refusals mean
-    ops/           what the operator sees: numbers and log lines
+    ops/           what the operator sets and sees: settings, numbers, log lines
     shared/        sentences, errors, and what several cogs use
+
+To add a command: its file here, its sentences in shared/texts/, its name in bot.COMMANDS.
+To add a language: its file in shared/texts/, and a name for each style in gpu/styles.toml.
 """

@@ -12,7 +12,7 @@ from cogs.shared.services import Services
 from cogs.shared.text import Name, duration, label, language, say
 from storage.names import name_key
 
-MOST_LINES = 12  # so many of the longest names fit into a message
+MOST_LINES = 12  # of /queue; so many of the longest names fit into a message
 MOST_CHOICES = 25  # Discord's limit
 
 
@@ -40,7 +40,7 @@ class AdminCog(commands.Cog):
     @app_commands.rename(job=label("option.job"))
     @app_commands.describe(job=label("about.job"))
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 100] | None = None) -> None:
-        """One of one's own jobs; the answer in its thread follows from the outbox."""
+        """Cancel one of the person's own jobs; the outbox then sends the job's answer to its thread."""
         await interaction.response.defer(ephemeral=True)
         own = await self._services.jobs.active(interaction.guild_id, interaction.user.id)
         if not own:
@@ -63,7 +63,7 @@ class AdminCog(commands.Cog):
 
 
 def describe(tongue: str, standing: Standing, name: str) -> str:
-    """ "2. painting Bori, about 3 min" """
+    """A line of /queue: "2. painting Bori, about 3 min"."""
     what = say(tongue, f"queue.{standing.job.kind}", name=name)
     left = say(tongue, "portrait.left", time=duration(tongue, standing.left)) if standing.left is not None else ""
     key = "queue.running" if standing.place == 0 else "queue.waiting"

@@ -18,7 +18,7 @@ import discord
 from discord.ext import commands
 
 from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, is_transient, retry_after_s
-from cogs.api.transport import REACTIONS, add_reactions, translated
+from cogs.api.transport import REACTIONS, add_reactions, raising_refused
 from cogs.reactions import DELETE, REROLL, Reaction, ReactionsCog
 from cogs.shared.services import Services
 
@@ -74,7 +74,7 @@ class CatchUpCog(commands.Cog):
         tries = 1
         while True:
             try:
-                with translated():
+                with raising_refused():
                     await self._look(channel_id, message_id)
                 self._failures = 0
                 return True

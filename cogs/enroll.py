@@ -36,7 +36,7 @@ FIRST_WISH = Wish(style="watercolour")
 BOOT = secrets.token_hex(4)  # forms opened by an earlier process cannot be read by this one
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
-Refused = tuple[str, str]  # file name, key of the reason
+LeftOut = tuple[str, str]  # a photo: its file name, and the key of the reason
 
 
 class EnrollCog(commands.Cog):
@@ -98,12 +98,12 @@ class EnrollCog(commands.Cog):
         await self._check_limits(interaction)
         job_id = new_job_id()
         try:
-            taken, refused = await self._take_photos(photos, job_id, language(interaction.locale))
+            taken, left_out = await self._take_photos(photos, job_id, language(interaction.locale))
             job = await self._accept(interaction, job_id, name, taken)
         except Exception:  # not a cancellation: the job may be accepted by then
             await self._services.intake.discard(job_id)
             raise
-        await self._welcome(interaction, job, len(taken), refused)
+        await self._welcome(interaction, job, len(taken), left_out)
 
     async def _check_limits(self, interaction: Interaction) -> None:
         assert interaction.guild_id  # commands are for guilds only
@@ -114,24 +114,24 @@ class EnrollCog(commands.Cog):
 
     async def _take_photos(
         self, attachments: Sequence[Attachment], job_id: str, language: str
-    ) -> tuple[dict[Photo, str], list[Refused]]:
+    ) -> tuple[dict[Photo, str], list[LeftOut]]:
         """Good photos with their names, and the others with their reasons. Raises Sorry if too few are good."""
         takes = (self._take_photo(one, job_id) for one in attachments)
         answers = await asyncio.gather(*takes, return_exceptions=True)  # nothing may be kept after we gave up
         taken: dict[Photo, str] = {}
-        refused: list[Refused] = []
+        left_out: list[LeftOut] = []
         for attachment, answer in zip(attachments, answers, strict=True):
             if isinstance(answer, BaseException):
                 raise answer
             if isinstance(answer, str):
-                refused.append((attachment.filename, answer))
+                left_out.append((attachment.filename, answer))
             elif answer in taken:
-                refused.append((attachment.filename, "photo.duplicate"))
+                left_out.append((attachment.filename, "photo.duplicate"))
             else:
                 taken[answer] = attachment.filename
         if len(taken) < FEWEST:
-            raise Sorry("enroll.too_few", count=len(taken), reasons=reasons(language, refused))
-        return taken, refused
+            raise Sorry("enroll.too_few", count=len(taken), reasons=reasons(language, left_out))
+        return taken, left_out
 
     async def _take_photo(self, attachment: Attachment, job_id: str) -> Photo | str:
         """The photo, or the key of what is wrong with it. One after the other: memory stays small."""
@@ -141,8 +141,8 @@ class EnrollCog(commands.Cog):
                     raise PhotoRefused("too_big")
                 data = await download(self._http, URL(attachment.url, encoded=True), self._services.cdn_hosts)
                 return await self._services.intake.take(Upload(name=attachment.filename, data=data), job_id)
-            except PhotoRefused as refused:
-                return f"photo.{refused.reason}"
+            except PhotoRefused as error:
+                return f"photo.{error.reason}"
             except Sorry as sorry:
                 return sorry.key
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -170,7 +170,7 @@ class EnrollCog(commands.Cog):
         except NameTaken:
             raise Sorry("sorry.taken", name=Name(name)) from None
 
-    async def _welcome(self, interaction: Interaction, job: JobRow, count: int, refused: list[Refused]) -> None:
+    async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
         """The job is safe: open its thread, let it run, and only then say so."""
         assert job.pet_id
         try:
@@ -182,8 +182,8 @@ class EnrollCog(commands.Cog):
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]
         if home == job.channel_id:
             lines.append(say(job.locale, "enroll.no_thread"))
-        if refused:
-            lines.append(say(job.locale, "enroll.refused", reasons=reasons(job.locale, refused)))
+        if left_out:
+            lines.append(say(job.locale, "enroll.left_out", reasons=reasons(job.locale, left_out)))
         lines.append(f"-# {say(job.locale, 'enroll.kept')}")
         try:
             await interaction.edit_original_response(content="\n".join(lines))

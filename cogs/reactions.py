@@ -15,7 +15,7 @@ import discord
 from discord.ext import commands
 
 from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
-from cogs.api.transport import REACTIONS, DiscordTransport, Transport, translated
+from cogs.api.transport import REACTIONS, DiscordTransport, Transport, raising_refused
 from cogs.portrait import new_seeds
 from cogs.shared.errors import DROPPED, Sorry, sentence
 from cogs.shared.services import Services
@@ -140,7 +140,7 @@ class ReactionsCog(commands.Cog):
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             return False
-        with translated():
+        with raising_refused():
             try:
                 member = await guild.fetch_member(reaction.user_id)
             except discord.NotFound:  # has left

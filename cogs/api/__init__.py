@@ -1,8 +1,8 @@
 """cogs/api: requests to Discord.
 
-client.py      how the bot comes to Discord: commands told, logins within the budget
-transport.py   what is asked of Discord for an answer (a seam, with a contract)
-message.py     a message to be, and the mark by which it is found again
+client.py      how the bot logs in: within Discord's budget of logins, its commands registered if they changed
+transport.py   sending, finding and deleting answers (a seam, with a contract)
+message.py     a message that is about to be sent, and the mark by which it is found again
 refusals.py    what Discord's refusals mean
 budget.py      at most 20 failing requests a minute
 """

@@ -1,13 +1,15 @@
-"""At most 20 failing requests a minute, whoever makes them: Discord bans an address for 10,000 in ten minutes.
+"""The promise kept here: at most 20 failing requests a minute, whoever makes them.
 
+Discord bans an address for 10,000 of them in ten minutes (docs topics/rate-limits, "invalid request limit").
 Knows: how many requests failed lately, and aiohttp's hooks, through which all of discord.py's requests go.
-Does not know: what they were for. First answers to people are let through always: they have 3 seconds, and each has
-its own token. Source of the ban: docs topics/rate-limits, "invalid request limit".
+Does not know: what a request is for. Answers to interactions are always let through: they are due within 3 seconds, and
+each has a token of its own.
 
-It is not written down: a bot that dies begins to count anew, so a crash loop makes up to 20 in each of its lives. The
-logins bound those (client.py): half of a day's 1,000 are free, the next one comes minutes later. A life takes 1.5 s
-and more (imports, login, 20 answers that come back), which is at most 401 lives or 8,020 failing requests in any ten
-minutes, and 18,000 a day; with lives of one second it would be 10,000. Rows that failed rest meanwhile.
+The count is not stored: after a crash it starts again from 0, so a bot that crashes again and again may make 20 failing
+requests per run. Logins limit the number of runs (client.py): half of a day's 1,000 are free, after that each one has
+to wait for minutes. A run takes at least 1.5 s (imports, login, 20 answers), so there are at most 401 runs and 8,020
+failing requests in any ten minutes, and 18,000 a day; with runs of one second it would be 10,000 in ten minutes.
+Deliveries that failed wait in the meantime.
 """
 
 import asyncio
@@ -20,8 +22,8 @@ import aiohttp
 
 MOST_FAILING = 20
 PER_S = 60.0
-SPARED = ("/interactions/", "/webhooks/", "/gateway")
-CROWDED_S = 0.05
+SPARED = ("/interactions/", "/webhooks/", "/gateway")  # parts of paths that are never held back
+CROWDED_S = 0.05  # between two looks whether one more request may be made
 
 
 class Resting(aiohttp.ClientError):
@@ -33,7 +35,7 @@ class Resting(aiohttp.ClientError):
 
 
 class Budget:
-    """Counts. A request under way counts as failing until it has succeeded, so that the limit is never passed."""
+    """Counts failing requests. One under way counts as failing until it has succeeded, so the limit is never passed."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -41,7 +43,7 @@ class Budget:
         self._under_way = 0
 
     def wait_s(self) -> float:
-        """Seconds until a request may leave again; 0: now, if there is room."""
+        """Seconds until the next request may be made; 0: now, unless is_full()."""
         now = self._clock()
         while self._failed and self._failed[0] <= now - PER_S:
             self._failed.popleft()
@@ -52,11 +54,11 @@ class Budget:
         return len(self._failed) + self._under_way >= MOST_FAILING
 
     def begin(self) -> None:
-        """A request leaves."""
+        """A request is made."""
         self._under_way += 1
 
     def end(self, *, failed: bool) -> None:
-        """Its outcome is known."""
+        """A request has its answer, or never will."""
         self._under_way -= 1
         if failed:
             self._failed.append(self._clock())

@@ -1,15 +1,14 @@
-"""How the bot comes to Discord: it tells its commands if they changed, logs in within the budget, and insists.
+"""How the bot logs in: it registers commands that changed, keeps to Discord's budget of logins, and keeps trying.
 
-A room added to the design, of discord code that is no command; bot.py says with which options.
-Discord allows 1,000 IDENTIFYs in 24 hours, one for every 86 s; who goes on after that has every session ended and its
-token replaced (docs, events/gateway, "Identifying"). A bot that dies right after logging in, under a supervisor that
-restarts it every few seconds, has used that up within the hour. discord.py asks for what is left (GET /gateway/bot)
-only where it shards by itself, and never waits for it.
-Nor does it go on trying before it has been connected once: a 503 or a cut connection until then would end the bot, and
-the GPU's work with it.
+Discord allows 1,000 IDENTIFYs in 24 hours, one for every 86 s. A bot that makes more has all its sessions ended and its
+token reset (docs, events/gateway, "Identifying"). One that crashes right after logging in, under a supervisor that
+restarts it every few seconds, has used them up within the hour. discord.py asks how many are left (GET /gateway/bot)
+only where it shards by itself, and never waits. Nor does it retry before it has been connected once: until then a 503
+or a cut connection would end the bot, and the GPU's work with it.
 
-Knows: Discord's own count, which also holds what another machine has used, or this one before its data folder was
-lost; so nothing is written down here. Does not know: what the commands do, or why the bot logs in again.
+Knows: Discord's own count of logins, which includes those of other machines, and of this one before its data folder was
+lost; so nothing is stored here. Does not know: what the commands do, why the bot logs in again, or its other options
+(bot.py).
 """
 
 import asyncio
@@ -29,14 +28,14 @@ from discord.ext import commands
 from discord.http import Route
 
 from cogs.api import refusals as refusals
-from cogs.api.transport import translated
+from cogs.api.transport import raising_refused
 from cogs.shared.errors import DROPPED, is_farewell
 from cogs.shared.text import Translator
 
 log = logging.getLogger(__name__)
 
-FREE = 0.5  # this share of a day's logins needs no waiting: no ordinary day comes near it
-RESERVE = 0.1  # this share is left for the person who comes to mend things
+FREE = 0.5  # share of a day's logins that need no waiting: no ordinary day comes near it
+RESERVE = 0.1  # share that is left for the person who comes to repair things
 
 
 def login_delay_s(total: int, remaining: int, reset_s: float) -> float:
@@ -51,7 +50,7 @@ def login_delay_s(total: int, remaining: int, reset_s: float) -> float:
 
 
 class Client(commands.Bot):
-    """commands.Bot, with care for what Discord counts."""
+    """commands.Bot that keeps to Discord's limits and tries again."""
 
     def __init__(self, *, guild_id: int | None, synced: Path, **options: Any) -> None:
         super().__init__(**options)
@@ -60,7 +59,7 @@ class Client(commands.Bot):
         self._not_before: float | None = None  # monotonic; for the next login
 
     async def setup_hook(self) -> None:
-        """Tell Discord our commands, if it does not know them yet. Without that the old ones still work."""
+        """Register our commands, unless Discord has them already. If that fails, those it has still work."""
         translator = Translator()
         await self.tree.set_translator(translator)
         commands = [await one.get_translated_payload(self.tree, translator) for one in self.tree.get_commands()]
@@ -77,15 +76,15 @@ class Client(commands.Bot):
             log.exception("The commands could not be synced")
 
     async def login(self, token: str) -> None:
-        """Learn who we are. Raises LoginFailure for a wrong token."""
+        """Check the token, and learn who we are. Raises LoginFailure for a wrong token."""
         await self._insist(partial(self._login, token))
 
     async def connect(self, *, reconnect: bool = True) -> None:
-        """Log in to the gateway and stay."""
+        """Connect to the gateway and stay connected."""
         await self._insist(partial(self._connect, reconnect=reconnect))
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Tell the listeners, until we close. discord.py still would after that, without a loop to run them in."""
+        """Tell the listeners, until we close: discord.py would go on after that, without a loop to run them in."""
         if not self.is_closed():
             super().dispatch(event_name, *args, **kwargs)
 
@@ -95,11 +94,11 @@ class Client(commands.Bot):
             await super().on_error(event_method, *args, **kwargs)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Until it is done, or we close. Raises what does not pass by itself."""
+        """Try until it works, or we close. Raises what does not pass by itself."""
         tries = 0
         while not self.is_closed():
             try:
-                with translated():
+                with raising_refused():
                     await step()
                 return
             except Exception as error:
@@ -122,7 +121,7 @@ class Client(commands.Bot):
         except AttributeError as error:
             if self.ws or not error.__context__:
                 raise
-            # After whatever it was discord.py means to resume, but there has been no connection yet.
+            # Whatever went wrong, discord.py wants to resume, but there has been no connection yet.
             raise aiohttp.ClientConnectionError(f"no first connection: {error.__context__!r}") from error
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
@@ -132,7 +131,7 @@ class Client(commands.Bot):
             await self._wait()
 
     async def _wait(self) -> None:
-        """The end is kept until it has come: discord.py breaks off a connection that takes a minute to log in."""
+        """The time is kept until it has come: discord.py gives up a connection that takes a minute to log in."""
         if self._not_before is None:
             limit = (await self.http.request(Route("GET", "/gateway/bot")))["session_start_limit"]
             seconds = login_delay_s(limit["total"], limit["remaining"], limit["reset_after"] / 1000)

@@ -1,7 +1,7 @@
-"""A message to be: words, pictures, and the mark by which it is known again in a channel's history.
+"""A message that is about to be sent: text, pictures, and the mark by which it is found in a channel's history.
 
-Knows: Discord's files, the delivery's id in file names and last words. Does not know: what it says, or how it is
-sent (transport.py).
+Knows: Discord's files, and where the delivery's id stands (in the file names, or in the last line). Does not know: what
+the message says, or how it is sent (transport.py).
 """
 
 import io
@@ -16,7 +16,7 @@ LONGEST_ALT = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:
-    """A message to be. It is marked with the delivery's id: in the file names, or as the last words."""
+    """A message that is about to be sent, marked with the delivery's id: in the file names, or as the last line."""
 
     id: str  # of the delivery
     text: str
@@ -45,11 +45,11 @@ class OutgoingMessage:
 
 
 def is_marked(message: discord.Message, delivery_id: str) -> bool:
-    """Is this message that delivery? With pictures or without: their files may have gone since."""
+    """Is this message that delivery? Either mark will do: between two tries the files may have been removed."""
     named = any(file.filename.startswith(f"{delivery_id}-") for file in message.attachments)
     return named or message.content.endswith(mark_of(delivery_id))
 
 
 def mark_of(delivery_id: str) -> str:
-    """In small print, for us to find and for people to quote; it also stands in the log."""
+    """The mark as a last line in small print; people can quote it, and it stands in the log."""
     return f"-# {delivery_id}"

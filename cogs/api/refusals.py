@@ -1,4 +1,4 @@
-"""What Discord's refusals mean, and when to try again: decisions, with no request in them.
+"""What Discord's refusals mean, and when to try again. Decides only; makes no request.
 
 Knows: what Discord's statuses and error codes mean for an answer that is owed. Does not know: how a request is made
 (transport.py), who asked, or what time it is. Source of the codes: docs topics/opcodes-and-status-codes.
@@ -11,24 +11,24 @@ import aiohttp
 from cogs.api.budget import Resting
 
 LONGEST_REST_S = 300.0
-TOO_LARGE = (40005, 50045)
+FILES_TOO_LARGE = (40005, 50045)
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, ARCHIVED = 10003, 10008, 50083
 MISSING_ACCESS, MISSING_PERMISSIONS = 50001, 50013
 OUT_OF_SIGHT = (UNKNOWN_CHANNEL, MISSING_ACCESS)
-BUSY = (40003, 130000)  # direct messages opened too fast; a part of Discord is overloaded: both pass
+BUSY = (40003, 130000)  # direct messages opened too fast; part of Discord is overloaded: both pass
 
 
 class Verdict(Enum):
     """What a refusal means for an answer."""
 
-    AGAIN = "it passes: later, at the same place, under the same nonce"
-    SMALLER = "the files are too large"
-    ELSEWHERE = "not at this place, ever"
-    OVER = "it was there, and somebody deleted it since"
+    RETRY = "it will pass: try again later, at the same place, under the same nonce"
+    TOO_LARGE = "the files are too large"
+    NOT_HERE = "not at this place, however often it is tried"
+    DELETED = "it was there, and somebody has deleted it since"
 
 
 class Refused(Exception):
-    """Discord's answer was no."""
+    """Discord refused a request: `status` is HTTP's, `code` is Discord's own (0: none)."""
 
     def __init__(self, status: int, code: int, text: str = "") -> None:
         super().__init__(f"{status} {code} {text}".rstrip())
@@ -42,11 +42,11 @@ class Refused(Exception):
 
 def classify(status: int, code: int) -> Verdict:
     """By HTTP status and Discord's own code, which is 0 where it was not Discord itself that answered (but a proxy)."""
-    if status == 413 or code in TOO_LARGE:
-        return Verdict.SMALLER
+    if status == 413 or code in FILES_TOO_LARGE:
+        return Verdict.TOO_LARGE
     if code == 0 or status in (401, 429) or status >= 500 or code in BUSY:
-        return Verdict.AGAIN  # 401: the operator has to mend the token; the answers wait for that
-    return Verdict.OVER if code == UNKNOWN_MESSAGE else Verdict.ELSEWHERE
+        return Verdict.RETRY  # 401: the answers wait until the operator has replaced the token
+    return Verdict.DELETED if code == UNKNOWN_MESSAGE else Verdict.NOT_HERE
 
 
 def backoff_s(tries: int) -> float:
@@ -57,7 +57,7 @@ def backoff_s(tries: int) -> float:
 def is_transient(error: Exception) -> bool:
     """True for what goes away by itself: the network, a busy or broken server."""
     if isinstance(error, Refused):
-        return error.verdict is Verdict.AGAIN
+        return error.verdict is Verdict.RETRY
     return isinstance(error, aiohttp.ClientError | OSError)
 
 

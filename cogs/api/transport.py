@@ -1,8 +1,8 @@
-"""The few things that are asked of Discord for an answer: send it, find it, take it down.
+"""The few requests that an answer needs: send it, find it, delete it.
 
-A seam, so that sending and taking down (cogs/delivery) can be proved in simulated time: the simulation has a transport
-of its own, and one contract suite runs against both. Knows: discord.py. Does not know: what is owed to whom, or what
-follows from a refusal (refusals.py).
+A seam, so that cogs/delivery can be tested in simulated time: the simulation has a transport of its own, and one
+contract suite runs against both. Knows: discord.py. Does not know: what is owed to whom, or what follows from a refusal
+(refusals.py).
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from cogs.shared.errors import DROPPED
 log = logging.getLogger(__name__)
 
 REACTIONS = ("🔁", "🗑️")
-SKEW = timedelta(days=1)  # our clock against Discord's; with a worse one nothing here would work
+SKEW = timedelta(days=1)  # the most our clock may differ from Discord's
 LONGEST_SEARCH = 2000  # messages, the newest first; many times what is said in a dog's thread
 
 
 class Transport(Protocol):
-    """Each raises Refused, or aiohttp.ClientError or OSError: then nobody knows whether it was done."""
+    """Each request raises Refused; or aiohttp.ClientError or OSError, and then nobody knows whether it was done."""
 
     def serves(self, guild_id: int) -> bool:
         """Are we in this guild?"""
@@ -40,19 +40,19 @@ class Transport(Protocol):
         ...
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
-        """The id of our message with this mark; not older than `since` (Unix seconds, by our clock)."""
+        """The id of our message with this mark, if there is one not older than `since` (Unix seconds, by our clock)."""
         ...
 
     async def delete(self, channel_id: int, message_id: int) -> None:
-        """Take a message of ours down, even in an archived thread."""
+        """Delete a message of ours, even in an archived thread."""
         ...
 
     async def open_dm(self, user_id: int) -> int:
-        """The channel of direct messages with a person."""
+        """The id of the channel of direct messages with a person."""
         ...
 
     async def add_reactions(self, channel_id: int, message_id: int) -> None:
-        """Put the reactions there that people may press. Raises nothing: nobody is owed them."""
+        """Put the reactions there that people may press. What Discord or the network does to them raises nothing."""
         ...
 
 
@@ -71,18 +71,18 @@ class DiscordTransport:
         if message.reply_to is not None:
             to = discord.MessageReference(message_id=message.reply_to, channel_id=channel.id, fail_if_not_exists=False)
             send = partial(send, reference=to)
-        with translated():
+        with raising_refused():
             try:
                 return (await send(files=message.files())).id
             except discord.HTTPException as error:
-                if classify(error.status, error.code) is not Verdict.SMALLER or not message.pictures:
+                if classify(error.status, error.code) is not Verdict.TOO_LARGE or not message.pictures:
                     raise
             return (await send(files=await asyncio.to_thread(message.smaller_files))).id
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
         after = datetime.fromtimestamp(since, UTC) - SKEW
         history = self._bot.get_partial_messageable(channel_id).history
-        with translated():
+        with raising_refused():
             async for message in history(limit=LONGEST_SEARCH, after=after, oldest_first=False):
                 if message.author == self._bot.user and is_marked(message, mark):
                     return message.id
@@ -90,7 +90,7 @@ class DiscordTransport:
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         message = self._bot.get_partial_messageable(channel_id).get_partial_message(message_id)
-        with translated():
+        with raising_refused():
             try:
                 await message.delete()
             except discord.HTTPException as error:
@@ -105,7 +105,7 @@ class DiscordTransport:
         await thread.edit(archived=False)
 
     async def open_dm(self, user_id: int) -> int:
-        with translated():
+        with raising_refused():
             return (await self._bot.create_dm(discord.Object(user_id))).id
 
     async def add_reactions(self, channel_id: int, message_id: int) -> None:
@@ -122,8 +122,8 @@ async def add_reactions(message: discord.Message | discord.PartialMessage) -> No
 
 
 @contextmanager
-def translated() -> Generator[None]:
-    """discord.py's errors in the words of the seam."""
+def raising_refused() -> Generator[None]:
+    """While inside, discord.py's errors are raised as this seam's: Refused, or Resting where it would wait too long."""
     try:
         yield
     except discord.RateLimited as error:

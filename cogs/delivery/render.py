@@ -64,7 +64,7 @@ def _rejected(answer: AnswerPayload, rejected: tuple[Rejected, ...]) -> list[str
         return []
     names = dict(answer.photos)
     lines = reasons(answer.locale, [(names[one.photo], f"cut.{one.reason}") for one in rejected])
-    return [say(answer.locale, "enroll.refused", reasons=lines)]
+    return [say(answer.locale, "enroll.left_out", reasons=lines)]
 
 
 def _recipe(language: str, portraits: tuple[Portrait, ...], seconds: float) -> list[str]:

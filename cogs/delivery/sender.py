@@ -150,7 +150,7 @@ class Sender:
             return await self._transport.send(delivery.channel_id, message, nonce(delivery))
         except Refused as error:
             # discord.py tries several times by itself: one may have come through just before the channel was closed
-            leaving = error.verdict is Verdict.ELSEWHERE and error.code not in OUT_OF_SIGHT
+            leaving = error.verdict is Verdict.NOT_HERE and error.code not in OUT_OF_SIGHT
             if not leaving or not (message_id := await self._find(delivery)):
                 raise
             return message_id
@@ -172,7 +172,7 @@ class Sender:
         log.warning("Delivery %s is refused in channel %s: %s", delivery.id, delivery.channel_id, error)
         if error.code == UNKNOWN_CHANNEL:
             await self._pets.leave_thread(delivery.channel_id)
-        destination = None if error.verdict is Verdict.OVER else next_destination(delivery, job.channel_id)
+        destination = None if error.verdict is Verdict.DELETED else next_destination(delivery, job.channel_id)
         channel_id = await self._channel_of(destination, job) if destination else None
         if destination and channel_id:
             unseen = error.code == MISSING_ACCESS  # a try may hang where we may not look any more

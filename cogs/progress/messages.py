@@ -195,9 +195,9 @@ class ProgressMessages(commands.Cog):
         verdict, message = classify(error.status, error.code), self._messages[job.id]
         if error.code == ARCHIVED:  # not the channel: whatever is sent there opens it again
             message.shown, message.muted_until = None, self._monotonic() + SHUT_S
-        elif verdict is Verdict.ELSEWHERE:
+        elif verdict is Verdict.NOT_HERE:
             self._shut[home] = self._monotonic() + SHUT_S
-        elif verdict is Verdict.OVER:
+        elif verdict is Verdict.DELETED:
             message.muted_until = inf
 
     async def _take_down(self, job: JobRow, message_id: int) -> None:

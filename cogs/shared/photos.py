@@ -34,10 +34,10 @@ async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str])
     return bytes(data)
 
 
-def reasons(language: str, refused: list[tuple[str, str]]) -> str:
+def reasons(language: str, left_out: list[tuple[str, str]]) -> str:
     """A line for each (file name, key of the reason)."""
     lines = [
         say(language, "enroll.reason", photo=plain_code(name, LONGEST_FILE_NAME), reason=say(language, key))
-        for name, key in refused
+        for name, key in left_out
     ]
     return "\n".join(lines)

@@ -22,7 +22,7 @@ async def rerolls(env: DeliveryEnv) -> list[int]:
 
 
 async def test_what_was_asked_meanwhile_is_answered_once(env: DeliveryEnv):
-    _, message = await env.hung(env.thread())
+    _, message = await env.posted(env.thread())
     theo = env.net.person("Theo")
     await env.mina.react(message, "🔁")
     await theo.react(message, "🔁", burst=True)
@@ -34,7 +34,7 @@ async def test_what_was_asked_meanwhile_is_answered_once(env: DeliveryEnv):
 
 
 async def test_live_and_late_are_one(env: DeliveryEnv):
-    _, message = await env.hung(env.thread())
+    _, message = await env.posted(env.thread())
     await env.bot.add_cog(env.reactions)
     await env.mina.react(message, "🔁")
     await env.catch_up.catch_up()
@@ -61,7 +61,7 @@ async def test_a_session_that_discord_forgot_is_a_time_away(env: DeliveryEnv, mo
         """discord.py waits 5 s here before a second login."""
 
     monkeypatch.setattr(env.bot, "before_identify_hook", at_once)
-    _, message = await env.hung(env.thread())
+    _, message = await env.posted(env.thread())
     await env.bot.add_cog(env.reactions)
     await env.bot.add_cog(env.catch_up)
     env.net.gateway.forget()
@@ -73,7 +73,7 @@ async def test_a_session_that_discord_forgot_is_a_time_away(env: DeliveryEnv, mo
 
 async def test_only_who_may_delete_deletes_late(env: DeliveryEnv):
     thread = env.thread()
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     await env.net.person("Stranger").react(message, "🗑️")
     await env.catch_up.catch_up()
     assert any("only the one who asked" in text for text in env.texts(thread))
@@ -86,7 +86,7 @@ async def test_only_who_may_delete_deletes_late(env: DeliveryEnv):
 
 async def test_a_bin_is_emptied_though_its_thread_was_archived_since(env: DeliveryEnv):
     thread = env.thread()
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     await env.mina.react(message, "🗑️")
     env.net.archive(thread)
     await env.catch_up.catch_up()
@@ -95,7 +95,7 @@ async def test_a_bin_is_emptied_though_its_thread_was_archived_since(env: Delive
 
 
 async def test_a_portrait_that_somebody_deleted_answers_no_more(env: DeliveryEnv):
-    _, message = await env.hung(env.thread())
+    _, message = await env.posted(env.thread())
     [row] = await env.services.portraits.by_message(int(message["id"]))
     messages.delete(env.net.world, env.net.world.messages[message["id"]])
     await env.catch_up.catch_up()
@@ -105,9 +105,9 @@ async def test_a_portrait_that_somebody_deleted_answers_no_more(env: DeliveryEnv
 
 async def test_old_portraits_and_shut_channels_are_let_be(env: DeliveryEnv):
     thread, other = env.thread(), env.thread("other")
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     for _ in range(3):
-        await env.hung(other)
+        await env.posted(other)
     await env.mina.react(message, "🔁")
     env.pass_time(8 * DAY_S)
     await env.catch_up.catch_up()
@@ -120,7 +120,7 @@ async def test_old_portraits_and_shut_channels_are_let_be(env: DeliveryEnv):
 
 async def test_a_bad_day_of_discord_only_delays_it(env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(catch_up, "retry_after_s", lambda error, tries: 0.01)
-    _, message = await env.hung(env.thread())
+    _, message = await env.posted(env.thread())
     await env.mina.react(message, "🔁")
     env.net.fail("GET", ONE, status=503, times=3)
     env.net.fail("GET", ONE + "/reactions/{emoji}", times=3, after=True)
@@ -132,7 +132,7 @@ async def test_a_bad_day_of_discord_only_delays_it(env: DeliveryEnv, monkeypatch
 async def test_a_bad_moment_costs_no_click(env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch, route: tuple[str, str]):
     monkeypatch.setattr(catch_up, "retry_after_s", lambda error, tries: 0.01)
     thread = env.thread()
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     await env.net.person("Mod", permissions=Permission.MANAGE_MESSAGES).react(message, "🗑️")
     env.net.fail(*route, status=503, times=2)
     await env.catch_up.catch_up()
@@ -141,7 +141,7 @@ async def test_a_bad_moment_costs_no_click(env: DeliveryEnv, monkeypatch: pytest
 
 async def test_a_click_at_a_bad_moment_is_done_later(env: DeliveryEnv):
     thread = env.thread()
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     await env.bot.add_cog(env.reactions)
     env.net.fail("DELETE", ONE, status=503)
     await env.mina.react(message, "🗑️")
@@ -153,7 +153,7 @@ async def test_a_click_at_a_bad_moment_is_done_later(env: DeliveryEnv):
 async def test_a_message_that_always_fails_holds_up_no_other(env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(catch_up, "retry_after_s", lambda error, tries: 0.01)
     thread = env.thread()
-    (_, gone), (_, sick) = await env.hung(thread), await env.hung(thread)
+    (_, gone), (_, sick) = await env.posted(thread), await env.posted(thread)
     messages.delete(env.net.world, env.net.world.messages[gone["id"]])
     await env.mina.react(sick, "🔁")
     fault = env.net.fail("GET", ONE + "/reactions/{emoji}", status=503, times=1000)
@@ -167,7 +167,7 @@ async def test_a_message_that_always_fails_holds_up_no_other(env: DeliveryEnv, m
 
 async def test_reactions_that_a_crash_prevented_are_put_there(env: DeliveryEnv):
     thread = env.thread()
-    _, message = await env.hung(thread)
+    _, message = await env.posted(thread)
     env.net.world.messages[message["id"]].reactions.clear()
     await env.catch_up.catch_up()
     assert len(env.net.messages(thread)[0]["reactions"]) == 2

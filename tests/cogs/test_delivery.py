@@ -159,7 +159,7 @@ async def test_with_the_channel_shut_too_it_comes_by_direct_message(env: Deliver
     else:
         env.net.deny(EVERYONE if shut == "access" else Permission.ATTACH_FILES)
     await env.rounds(5.0)
-    assert "bring it to you here" in env.at_door()[0] and env.seen() == {f"{job.id}-0": 1}
+    assert "bring it to you here" in env.direct_messages()[0] and env.seen() == {f"{job.id}-0": 1}
 
 
 async def test_with_every_door_shut_the_row_is_closed_with_the_reason(env: DeliveryEnv):

@@ -9,7 +9,7 @@ from tests.loopback.client import logged_in
 
 async def test_a_server_that_sends_us_away_is_forgotten_after_a_while(env: DeliveryEnv):
     await env.bot.add_cog(env.guilds)
-    pet, _ = await env.hung(env.thread())
+    pet, _ = await env.posted(env.thread())
     await env.owe(pet)
     await env.mina.react(env.net.messages(env.net.threads[0])[0], "🔁")
     await env.catch_up.catch_up()
@@ -32,7 +32,7 @@ async def test_a_server_that_sends_us_away_is_forgotten_after_a_while(env: Deliv
 
 
 async def test_asked_back_in_time_nothing_is_lost(env: DeliveryEnv):
-    pet, _ = await env.hung(env.thread())
+    pet, _ = await env.posted(env.thread())
     env.net.leave()
     await env.bot.close()
     async with logged_in(env.login(), env.net):

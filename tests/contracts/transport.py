@@ -61,7 +61,7 @@ class TransportContract:
         ):
             with pytest.raises(Refused) as refusal:
                 await again
-            assert refusal.value.verdict is Verdict.OVER
+            assert refusal.value.verdict is Verdict.DELETED
 
     async def test_a_deleted_channel_refuses_everything(self, place: Place) -> None:
         sent = await place.transport.send(place.channel, post("a-0"), "n")
@@ -73,7 +73,7 @@ class TransportContract:
         ):
             with pytest.raises(Refused) as refusal:
                 await request
-            assert refusal.value.verdict is Verdict.ELSEWHERE and not is_transient(refusal.value)
+            assert refusal.value.verdict is Verdict.NOT_HERE and not is_transient(refusal.value)
 
     async def test_a_lost_answer_is_no_lost_message(self, place: Place) -> None:
         place.lose_an_answer()

@@ -138,7 +138,7 @@ class DeliveryEnv:
         await self._settle(job.id, done if made else OutOfMemory().as_failed())
         return job
 
-    async def hung(self, thread: Thread) -> tuple[Pet, dict[str, Any]]:
+    async def posted(self, thread: Thread) -> tuple[Pet, dict[str, Any]]:
         """A dog with one portrait in its thread, and the portrait's message."""
         pet = await self.pet(thread)
         await self.owe(pet)
@@ -204,7 +204,7 @@ class DeliveryEnv:
     def texts(self, place: Any) -> list[str]:
         return [message["content"] for message in self.net.messages(place)]
 
-    def at_door(self) -> list[str]:
+    def direct_messages(self) -> list[str]:
         """What Mina was told in direct messages."""
         return self.texts(self.net.world.door(self.mina.user))
 
