@@ -2,10 +2,10 @@
 
 Knows: how to read the reactions under a message. Does not know: what a reaction asks for (reactions.py).
 
-After every new login (a resumed connection replays what it missed by itself) the portraits of the last week are looked
-at. Whoever's 🔁 or 🗑️ hangs there and is not noted yet is answered once, as if it came now. One that is noted but hangs
-there no more was taken back. Taken back and made again while we were away, it looks as before: an old one. A portrait
-whose message was deleted is taken down, so that nothing answers for it any more.
+After every new login (a resumed connection replays by itself what it missed) the portraits of the last week are looked
+at. A 🔁 or 🗑️ that is there and not noted yet is answered once, as if it came now; one that is noted but no longer
+there was taken back. One that was taken back and made again while we were away cannot be told from the old one. A
+portrait whose message was deleted is deleted here too, so that nothing answers for it any more.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 LOOKED_BACK_S = 7 * 86400.0
 MOST_MESSAGES = 300
-PACE_S = 0.25  # between two of them
-MOST_TRIES = 5  # at one of them, before the others come first
-FRESH_S = 3600.0  # so young a portrait gets its reactions again if a crash cost it them; later they were taken off
+PACE_S = 0.25  # between two messages
+MOST_TRIES = 5  # at one message; the others come first then
+FRESH_S = 3600.0  # a younger portrait without our reactions lost them to a crash; from an older one they were removed
 
 
 class CatchUpCog(commands.Cog):
-    """Answers what nobody heard. The clock counts Unix seconds."""
+    """Answers reactions that nobody heard. The clock counts Unix seconds."""
 
     def __init__(
         self, bot: commands.Bot, services: Services, reactions: ReactionsCog, clock: Callable[[], float] = time.time
@@ -42,21 +42,21 @@ class CatchUpCog(commands.Cog):
         self._reactions = reactions
         self._clock = clock
         self._catching_up = asyncio.Lock()
-        self._failures = 0  # in a row, at whatever message: if all of Discord is down, the rests grow long
+        self._failures = 0  # in a row, at any message: if all of Discord is down, the rests grow long
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """A new login: whatever was said before it was said to nobody."""
+        """A new login: nobody heard what happened before it."""
         await self.catch_up()
 
     async def catch_up(self) -> None:
-        """Answer the reactions that nobody heard. What fails again and again has one more chance after all others."""
+        """Answer the reactions that nobody heard. A message that fails too often is tried again after all others."""
         async with self._catching_up:
             hanging = await self._services.portraits.posted_since(self._clock() - LOOKED_BACK_S, MOST_MESSAGES)
             await self._round(await self._round(hanging))
 
     async def _round(self, messages: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Those that failed again and again. A channel that refuses one look is not asked again."""
+        """Look at each message once; those that failed. A channel that refuses one look is not asked again."""
         refused: set[int] = set()
         failed: list[tuple[int, int]] = []
         for channel_id, message_id in messages:
@@ -70,7 +70,7 @@ class CatchUpCog(commands.Cog):
         return failed
 
     async def _insist(self, channel_id: int, message_id: int) -> bool:
-        """False if this channel is closed to us. Raises what may pass, after MOST_TRIES."""
+        """Look until it works; False if this channel is closed to us. Raises what may pass, after MOST_TRIES."""
         tries = 1
         while True:
             try:
@@ -98,7 +98,7 @@ class CatchUpCog(commands.Cog):
         rows = await self._services.portraits.by_message(message_id)
         if not rows:  # deleted since
             return
-        # What is noted comes first: a reaction that is made and noted after our look must not seem taken back.
+        # The notes are read first: a reaction that is made and noted after our look must not seem taken back.
         noted = {sign: await self._services.portraits.reactors(rows[0].id, sign) for sign in (REROLL, DELETE)}
         message = await self._bot.get_partial_messageable(channel_id).fetch_message(message_id)
         for sign, known in noted.items():
@@ -113,7 +113,7 @@ class CatchUpCog(commands.Cog):
 
 
 async def _people(message: discord.Message, sign: str) -> set[int]:
-    """User ids of the people whose reaction with this sign hangs there, in whatever form."""
+    """User ids of the people who reacted with this sign, in a normal or a super reaction."""
     found: set[int] = set()
     for reaction in message.reactions:
         if str(reaction.emoji).removesuffix("\ufe0f") != sign or reaction.count == reaction.me:

@@ -1,7 +1,9 @@
 """/enroll: photos in, a thread, and a job in the line.
 
-Knows: the command, its form, where photos may be downloaded from. Does not know: what makes a photo good
-(storage/intake.py) or how a dog is learnt. Photos come only from here: never from messages of the channel.
+The promise kept here: "you are in line" is said only after the job's row is committed; a job so accepted is never lost.
+Knows: the command, its form, which photos are left out. Does not know: where photos may be downloaded from
+(cogs/shared/photos.py), what makes one good (storage/intake.py), or how a dog is learnt. Photos are taken from the
+command and its form only, never from a channel's messages.
 """
 
 import asyncio
@@ -33,19 +35,19 @@ AT_ONCE = 2  # downloads; each holds up to 10 MiB
 DOWNLOAD_S = 30.0
 FORM_S = 24 * 3600.0  # nobody answers a form that is sent after this
 FIRST_WISH = Wish(style="watercolour")
-BOOT = secrets.token_hex(4)  # forms opened by an earlier process cannot be read by this one
+BOOT = secrets.token_hex(4)  # forms that an earlier process opened cannot be read by this one
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
 LeftOut = tuple[str, str]  # a photo: its file name, and the key of the reason
 
 
 class EnrollCog(commands.Cog):
-    """Takes photos in."""
+    """Takes photos in, and puts the job in line."""
 
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
         self._services = services
-        self._hands = asyncio.Semaphore(AT_ONCE)
+        self._downloads = asyncio.Semaphore(AT_ONCE)
 
     async def cog_load(self) -> None:
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
@@ -74,7 +76,7 @@ class EnrollCog(commands.Cog):
         photo9: Attachment | None = None,
         photo10: Attachment | None = None,
     ) -> None:
-        """With photos attached: take them. With none: show the form."""
+        """Take the photos that are attached; show the form if there are none."""
         name = clean_name(name)
         given = (photo1, photo2, photo3, photo4, photo5, photo6, photo7, photo8, photo9, photo10)
         if photos := [photo for photo in given if photo]:
@@ -100,7 +102,7 @@ class EnrollCog(commands.Cog):
         try:
             taken, left_out = await self._take_photos(photos, job_id, language(interaction.locale))
             job = await self._accept(interaction, job_id, name, taken)
-        except Exception:  # not a cancellation: the job may be accepted by then
+        except Exception:  # but no cancellation: the job may be accepted by then
             await self._services.intake.discard(job_id)
             raise
         await self._welcome(interaction, job, len(taken), left_out)
@@ -117,7 +119,7 @@ class EnrollCog(commands.Cog):
     ) -> tuple[dict[Photo, str], list[LeftOut]]:
         """Good photos with their names, and the others with their reasons. Raises Sorry if too few are good."""
         takes = (self._take_photo(one, job_id) for one in attachments)
-        answers = await asyncio.gather(*takes, return_exceptions=True)  # nothing may be kept after we gave up
+        answers = await asyncio.gather(*takes, return_exceptions=True)  # all have ended before the folder is discarded
         taken: dict[Photo, str] = {}
         left_out: list[LeftOut] = []
         for attachment, answer in zip(attachments, answers, strict=True):
@@ -134,8 +136,8 @@ class EnrollCog(commands.Cog):
         return taken, left_out
 
     async def _take_photo(self, attachment: Attachment, job_id: str) -> Photo | str:
-        """The photo, or the key of what is wrong with it. One after the other: memory stays small."""
-        async with self._hands:
+        """The photo, or the key of what is wrong with it. Few at a time, so memory stays small."""
+        async with self._downloads:
             try:
                 if attachment.size > MOST_BYTES:
                     raise PhotoRefused("too_big")
@@ -171,7 +173,7 @@ class EnrollCog(commands.Cog):
             raise Sorry("sorry.taken", name=Name(name)) from None
 
     async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
-        """The job is safe: open its thread, let it run, and only then say so."""
+        """The job's row is committed: open its thread, let it run, and only then say so."""
         assert job.pet_id
         try:
             home = await open_thread(self._bot, job)
@@ -187,7 +189,7 @@ class EnrollCog(commands.Cog):
         lines.append(f"-# {say(job.locale, 'enroll.kept')}")
         try:
             await interaction.edit_original_response(content="\n".join(lines))
-        except DROPPED as error:  # the job is safe all the same, and its thread says so
+        except DROPPED as error:  # the job is in line all the same, and its thread says so
             log.warning("The answer to job %s was dropped: %s", job.id, error)
 
 

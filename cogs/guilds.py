@@ -1,10 +1,10 @@
-"""What has left: servers that the bot is not in any more, and threads that were deleted.
+"""Servers that the bot was removed from, and threads that were deleted.
 
-Knows: what follows when a thread or a whole server is gone. Does not know: what hangs on a pet (storage/erasure.py).
+Knows: what follows when a thread or a whole server is gone. Does not know: what belongs to a pet (storage/erasure.py).
 
-Servers. One that sends us away is not forgotten at once: kicks happen by mistake, and what was learnt cost people's
-photos and hours. For three days its jobs go on and their answers wait. Nobody there can say "forget" any more, so then
-its jobs are cancelled and everything about it is forgotten, unasked. An outage of Discord is no leaving.
+Servers. One that removes the bot is not forgotten at once: it may be a mistake, and what was learnt cost people photos
+and hours. For three days its jobs go on and their answers wait. As nobody there can use /pet forget any more, its jobs
+are then cancelled and everything about it is forgotten. An outage of Discord does not count as a removal.
 
 Threads. The pets of a deleted thread, and their jobs, go on in the channel above it.
 """
@@ -27,24 +27,24 @@ EVERY_S = 600.0  # seconds between two looks for servers that are to be forgotte
 
 
 class GuildsCog(commands.Cog):
-    """Notes who left, and forgets them when it is time. The clock counts Unix seconds."""
+    """Notes which servers removed us, and forgets them when it is time. The clock counts Unix seconds."""
 
     def __init__(self, bot: commands.Bot, services: Services, clock: Callable[[], float] = time.time) -> None:
         self._bot = bot
         self._services = services
         self._clock = clock
-        self._keeper: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
 
     async def cog_load(self) -> None:
-        self._keeper = asyncio.create_task(self._keep(), name="guilds")
+        self._worker = asyncio.create_task(self._work(), name="guilds")
 
     async def cog_unload(self) -> None:
-        if self._keeper:
-            self._keeper.cancel()
+        if self._worker:
+            self._worker.cancel()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """A new login: whoever sent us away before it did so unheard."""
+        """A new login: a server may have removed us before it, and nobody heard."""
         for guild_id in await self._services.guilds.known():
             if self._bot.get_guild(guild_id):
                 await self._services.guilds.mark_joined(guild_id)
@@ -53,20 +53,20 @@ class GuildsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """We were sent away, or the server is no more."""
+        """We were removed, or the server was deleted."""
         await self._left(guild.id)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Asked in, or asked back."""
+        """We were added, or added again."""
         await self._services.guilds.mark_joined(guild.id)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Alone, or together with its channel."""
+        """A thread was deleted, alone or together with its channel."""
         await self._services.pets.leave_thread(payload.thread_id)
 
-    async def _keep(self) -> None:
+    async def _work(self) -> None:
         await self._bot.wait_until_ready()
         while True:
             try:
@@ -80,9 +80,9 @@ class GuildsCog(commands.Cog):
         await self._services.guilds.mark_left(guild_id, self._clock())
 
     async def clear(self) -> None:
-        """Forget the servers that we left long enough ago; one whose job still runs is forgotten the next time."""
+        """Forget the servers that removed us long enough ago; one whose job still runs is forgotten the next time."""
         for guild_id in await self._services.guilds.left_before(self._clock() - GRACE_S):
-            if self._bot.get_guild(guild_id):  # asked back a moment ago
+            if self._bot.get_guild(guild_id):  # added again a moment ago
                 continue
             if jobs := await self._services.jobs.active(guild_id):
                 for job in jobs:

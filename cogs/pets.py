@@ -1,7 +1,8 @@
-"""/pets and /pet forget, and which dog people mean.
+"""/pets and /pet forget.
 
-Knows: who may forget a dog, how a dog is named in an option. Does not know: what hangs on a dog (storage/pets.py).
-The buttons carry all they need in their custom_id, so they work after a restart.
+Knows: who may forget a dog, and how people are asked first. Does not know: which dog is meant
+(cogs/shared/pet_choice.py), or what belongs to a dog (storage/erasure.py). The buttons carry all they need in their
+custom_id, so they also work after a restart.
 """
 
 import re
@@ -23,7 +24,7 @@ How = Literal["keep", "forget", "posts"]
 
 
 class PetsCog(commands.Cog):
-    """What the bot knows, and forgetting it."""
+    """Shows the dogs that the bot knows, and forgets them."""
 
     pet = app_commands.Group(name=label("command.pet"), description=label("hint.pet"))
 
@@ -50,7 +51,7 @@ class PetsCog(commands.Cog):
     @app_commands.rename(pet=label("option.pet"))
     @app_commands.describe(pet=label("about.forget_pet"))
     async def forget(self, interaction: Interaction, pet: app_commands.Range[str, 1, 100]) -> None:
-        """Ask first."""
+        """Ask whether it is meant, with buttons."""
         await interaction.response.defer(ephemeral=True)
         found = await find_pet(self._services, interaction, pet)
         check_owner(interaction, found)
@@ -64,7 +65,7 @@ class PetsCog(commands.Cog):
 
     @forget.autocomplete("pet")
     async def own_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """Dogs that this person may forget."""
+        """The dogs that this person may forget."""
         known = await known_pets(self._services, interaction)
         return choices((pet for pet in known if may_forget(interaction, pet)), typed)
 
@@ -83,19 +84,19 @@ class PetsCog(commands.Cog):
         await interaction.edit_original_response(content=text, view=None)
 
     async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
-        """What was removed, in words. Raises Sorry if somebody was quicker."""
+        """Forget it; what was removed, in words. Raises Sorry if somebody was quicker."""
         receipt = await self._services.erasure.forget(pet.id, with_posts=with_posts, stop=self._services.line.stop)
         if receipt is None:
             raise Sorry("forget.gone")
         counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
         text = say(tongue, "forget.done", name=Name(pet.name), **counts)
         if with_posts:
-            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # takedown.py is at it
+            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # TakedownWorker deletes them
         return text
 
 
 class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):
-    """One answer to "Shall I forget?"."""
+    """One answer to the question of /pet forget."""
 
     def __init__(self, pet_id: int, how: How, tongue: str) -> None:
         names = {"forget": "forget.yes", "posts": "forget.posts", "keep": "forget.keep"}
@@ -111,7 +112,7 @@ class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+
         return cls(int(match["pet"]), how, language(interaction.locale))
 
     async def callback(self, interaction: Interaction) -> None:
-        """Pressed, by whomever: the right is checked now, not when the button was made."""
+        """Pressed by anybody: whether they may is checked now, not when the button was made."""
         cog = interaction.client.get_cog(PetsCog.__cog_name__)
         assert isinstance(cog, PetsCog)
         async with apologising(interaction):
@@ -119,12 +120,12 @@ class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+
 
 
 def may_forget(interaction: Interaction, pet: Pet) -> bool:
-    """The owner may, and whoever manages the server."""
+    """Its owner may, and whoever manages the server."""
     return pet.owner_id == interaction.user.id or interaction.permissions.manage_guild
 
 
 def check_owner(interaction: Interaction, pet: Pet) -> None:
-    """Raises Sorry."""
+    """Raises Sorry for whoever may not forget this dog."""
     if not may_forget(interaction, pet) or pet.guild_id != interaction.guild_id:
         raise Sorry("sorry.not_yours")
 

@@ -1,7 +1,7 @@
 """/portrait: a painting is put in line.
 
-Knows: the command, and where its answer will appear: a pet is painted in its own thread; if that is gone, where it was
-asked for. Does not know: prompts, what a seed means, painting, what a reaction under a portrait does (reactions.py).
+Knows: the command, and where its answer will appear: in the pet's own thread, or where it was asked for if that thread
+is gone. Does not know: prompts, what a seed means, painting, what a reaction under a portrait does (reactions.py).
 """
 
 import logging
@@ -27,14 +27,14 @@ MOST_SEED = 2**32 - 1
 
 
 def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
-    """`first` and those that follow it, or random ones."""
+    """So many seeds: `first` and those that follow it, or random ones."""
     if first is None:
         return tuple(secrets.randbits(32) for _ in range(count))
     return tuple((first + n) % (MOST_SEED + 1) for n in range(count))
 
 
 class PortraitCog(commands.Cog):
-    """Orders portraits."""
+    """Puts paintings in line."""
 
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
@@ -77,7 +77,7 @@ class PortraitCog(commands.Cog):
             log.warning("The answer to job %s was dropped: %s", job.id, error)
 
     async def _place(self, pet: Pet, interaction: Interaction) -> tuple[int, int]:
-        """Where to answer: in the pet's thread, or here if that is gone; and first of all in which channel above it."""
+        """Where to answer: the channel, and in it the thread; the pet's own, or this one if that is gone."""
         assert interaction.guild and interaction.channel  # commands are for guilds only
         if pet.thread_id and pet.thread_id != pet.channel_id and await self._exists(interaction.guild, pet.thread_id):
             return pet.channel_id, pet.thread_id
@@ -86,7 +86,7 @@ class PortraitCog(commands.Cog):
         return (pet.channel_id if interaction.guild.get_channel(pet.channel_id) else above), here.id
 
     async def _exists(self, guild: discord.Guild, thread_id: int) -> bool:
-        """Discord is asked about threads that we do not see: they may be archived."""
+        """Is the thread still there? Discord is asked about one that we do not see: it may be archived."""
         if guild.get_thread(thread_id):
             return True
         try:
@@ -94,8 +94,8 @@ class PortraitCog(commands.Cog):
         except discord.NotFound:
             await self._services.pets.leave_thread(thread_id)
             return False
-        except DROPPED as error:  # it may be there: the answer will find out
-            log.debug("Nobody knows about thread %s: %s", thread_id, error)
+        except DROPPED as error:  # it may be there: delivery will find out
+            log.debug("Whether thread %s exists is not known: %s", thread_id, error)
         return True
 
     @portrait.autocomplete("style")
@@ -108,7 +108,7 @@ class PortraitCog(commands.Cog):
 
     @portrait.autocomplete("pet")
     async def ready_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """Dogs that can be painted, one's own first."""
+        """The dogs that can be painted, the person's own first."""
         known = await known_pets(self._services, interaction)
         return choices((pet for pet in known if pet.state == "ready"), typed)
 

@@ -1,10 +1,10 @@
 """What a reaction under a portrait does: 🔁 paints it again, 🗑️ takes it down.
 
-Knows: the two reactions, who may delete. Does not know: how it is painted, what happened while we were away.
-Reactions come as raw events, or later from catch_up.py if nobody was there to hear them; everything about a portrait is
-in its row, so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted
-upon, so a crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the
-network or Discord fails for a moment, the note goes again, so that catch_up.py finds the reaction unanswered.
+Knows: the two reactions, and who may delete. Does not know: how it is painted, what happened while we were away.
+Reactions come as raw events, or later from catch_up.py if the bot was away. Everything about a portrait is in its row,
+so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted upon, so a
+crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the network or
+Discord fails for a moment, the note is removed again, so that catch_up.py finds the reaction unanswered.
 """
 
 import logging
@@ -25,8 +25,8 @@ from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
-NOTICE_S = 30.0  # a reaction has no private answer, so a short one is taken away again
-REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send them with and without
+NOTICE_S = 30.0  # a reaction has no private answer, so a public one is deleted after so long
+REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send it or leave it out
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Reaction:
 
 
 class ReactionsCog(commands.Cog):
-    """Answers them."""
+    """Does what reactions ask for."""
 
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
@@ -49,7 +49,7 @@ class ReactionsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """Somebody reacted to something; most of the time it is none of our business."""
+        """Somebody reacted to a message; most of the time it is not one of ours."""
         sign = (payload.emoji.name or "").removesuffix("\ufe0f")
         if sign not in (REROLL, DELETE) or payload.member is None or payload.member.bot:
             return
@@ -64,19 +64,19 @@ class ReactionsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
-        """Taken back: another one will be a new one."""
+        """A reaction was taken back: made again, it will be a new one."""
         sign = (payload.emoji.name or "").removesuffix("\ufe0f")
         if sign in (REROLL, DELETE) and (rows := await self._services.portraits.by_message(payload.message_id)):
             await self._services.portraits.forget_reaction(rows[0].id, payload.user_id, sign)
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
-        """A moderator took all of them away."""
+        """A moderator removed all reactions."""
         await self._cleared(payload.message_id, (REROLL, DELETE))
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
-        """A moderator took all of one kind away."""
+        """A moderator removed all reactions of one kind."""
         await self._cleared(payload.message_id, ((payload.emoji.name or "").removesuffix("\ufe0f"),))
 
     async def _cleared(self, message_id: int, signs: tuple[str, ...]) -> None:
@@ -88,7 +88,7 @@ class ReactionsCog(commands.Cog):
     async def answer(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
         """Do what a person's reaction under these portraits asks for, unless that was done already.
 
-        Raises what may pass: then it is not noted any more. Only deletions do; doing one twice is doing it once.
+        Raises what may pass, and then the note is removed. Only deletions do, and deleting twice does no harm.
         """
         job = await self._services.jobs.get(rows[0].job_id) if rows else None
         if job is None or not await self._services.portraits.note_reaction(rows[0].id, reaction.user_id, reaction.sign):
@@ -120,7 +120,7 @@ class ReactionsCog(commands.Cog):
         self._services.line.submit(again.id)
 
     async def _delete(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
-        """The message first: with the rows gone nobody could ask for it again. Raises Sorry, and what may pass."""
+        """The message first: without the rows nobody could ask for it again. Raises Sorry, and what may pass."""
         pet = await self._services.pets.get(rows[0].pet_id)
         owners = {rows[0].requester_id, pet.owner_id if pet else None}
         try:
@@ -136,7 +136,7 @@ class ReactionsCog(commands.Cog):
         await self._services.portraits.delete([row.id for row in rows])
 
     async def _moderates(self, reaction: Reaction, guild_id: int) -> bool:
-        """With the channel's own rules where the channel is known; an archived thread may not be."""
+        """May this person delete messages there? By the channel's own rules, unless it is unknown (an archived thread)."""
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             return False

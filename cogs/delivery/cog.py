@@ -1,7 +1,7 @@
-"""Answers that are owed go out, once each; and what has to come down again comes down.
+"""Answers that are owed are sent, once each, and messages of forgotten pets are deleted.
 
-Knows: when sending and taking down begin and end. Does not know: how either is done (sender.py, takedown.py), or how
-Discord is asked (cogs/api/transport.py).
+Knows: when the two begin and end. Does not know: how either is done (sender.py, takedown.py), or how Discord is asked
+(cogs/api/transport.py).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from cogs.shared.services import Services
 
 
 class DeliveryCog(commands.Cog):
-    """Sends what lies in the outbox. The clock counts Unix seconds."""
+    """Runs the sender and the takedowns beside the bot. The clock counts Unix seconds."""
 
     def __init__(self, bot: commands.Bot, services: Services, clock: Callable[[], float] = time.time) -> None:
         self._bot = bot
@@ -39,7 +39,7 @@ class DeliveryCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_job_settled(self, _job_id: str) -> None:
-        """From the line: an answer lies in the outbox."""
+        """From the line: there is a new answer in the outbox."""
         self._sender.wake()
 
     async def deliver(self) -> None:
@@ -47,7 +47,7 @@ class DeliveryCog(commands.Cog):
         await self._sender.deliver()
 
     async def take_down(self) -> None:
-        """Take down what is due to come down; returns when each was tried once."""
+        """Delete the messages whose takedown is due; returns when each was tried once."""
         await self._takedown_worker.take_down_due()
 
     async def _begin(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -1,7 +1,7 @@
-"""What an answer looks like: an outbox row becomes words and pictures.
+"""What an answer looks like: an outbox row becomes text and pictures.
 
-Knows: sentences, prompts, seeds, file names, and by which mark an answer is known again in a channel's history.
-Does not know: how it is sent, and when (sender.py).
+Knows: sentences, prompts, seeds, and what is said where files are gone or the answer had to move. Does not know: how it
+is sent, and when (sender.py).
 """
 
 from pathlib import Path

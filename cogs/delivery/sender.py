@@ -1,12 +1,12 @@
-"""Sends what the outbox owes: in which order an answer is looked for, sent, moved on, and noted as sent.
+"""Sends what the outbox owes: an answer is looked for, sent, moved to another place, and marked as sent, in this order.
+
+The promise kept here: exactly one visible answer per row. It is sent under the row's nonce, which Discord enforces for
+a few minutes. A row that was tried before is first looked for in the channel's history by the delivery's id (it is in
+the file names, or in the last line). A place that refuses it for good is given up for the next one (Destination), and
+never tried again. Everything that is needed is in the outbox row, so a restart changes nothing.
 
 Knows: the outbox, and that channels do not wait for each other. Does not know: discord.py (cogs/api/transport.py), what
-a refusal means (cogs/api/refusals.py), who asked, or what made the answer. Everything needed is in the outbox row, so a
-restart changes nothing. The simulation in tests/sim runs this very code.
-
-One visible answer per row: it is sent under the row's nonce, which Discord enforces for a few minutes.
-A row that was tried before is first looked for in the channel's history by the delivery's id (file names hold it, or
-the last line). A place that refuses it for good is left for the next one (Destination), and never tried again.
+a refusal means (cogs/api/refusals.py), who asked, or what made the answer. The simulation in tests/sim runs this code.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ FinishProgress = Callable[[JobRow, str | None, Path | None], Awaitable[None]]  #
 
 
 class Sender:
-    """Sends what lies in the outbox. The clock counts Unix seconds."""
+    """Sends what is in the outbox. The clock counts Unix seconds."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Sender:
         self._wake.set()
 
     async def work(self) -> None:
-        """For ever."""
+        """Send whatever comes to be due, until cancelled."""
         while True:
             self._wake.clear()
             await self._start_due()
@@ -92,12 +92,12 @@ class Sender:
         try:
             async with self._looking:
                 await self._look()
-        except Exception:  # the database's: whatever is due will be due at the next look
+        except Exception:  # the database failed: whatever is due will be due at the next look
             log.exception("The outbox could not be looked at")
 
     async def _look(self) -> None:
-        """Channels do not wait for each other, rows of a channel do."""
-        busy = set(self._tasks)  # before the look: what it finds for these may be sent by the time it is back
+        """Channels do not wait for each other; the rows of one channel are sent one after the other."""
+        busy = set(self._tasks)  # before the query: rows of these channels may be sent by the time it returns
         due = sorted(await self._outbox.due(self._clock()), key=attrgetter("channel_id"))
         for channel_id, rows in groupby(due, key=attrgetter("channel_id")):
             if channel_id not in busy:
@@ -108,7 +108,7 @@ class Sender:
         for delivery in deliveries:
             try:
                 await self._try(delivery)
-            except Exception:  # the database's: the row is as it was, and still due
+            except Exception:  # the database failed: the row is as it was, and still due
                 log.exception("Delivery %s failed before it was tried", delivery.id)
 
     async def _try(self, delivery: Delivery) -> None:
@@ -127,7 +127,7 @@ class Sender:
         job = await self._jobs.get(delivery.job_id)
         if job is None:  # the pet was forgotten since we looked, and the row with it
             return
-        if not self._transport.serves(job.guild_id):  # we were sent away: asked back, we go on; else guilds.py forgets
+        if not self._transport.serves(job.guild_id):  # we were removed: if asked back we go on, else guilds.py forgets
             await self._outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
         message = compose(delivery)
@@ -149,7 +149,7 @@ class Sender:
         try:
             return await self._transport.send(delivery.channel_id, message, nonce(delivery))
         except Refused as error:
-            # discord.py tries several times by itself: one may have come through just before the channel was closed
+            # discord.py tries several times by itself: one try may have arrived just before the channel was closed
             leaving = error.verdict is Verdict.NOT_HERE and error.code not in OUT_OF_SIGHT
             if not leaving or not (message_id := await self._find(delivery)):
                 raise
@@ -161,7 +161,7 @@ class Sender:
         try:
             return await self._transport.find(delivery.channel_id, delivery.id, since)
         except Refused as error:
-            if is_transient(error) or error.code in OUT_OF_SIGHT:  # sending would end the same
+            if is_transient(error) or error.code in OUT_OF_SIGHT:  # sending would fail in the same way
                 raise
         return None
 
@@ -175,7 +175,7 @@ class Sender:
         destination = None if error.verdict is Verdict.DELETED else next_destination(delivery, job.channel_id)
         channel_id = await self._channel_of(destination, job) if destination else None
         if destination and channel_id:
-            unseen = error.code == MISSING_ACCESS  # a try may hang where we may not look any more
+            unseen = error.code == MISSING_ACCESS  # an earlier try may be there, where we may no longer look
             await self._outbox.move(delivery.id, destination, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
@@ -187,7 +187,7 @@ class Sender:
         await self._finish(job, *(closing_words(delivery.answer) if job.kind == "enroll" else (None, None)))
 
     async def _channel_of(self, destination: Destination, job: JobRow) -> int | None:
-        """None: this person takes no direct messages. Raises what may pass."""
+        """The channel's id; None: this person takes no direct messages. Raises what may pass."""
         if destination is Destination.PARENT:
             return job.channel_id
         try:
@@ -198,9 +198,9 @@ class Sender:
             return None
 
     async def _mark_delivered(self, delivery: Delivery, job: JobRow, message: OutgoingMessage, message_id: int) -> None:
-        """Noted before all else: what a crash leaves unnoted has to be sought, and cannot be where nobody may look.
+        """Mark it before anything else: after a crash an unmarked answer has to be looked for, which may be forbidden.
 
-        Reactions are only heard in the server, so in direct messages nothing hangs on the portraits.
+        Reactions are heard in servers only, so in direct messages the portraits are not noted and get none.
         """
         direct = delivery.destination is Destination.DM
         portraits = () if direct else delivery.answer.portraits

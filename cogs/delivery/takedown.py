@@ -1,13 +1,13 @@
-"""Messages of forgotten pets come down, and answers that may hang at a second place.
+"""Deletes the messages of forgotten pets, and answers that may stand at a second place.
 
-Knows: the takedowns (storage/takedowns.py): messages that somebody wanted to be gone together with their pet, and those
-that were on their way when it was forgotten, or when their channel was closed to us, of which nobody can say whether
-they arrived. Those are looked for by their mark. Does not know: which pet it was; nothing of it is left.
+Knows: the takedowns (storage/takedowns.py). Some are messages that somebody wanted deleted together with their pet. The
+others were on their way when the pet was forgotten, or when their channel was closed to us: nobody can say whether they
+arrived, so they are looked for by their mark. Does not know: which pet it was; nothing of it is left.
 
-A message that is not found may still arrive: its sender waits for it (or died before) for SEND_TIMEOUT_S at the most,
-so it is looked for once more when that is long over, and then let be. What passes is tried again for a week, and so is
-what people may change (a thread is hidden from us, or locked): once an hour. What is left then is in the log, for a
-person to do it.
+A message that is not found may still arrive. Its sender waits at most SEND_TIMEOUT_S for it, so it is looked for once
+more when that is long over, and then given up. What passes by itself is tried again for a week. So is, once an hour,
+what people may change (a thread is hidden from us, or locked). What is left after that is in the log, for a person to
+delete.
 """
 
 import asyncio
@@ -31,15 +31,15 @@ from storage.takedowns import Takedown, Takedowns
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # seconds between two looks
-SETTLED_S = 5 * SEND_TIMEOUT_S  # after the forgetting; whatever has not arrived by then never will
-SHUT_S = 3600.0  # a place that is shut to us may be opened again by a person
+SETTLED_S = 5 * SEND_TIMEOUT_S  # after the pet was forgotten; what has not arrived by then never will
+SHUT_S = 3600.0  # a channel that is shut to us may be opened again by a person
 WEEK_S = 7 * 86400.0
 GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
 SHUT = (MISSING_ACCESS, MISSING_PERMISSIONS)
 
 
 class TakedownWorker:
-    """Takes messages down. The clock counts Unix seconds; `shut_s` of them pass until a shut place is tried again."""
+    """Deletes messages. The clock counts Unix seconds; a channel that is shut is tried again after `shut_s` of them."""
 
     def __init__(
         self, takedowns: Takedowns, transport: Transport, clock: Callable[[], float], shut_s: float = SHUT_S
@@ -48,10 +48,10 @@ class TakedownWorker:
         self._transport = transport
         self._clock = clock
         self._shut_s = shut_s
-        self._shut: dict[int, float] = {}  # channels, and until when: one refusal speaks for all that hangs there
+        self._shut: dict[int, float] = {}  # channels, and until when: one refusal speaks for all messages there
 
     async def work(self) -> None:
-        """For ever."""
+        """Delete whatever comes to be due, until cancelled."""
         while True:
             try:
                 await self.take_down_due()
@@ -60,12 +60,12 @@ class TakedownWorker:
             await asyncio.sleep(LOOK_S)
 
     async def take_down_due(self) -> None:
-        """Everything that is due, once."""
+        """Try everything that is due, once."""
         for takedown in await self._takedowns.due(self._clock()):
             shut = self._shut.get(takedown.channel_id, 0.0)
             try:
                 due = shut if shut > self._clock() else await self._try(takedown)
-            except Resting as error:  # Discord was not even asked: that is no try, and no reason to rest longer
+            except Resting as error:  # Discord was not even asked: that is no try
                 await self._takedowns.retry(takedown, self._clock() + error.retry_after, takedown.tries)
                 continue
             if due is None:
@@ -99,7 +99,7 @@ class TakedownWorker:
         if isinstance(error, Refused) and error.code in GONE:
             return None
         if now > takedown.forgotten + WEEK_S:
-            log.warning("Forgotten, but it stays: %s: %s", takedown, error)
+            log.warning("A message of a forgotten pet could not be deleted: %s: %s", takedown, error)
             return None
         if is_transient(error):
             return now + retry_after_s(error, takedown.tries)

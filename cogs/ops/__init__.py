@@ -2,5 +2,5 @@
 
 settings.py    every setting, and what it may be
 metrics.py     numbers for Prometheus
-redaction.py   what must not be in a line of the log
+redaction.py   keeps tokens out of the log
 """

@@ -1,9 +1,7 @@
-"""What the operator sees: log lines, and numbers for Prometheus.
+"""Numbers for Prometheus.
 
-A room added to the design. It lies beside the cogs because it is one: the numbers come from the bot's two events and
-from what a cog may use, and by the import arrows only bot.py could know both as well, which does nothing itself.
-Knows: what must not be in a line of the log (gpu/log.py writes it); the names of the numbers. Does not know: what is
-done about either. A number is a row's or the executor's, looked up when somebody asks, or an event's.
+Knows: the names of the numbers, and where each comes from: rows and the executor are looked at when somebody asks, and
+the line's events are counted. Does not know: what anybody does about a number. It is a cog because it hears the events.
 """
 
 import asyncio
@@ -24,7 +22,7 @@ from storage.stats import Stats
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-LOOK_S = 5.0  # for the bot's loop to give the numbers to the thread that Prometheus talks to
+LOOK_S = 5.0  # for the bot's loop to hand the numbers to the thread that answers Prometheus
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 ATTEMPTS = (0, 1, 2, 3)
 
@@ -33,7 +31,7 @@ class Metrics(commands.Cog):
     """Answers Prometheus at http://127.0.0.1:port/metrics, and nobody on any other address."""
 
     def __init__(self, jobs: Jobs, table_stats: Stats, stats: Callable[[], ProcessStats], port: int) -> None:
-        self.port = port  # 0: any that is free, known once the cog is loaded
+        self.port = port  # 0: any that is free; the real one is known once the cog is loaded
         self._jobs = jobs
         self._table_stats = table_stats
         self._registry = registry = CollectorRegistry()
@@ -66,7 +64,7 @@ class Metrics(commands.Cog):
     async def on_job_settled(self, job_id: str) -> None:
         """From the line: a job is over."""
         job = await self._jobs.get(job_id)
-        if job is None:  # its pet was forgotten since
+        if job is None:  # its pet was forgotten meanwhile
             return
         self._ended.labels(job.kind, job.state).inc()
         if job.started is not None:
@@ -90,14 +88,14 @@ class Children(Collector):
 
 
 class Rows(Collector):
-    """The numbers that lie in rows. Asked in the thread that Prometheus talks to; the rows are the loop's."""
+    """The numbers that are in rows. collect() runs in the thread that answers Prometheus; rows are read in the loop."""
 
     def __init__(self, table_stats: Stats, loop: asyncio.AbstractEventLoop) -> None:
         self._table_stats = table_stats
         self._loop = loop
 
     def collect(self) -> Iterable[Metric]:
-        """Raises TimeoutError if the loop is busy for seconds; Prometheus then hears of an error, as it should."""
+        """Raises TimeoutError if the loop is busy for LOOK_S; Prometheus is told of an error then, as it should be."""
         return asyncio.run_coroutine_threadsafe(self._look(), self._loop).result(LOOK_S)
 
     async def _look(self) -> list[Metric]:

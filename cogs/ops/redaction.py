@@ -1,4 +1,4 @@
-"""What must not be in a line of the log.
+"""Secrets do not get into the log.
 
 Knows: the bot's token, and where interaction tokens stand. Does not know: how a line looks (gpu/log.py).
 """
@@ -9,7 +9,7 @@ from gpu.log import KeyValue
 
 
 class RedactingFormatter(KeyValue):
-    """Without the bot's token and without interaction tokens."""
+    """Writes a line of the log without the bot's token and without interaction tokens."""
 
     def __init__(self, token: str) -> None:
         super().__init__()

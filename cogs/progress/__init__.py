@@ -1,5 +1,5 @@
 """cogs/progress: how far a job has come.
 
 messages.py    the one progress message of each job
-eta.py         where everybody stands in line, and when each job will be done
+eta.py         where each job stands in line, and when it will be done
 """

@@ -1,6 +1,7 @@
-"""Where everybody stands in line, and when each job will be done.
+"""Where each job stands in line, and when it will be done.
 
-Knows: how long things usually take here. Does not know: whose turn it is (gpu/line/schedule.py), how it is shown.
+Knows: how long a job usually takes on this machine. Does not know: whose turn it is (gpu/line/schedule.py), or how any
+of this is shown.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from storage.jobs import JobRow, Jobs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a job stands: place 0 is being worked on; seconds until it is finished, where that can be guessed."""
+    """Where a job stands: place 0 is being worked on; `left`: seconds until it is done, None: nobody can say."""
 
     job: JobRow
     place: int
@@ -33,7 +34,7 @@ async def standings(line: Line, jobs: Jobs) -> list[Standing]:
 
 
 def _work_left(job: JobRow, usual: float | None) -> float:
-    """Seconds of work, from what is usual for a picture or an enrolment. A painting that died begins anew."""
+    """Seconds of work, from what is usual for a picture or an enrolment. A painting that was cut off begins anew."""
     if usual is None:
         return inf
     spent = 0.0 if job.kind == "paint" and job.state == "waiting" else job.seconds

@@ -210,7 +210,7 @@ class ProgressMessages(commands.Cog):
 
 
 def describe(standing: Standing, progress: Progress | None) -> str:
-    """The words of a progress message: whom it is about, then the place in line or the step."""
+    """The text of a progress message: the pet, then the place in line or the step."""
     language = standing.job.locale
     title = say(language, f"progress.{standing.job.kind}", name=Name(standing.job.pet_name))
     if standing.place > 0:
@@ -228,7 +228,7 @@ def describe(standing: Standing, progress: Progress | None) -> str:
 
 
 def left(language: str, seconds: float | None) -> str:
-    """ "about 3 min left", or nothing where nobody knows."""
+    """The words "about 3 min left", or none where nobody can say."""
     return say(language, "progress.left", time=duration(language, seconds)) if seconds is not None else ""
 
 

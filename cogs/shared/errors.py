@@ -1,7 +1,7 @@
-"""What went wrong, as one sentence.
+"""What went wrong, as one sentence; and which errors may be passed over.
 
 Knows: which exception means which sentence, and how to tell it through an interaction, whatever was answered before.
-Does not know: who raised it. A job's failure is not here: it is a value, and delivery.py tells it.
+Does not know: who raised it. A job's failure is not here: it is a value, put into words by cogs/delivery/render.py.
 """
 
 import logging
@@ -30,7 +30,7 @@ UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
 
 
 class Sorry(app_commands.AppCommandError):
-    """Something a person can understand and act on: the key of a sentence (text.py) and its values."""
+    """Something that a person can understand and act on: the key of a sentence (text.py) and its values."""
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
@@ -68,7 +68,7 @@ async def apologising(interaction: Interaction) -> AsyncGenerator[None]:
 
 
 async def apologise(interaction: Interaction, error: Exception) -> None:
-    """Tell it to the one who asked."""
+    """Tell the person who asked what went wrong."""
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
         log.warning("An interaction was answered too late: %s", cause)  # nobody is listening any more
@@ -83,7 +83,7 @@ def sentence(language: str, error: Exception) -> str:
     """The words for an exception; one that nobody expected goes to the log."""
     key, values = _meaning(error)
     if key == "error.Internal":
-        log.error("Nobody expected this", exc_info=error)
+        log.error("An unexpected error", exc_info=error)
     return say(language, key, **values)
 
 
@@ -114,7 +114,7 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
 
 
 async def tell(interaction: Interaction, sentence: str) -> None:
-    """Say it in place of the answer that is still owed; for this person's eyes only where nothing was answered yet."""
+    """Say it in place of the answer that is still owed; if nothing was answered yet, only this person sees it."""
     try:
         if interaction.response.is_done():
             await interaction.edit_original_response(content=sentence, view=None)

@@ -12,7 +12,7 @@ from cogs.shared.services import Services
 from cogs.shared.text import Name
 from storage.pets import Pet
 
-MOST_CHOICES = 25  # Discord's limit
+MOST_CHOICES = 25  # Discord's limit for an autocomplete list
 
 
 def as_choice(pet: Pet) -> app_commands.Choice[str]:
@@ -21,14 +21,14 @@ def as_choice(pet: Pet) -> app_commands.Choice[str]:
 
 
 async def known_pets(services: Services, interaction: Interaction) -> list[Pet]:
-    """The dogs of this server, one's own first."""
+    """The dogs of this server, the person's own first."""
     assert interaction.guild_id  # commands are for guilds only
     pets = await services.pets.of_guild(interaction.guild_id)
     return sorted(pets, key=lambda pet: pet.owner_id != interaction.user.id)
 
 
 async def find_pet(services: Services, interaction: Interaction, typed: str | None) -> Pet:
-    """The dog that is meant: the one typed or chosen; else the one of this thread, one's own, or the only one.
+    """The dog that is meant: the one typed or chosen; else this thread's, the person's own, or the only one.
 
     Raises Sorry.
     """
@@ -58,5 +58,5 @@ def _obvious(pets: list[Pet], interaction: Interaction) -> Pet:
 
 
 def choices(pets: Iterable[Pet], typed: str) -> list[app_commands.Choice[str]]:
-    """Those whose names hold what was typed so far."""
+    """The dogs whose names hold what was typed so far, as an autocomplete list."""
     return [as_choice(pet) for pet in pets if typed.casefold() in pet.name.casefold()][:MOST_CHOICES]

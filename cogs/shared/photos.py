@@ -1,6 +1,7 @@
-"""Photos that people give: where they may be downloaded from, and the lines that name those left out.
+"""Photos that people give: how they are downloaded, and the lines that name those left out.
 
-Knows: hosts, size limits, reasons. Does not know: what makes a photo good (storage/intake.py), or who gives it.
+The promise kept here: photos come only from the hosts in the settings, are read no further than the size limit, and no
+redirect is followed. Does not know: what makes a photo good (storage/intake.py), or who gives it.
 """
 
 import aiohttp

@@ -24,8 +24,8 @@ async def open_thread(bot: commands.Bot, job: JobRow) -> int:
     message = bot.get_partial_messageable(channel_id, guild_id=job.guild_id).get_partial_message(message_id)
     try:
         return (await message.create_thread(name=job.pet_name, auto_archive_duration=WEEK_MIN)).id
-    except (*DROPPED, ValueError) as error:  # ValueError: we were sent away from this guild meanwhile
-        if isinstance(error, discord.HTTPException) and error.code == 160004:  # a thread is there: its id is known
-            return message_id
+    except (*DROPPED, ValueError) as error:  # ValueError: we were removed from this guild meanwhile
+        if isinstance(error, discord.HTTPException) and error.code == 160004:
+            return message_id  # there is a thread already, with the message's id
         log.info("No thread under message %s: %s", message_id, error)
         return channel_id
