@@ -102,7 +102,7 @@ class EnrollCog(commands.Cog):
         try:
             taken, left_out = await self._take_photos(photos, job_id, language(interaction.locale))
             job = await self._accept(interaction, job_id, name, taken)
-        except Exception:  # but no cancellation: the job may be accepted by then
+        except Exception:  # not CancelledError: the job may be accepted by then
             await self._services.intake.discard(job_id)
             raise
         await self._welcome(interaction, job, len(taken), left_out)

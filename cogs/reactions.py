@@ -136,7 +136,7 @@ class ReactionsCog(commands.Cog):
         await self._services.portraits.delete([row.id for row in rows])
 
     async def _moderates(self, reaction: Reaction, guild_id: int) -> bool:
-        """May this person delete messages there? By the channel's own rules, unless it is unknown (an archived thread)."""
+        """May this person delete messages there? By the channel's own rules, unless it is an unknown thread."""
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             return False

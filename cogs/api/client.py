@@ -29,7 +29,7 @@ from discord.http import Route
 
 from cogs.api import refusals as refusals
 from cogs.api.transport import raising_refused
-from cogs.shared.errors import DROPPED, is_farewell
+from cogs.shared.errors import DROPPED, is_due_to_closing
 from cogs.shared.text import Translator
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Client(commands.Bot):
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """What a listener raised goes to the log, unless it only failed because we are closing."""
-        if not is_farewell(self, sys.exception()):
+        if not is_due_to_closing(self, sys.exception()):
             await super().on_error(event_method, *args, **kwargs)
 
     async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:

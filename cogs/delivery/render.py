@@ -14,7 +14,7 @@ from storage.outbox import AnswerPayload, Delivery, Destination
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
 LONGEST_TEXT = 2000
-MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.by_letter"}
+MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.sent_directly"}
 
 
 def compose(delivery: Delivery) -> OutgoingMessage:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Interaction = discord.Interaction[Any]  # of whatever client: cogs hold their bot themselves
 
 DROPPED = (discord.DiscordException, aiohttp.ClientError, OSError)
-"""What may happen to words that are not worth a retry. Anything else is a bug, but for what is_farewell() tells."""
+"""What Discord or the network may do to words that are not worth a retry. Any other error is a bug."""
 
 UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
 
@@ -45,14 +45,14 @@ class Tree(app_commands.CommandTree[commands.Bot]):
         await apologise(interaction, error)
 
 
-def is_farewell(client: discord.Client, error: BaseException | None) -> bool:
-    """Did it only fail because the bot is closing? aiohttp says "Session is closed" then, as a RuntimeError."""
+def is_due_to_closing(client: discord.Client, error: BaseException | None) -> bool:
+    """Did it only fail because the bot is closing? aiohttp then raises RuntimeError("Session is closed")."""
     return isinstance(error, RuntimeError) and client.is_closed()
 
 
 def note_dropped(client: discord.Client, error: Exception, what: str) -> None:
-    """Words that are not worth a retry did not get through: a detail if it is Discord's or the network's doing."""
-    if isinstance(error, DROPPED) or is_farewell(client, error):
+    """Log that words which are not worth a retry did not get through: as a detail, or as an error if it is a bug."""
+    if isinstance(error, DROPPED) or is_due_to_closing(client, error):
         log.debug("%s was dropped: %s", what, error)
     else:
         log.error("%s failed", what, exc_info=error)
@@ -73,7 +73,7 @@ async def apologise(interaction: Interaction, error: Exception) -> None:
     if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
         log.warning("An interaction was answered too late: %s", cause)  # nobody is listening any more
         return
-    if is_farewell(interaction.client, cause):
+    if is_due_to_closing(interaction.client, cause):
         log.warning("An interaction was not answered: the bot is closing: %s", cause)
         return
     await tell(interaction, sentence(language(interaction.locale), cause))
@@ -121,5 +121,5 @@ async def tell(interaction: Interaction, sentence: str) -> None:
         else:
             await interaction.response.send_message(sentence, ephemeral=True)
     except (*DROPPED, RuntimeError) as error:
-        expected = isinstance(error, DROPPED) or is_farewell(interaction.client, error)
+        expected = isinstance(error, DROPPED) or is_due_to_closing(interaction.client, error)
         log.warning("Could not tell %r: %s", sentence, error, exc_info=None if expected else error)

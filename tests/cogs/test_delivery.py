@@ -7,13 +7,12 @@ from random import Random
 import pytest
 
 from cogs.api.refusals import LONGEST_REST_S
-from cogs.delivery import sender as rounds
+from cogs.delivery import sender
 from cogs.delivery.takedown import SHUT_S
 from tests.helpers.delivery_env import SEND, DeliveryEnv
 from tests.loopback.permissions import EVERYONE, Permission
 
 LONG_S = 4000.0  # Discord has forgotten every nonce by then
-
 
 PASSING = {
     "reset before": {"status": 0},
@@ -45,7 +44,7 @@ async def test_a_rate_limit_is_waited_out(env: DeliveryEnv):
 
 
 async def test_an_answer_that_does_not_come_is_looked_for(env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rounds, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sender, "SEND_TIMEOUT_S", 0.3)
     job = await env.owe(await env.pet(env.thread()))
     env.net.fail("POST", SEND, status=200, slow=1.0, after=True)
     assert await env.rounds(LONG_S) == 2

@@ -9,7 +9,7 @@ from cogs.api.budget import PER_S, Budget
 from cogs.api.transport import DiscordTransport
 from cogs.delivery.takedown import SETTLED_S, SHUT_S, WEEK_S
 from storage.pets import Pet
-from tests.contracts.transport import post as letter
+from tests.contracts.transport import post
 from tests.helpers.delivery_env import SEND, DeliveryEnv
 from tests.loopback import Thread
 from tests.loopback.permissions import EVERYONE, Permission
@@ -28,18 +28,18 @@ async def unheard(env: DeliveryEnv) -> tuple[Pet, Thread]:
     return pet, thread
 
 
-async def strays(env: DeliveryEnv) -> int:
+async def takedowns(env: DeliveryEnv) -> int:
     return len(await env.db.all("SELECT 1 FROM strays"))
 
 
 async def caught(env: DeliveryEnv, pass_s: float = 300.0) -> int:
-    """How many rounds it takes until no stray is left."""
+    """How many rounds it takes until no takedown is left."""
     for number in range(1, 60):
         await env.delivery.take_down()
-        if not await strays(env):
+        if not await takedowns(env):
             return number
         env.pass_time(pass_s)
-    raise AssertionError("a stray is left")
+    raise AssertionError("a takedown is left")
 
 
 @pytest.mark.parametrize("how", [{}, {"after": True}, {"status": 503}, {"status": 500, "after": True}], ids=str)
@@ -76,11 +76,11 @@ async def test_what_arrives_late_comes_down_too(env: DeliveryEnv):
     await env.services.outbox.mark_tried(f"{job.id}-0", env.clock())
     await env.services.erasure.forget(pet.id)
     await env.delivery.take_down()
-    assert await strays(env) == 1
-    await DiscordTransport(env.bot).send(int(thread.id), letter(f"{job.id}-0"), "n")
+    assert await takedowns(env) == 1
+    await DiscordTransport(env.bot).send(int(thread.id), post(f"{job.id}-0"), "n")
     env.pass_time(SETTLED_S)
     await env.delivery.take_down()
-    assert not env.seen() and not await strays(env)
+    assert not env.seen() and not await takedowns(env)
 
 
 async def test_nothing_is_sent_for_a_pet_forgotten_meanwhile(env: DeliveryEnv):
@@ -153,14 +153,14 @@ async def test_a_post_out_of_reach_comes_down_when_its_thread_is_open_again(
     else:
         env.net.archive(thread, locked=True)
     await env.delivery.take_down()
-    assert await strays(env) == 1 and env.seen()
+    assert await takedowns(env) == 1 and env.seen()
     if how == "hidden":
         env.net.deny(0)
     else:
         env.net.archive(thread)
     env.pass_time(SHUT_S)
     await env.delivery.take_down()
-    assert not env.seen() and not await strays(env)
+    assert not env.seen() and not await takedowns(env)
 
 
 async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(env: DeliveryEnv, caplog: pytest.LogCaptureFixture):
@@ -173,7 +173,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(env: Deliver
     env.net.archive(thread, locked=True)
     with caplog.at_level("INFO", "cogs.delivery.takedown"):
         await env.delivery.take_down()
-    assert await strays(env) == 4 and caplog.text.count("Out of reach") == 1
+    assert await takedowns(env) == 4 and caplog.text.count("Out of reach") == 1
     env.net.archive(thread)
     assert await caught(env, SHUT_S) <= 2 and not env.seen()
 
@@ -187,7 +187,7 @@ async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(env: Delive
     for _ in range(10):
         env.pass_time(SHUT_S / 20)
         await env.delivery.take_down()
-    assert not asked.hits and await strays(env) == 1
+    assert not asked.hits and await takedowns(env) == 1
     env.net.deny(0)
     assert await caught(env, SHUT_S) <= 3
     assert not env.seen()
@@ -217,7 +217,7 @@ async def test_after_a_week_it_is_let_be(env: DeliveryEnv, caplog: pytest.LogCap
     await env.delivery.take_down()
     env.pass_time(WEEK_S - 60.0)
     await env.delivery.take_down()
-    assert await strays(env) == 1
+    assert await takedowns(env) == 1
     env.pass_time(400.0)
     assert await caught(env) == 1
     assert "could not be deleted" in caplog.text

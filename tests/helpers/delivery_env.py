@@ -48,7 +48,7 @@ from tests.loopback.client import logged_in
 SEND = "/channels/{channel_id}/messages"
 
 
-class Hands:
+class ManualClock:
     """Our clock: the time of day, pushed forward or set back by hand."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class DeliveryEnv:
     """Delivery, its neighbours, and what they need."""
 
     def __init__(self, net: Loopback, db: Database, root: Path) -> None:
-        self.net, self.db, self.clock = net, db, Hands()
+        self.net, self.db, self.clock = net, db, ManualClock()
         self.files = Files(root)
         self.journal = JobJournal(db, self.files)
         self.budget = Budget(self.clock)
@@ -173,7 +173,7 @@ class DeliveryEnv:
         raise AssertionError(f"{await self.open_rows()} answers are still owed")
 
     async def until(self, look: Callable[[], Awaitable[Any]], count: int | None = None) -> None:
-        """Wait until a look into the house finds something, or so many of it; for 5 s."""
+        """Wait until a look finds something, or so many of it; for 5 s."""
         async with asyncio.timeout(5.0):
             while True:
                 found = await look()
@@ -215,7 +215,7 @@ def _heard(*_: object) -> None:
 
 @asynccontextmanager
 async def delivery_env(root: Path, record: Path | None = None) -> AsyncGenerator[DeliveryEnv]:
-    """A post delivery_env that is open. record: a folder for the traffic."""
+    """Delivery, logged in to a loopback Discord. record: a folder for the traffic."""
     async with await Loopback.start(record=record) as net, await Database.open(root / "pawtrait.db") as db:
         opened = DeliveryEnv(net, db, root)
         async with logged_in(opened.bot, net):
