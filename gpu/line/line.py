@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.executor import Executor
 from gpu.line.journal import Claim, Journal, try_to_write, with_retries
-from gpu.line.schedule import LastTurns, Ticket, TrainingShare, Turn, first, forecast, order, record_turn
+from gpu.line.schedule import LastTurns, Ticket, TrainingShare, Turn, first, order, record_turn
 from gpu.types import Done, Failed, Paused, Progress
-
-__all__ = ["Claim", "Journal", "Line", "Ticket", "Turn", "forecast"]  # what other rooms may have
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +28,7 @@ RENEW_S = 10.0  # least time between two renewals of a lease
 class _Running:
     claim: Claim
     renewed: float  # loop time
-    since: float | None = None  # loop time from which it counts for the share; None: no training waits
+    since: float | None = None  # loop time from which it counts for the share; None: not yet
     checkpoint: int = 0
     phase: str = "loading"
     cancelled: bool = False
@@ -40,13 +38,13 @@ class _Running:
         return self.claim.job.job_id
 
     @property
-    def learns(self) -> bool:
+    def is_enrolment(self) -> bool:
         return self.claim.job.kind == "enroll"
 
     @property
-    def yields(self) -> bool:
+    def is_pausable(self) -> bool:
         """Whether a pause loses nothing: what follows the learning would begin anew, and is as short as a portrait."""
-        return self.learns and self.phase not in ("thinking", "painting")
+        return self.is_enrolment and self.phase not in ("thinking", "painting")
 
     def share_after(self, share: TrainingShare) -> TrainingShare:
         """The share if this job ended now."""
@@ -93,7 +91,7 @@ class Line:
 
     async def places(self) -> dict[str, int]:
         """Place in line of every job: 0 runs, 1 is next."""
-        tickets = order(await self._journal.waiting(), self._last_turns, self._owed())
+        tickets = order(await self._journal.waiting(), self._last_turns, self._slice_is_due())
         places = {ticket.job_id: place for place, ticket in enumerate(tickets, start=1)}
         if self._running:
             if left := places.get(self._running.job_id):  # it has just been paused: its row says it waits
@@ -114,7 +112,7 @@ class Line:
                 return True
             known = await self._journal.cancel_waiting(job_id)
             if known:
-                self._settled(job_id)
+                self._announce_settled(job_id)
             await self._executor.cancel(job_id)  # forget a training kept warm for it, even if its row is gone
         return known
 
@@ -134,6 +132,7 @@ class Line:
         await asyncio.gather(*filter(None, [self._loop_task, self._job_task]), return_exceptions=True)
 
     async def _follow_line(self) -> None:
+        """Schedule after each wake-up, for ever; an error is logged, and the line goes on after a rest."""
         while True:
             try:
                 await self._schedule()
@@ -146,6 +145,7 @@ class Line:
                 await asyncio.sleep(ERROR_REST_S)
 
     async def _schedule(self) -> None:
+        """Begin the next job if none runs, and pause a running training if a portrait waits."""
         if self._running is None:
             await self._executor.start()  # before any claim: a machine that cannot compute costs no job an attempt
         async with self._lock:
@@ -153,24 +153,24 @@ class Line:
                 await self._journal.recover()
                 self._must_recover = False
             tickets = await self._journal.waiting()
-            if self._running is None and (ticket := first(tickets, self._last_turns, self._owed())):
+            if self._running is None and (ticket := first(tickets, self._last_turns, self._slice_is_due())):
                 await self._begin(ticket)
-            if self._running and self._running.yields and any(ticket.kind == "paint" for ticket in tickets):
+            if self._running and self._running.is_pausable and any(ticket.kind == "paint" for ticket in tickets):
                 await self._pause_for_portraits(self._running)
             self._update_share(any(ticket.kind == "enroll" for ticket in tickets))
 
     def _update_share(self, trainings: bool) -> None:
         """`trainings`: some wait. While none does, portraits owe nothing."""
         running = self._running
-        if not trainings and not (running and running.learns):
+        if not trainings and not (running and running.is_enrolment):
             self._share = TrainingShare()
         elif running and running.since is None:
             running.since = _now()
 
-    def _owed(self) -> bool:
+    def _slice_is_due(self) -> bool:
         """Whether a training goes before the portraits once the running job is over."""
         running = self._running
-        return not running.learns and running.share_after(self._share).owed if running else self._share.owed
+        return not running.is_enrolment and running.share_after(self._share).owed if running else self._share.owed
 
     async def _begin(self, ticket: Ticket) -> None:
         claim = await self._journal.claim(ticket.job_id)
@@ -184,6 +184,7 @@ class Line:
         await asyncio.sleep(0)  # the executor has the job before anybody asks to pause or cancel it
 
     async def _pause_for_portraits(self, running: _Running) -> None:
+        """Pause the training; if it has its slice, wake the line when that is over."""
         if (share := running.share_after(self._share)).owed:
             asyncio.get_running_loop().call_later(share.slice_s + 0.01, self.submit, running.job_id)
         else:
@@ -233,9 +234,9 @@ class Line:
         else:
             answered = await with_retries(lambda: self._journal.settle(running.claim, outcome))
         if answered:
-            self._settled(running.job_id)
+            self._announce_settled(running.job_id)
 
-    def _settled(self, job_id: str) -> None:
+    def _announce_settled(self, job_id: str) -> None:
         asyncio.get_running_loop().call_soon(self._on_settled, job_id)
 
 

@@ -66,7 +66,7 @@ class ProcessExecutor:
         try:
             child = await self._ready()
         except WorkerDied as error:
-            return self._lost(str(error), 0)
+            return self._job_lost(str(error), 0)
         for command in (Run(job), *self._early):
             child.send(command)
         return await self._follow(child, report)
@@ -158,14 +158,17 @@ class ProcessExecutor:
                         self._died += 1
             return outcome
         except EOFError:
-            return self._lost(f"The child ended with status {await child.reap()} in the middle of the job.", checkpoint)
+            return self._job_lost(
+                f"The child ended with status {await child.reap()} in the middle of the job.", checkpoint
+            )
         except TimeoutError:
-            return self._lost(f"The child hung and is killed: {watchdog}.", checkpoint)
+            return self._job_lost(f"The child hung and is killed: {watchdog}.", checkpoint)
         finally:
             if not outcome:  # it died, or it works on something that nobody waits for any more
                 await self._reap()
 
-    def _lost(self, message: str, checkpoint: int) -> Paused | Failed:
+    def _job_lost(self, message: str, checkpoint: int) -> Paused | Failed:
+        """The outcome of a job whose child is gone; Paused if that is because this executor closes."""
         if self._closed.is_set():
             return Paused(checkpoint=checkpoint)
         log.error(message)
