@@ -1,6 +1,6 @@
 """kill -9 at bad moments: of the real bot process ten times in one enrolment, and of the child that computes.
 
-The last test strikes at random moments; `make torture` does it for longer, with the real child (tests/bench/kills.py).
+The last test kills at random moments; `make torture` does it for longer, with the real child (tests/bench/kills.py).
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.kills import Storm
+from tests.bench.kills import KillTest
 from tests.helpers.bot_env import named, photos
 from tests.helpers.bot_process import BotProcess, light
 from tests.helpers.witness import Witness
@@ -135,14 +135,14 @@ async def test_three_kills_of_the_child_in_one_enrolment(scene: Scene) -> None:
 
 async def test_blows_at_random_moments(tmp_path: Path) -> None:
     async with await Loopback.start() as discord:
-        storm = Storm(discord, tmp_path, SEED, light("steps=10 ms=30"), crowd=3)
-        await storm.bot.start()
-        await storm.strike({"bot": 2, "child": 2, "term": 2}, lull_s=2.0)
-        await storm.calm()
-        status, _ = await storm.bot.stop()
+        test = KillTest(discord, tmp_path, SEED, light("steps=10 ms=30"), crowd=3)
+        await test.bot.start()
+        await test.kill_at_random({"bot": 2, "child": 2, "term": 2}, lull_s=2.0)
+        await test.settle()
+        status, _ = await test.bot.stop()
     assert status == 0
-    assert not storm.bot.family()
-    assert [status for status, _ in storm.exits] == [0, 0]
-    figures = storm.figures()
+    assert not test.bot.family()
+    assert [status for status, _ in test.exits] == [0, 0]
+    figures = test.figures()
     assert figures.pop("jobs") == figures.pop("answers") >= 4
     assert not any(figures.values()), figures
