@@ -1,6 +1,6 @@
 """Everything that can go wrong in the studio, by name. The docstring is the default message, for the log.
 
-Knows: kinds of failure. Does not know: how people are told (cogs/shared/text.toml has a sentence for each cause).
+Knows: kinds of failure. Does not know: how people are told (cogs/shared/texts has a sentence for each cause).
 """
 
 from gpu.types import Cause, Failed, Rejected

@@ -12,7 +12,7 @@ CREATE TABLE left_guilds (
     since    REAL    NOT NULL
 ) STRICT;
 
-ALTER TABLE outbox ADD COLUMN home INTEGER NOT NULL DEFAULT 0 CHECK (home IN (0, 1, 2));  -- storage/outbox.py: Home
+ALTER TABLE outbox ADD COLUMN home INTEGER NOT NULL DEFAULT 0 CHECK (home IN (0, 1, 2));  -- storage/outbox.py: Destination
 
 CREATE INDEX portraits_posted ON portraits (posted) WHERE message_id IS NOT NULL AND deleted IS NULL;
 CREATE INDEX pets_thread ON pets (thread_id) WHERE thread_id IS NOT NULL;

@@ -1,4 +1,4 @@
-"""Twigs: tiny models of the real classes with random weights, for tests of exactness. Nothing here has learnt anything.
+"""Tiny models of the real classes with random weights, for tests of exactness. Nothing here has learnt anything.
 
 Knows: how small each class can be. Does not know: what the tests ask. `pool()` builds all of them, once a session.
 """

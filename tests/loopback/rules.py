@@ -1,7 +1,7 @@
 """What Discord lets into a message and a modal.
 
 Knows: limits and shapes of contents, files, components, emoji. Does not know: who asks, or what is stored.
-Sources: docs resources/message, components/reference; reference/reliability.md, section 1.
+Sources: docs resources/message, components/reference.
 """
 
 from tests.loopback.refusals import EMPTY_MESSAGE, TOO_LARGE, TOO_MANY_FILES, UNKNOWN_EMOJI, Refused, invalid, length
