@@ -3,8 +3,8 @@
 Knows: how a job is run, paused and cancelled, seen from the bot's process. Does not know: the line, the database,
 Discord, what a job means.
 
-A new executor is one file with the methods below, one class of two lines in tests/gpu/line/test_executor.py that builds
-it over the fake studio, so that it passes the contract, and the line of bot.py that chooses it.
+A new executor is one file with the methods below, and one line in tests/gpu/line/test_executor.py that builds it over a
+fake studio: the contract is then run against it. bot.py's main() chooses which one is used.
 """
 
 from typing import Protocol

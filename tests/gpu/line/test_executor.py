@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,7 @@ import pytest
 
 from gpu.errors import WorkerDied
 from gpu.line.child import Child
+from gpu.line.executor import Executor
 from gpu.line.process import ProcessExecutor, worker
 from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, ProcessStats
 from gpu.worker.__main__ import SPINS
@@ -26,6 +27,12 @@ from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 
 ROOT = Path(__file__).parents[3]
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "inline": lambda: InlineExecutor(FakeStudio()),
+    "process": lambda: ProcessExecutor(COMMAND),
+}
+"""Each passes the contract. A new one is a line here."""
 
 PARENT = """
 import asyncio, pathlib
@@ -41,7 +48,7 @@ asyncio.run(main())
 """
 
 
-class TestLightStudio(StudioContract):
+class TestFakeStudio(StudioContract):
     @pytest.fixture
     def build(self) -> Callable[[], StudioProtocol]:
         return FakeStudio
@@ -55,18 +62,21 @@ class TestLightStudio(StudioContract):
         return paint_job(tmp_path, "b")
 
 
-class TestInlineExecutor(StudioExecutorContract):
-    def build(self) -> InlineExecutor:
-        return InlineExecutor(FakeStudio())
+class TestEveryExecutor(StudioExecutorContract):
+    @pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS)
+    async def executor(self, request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
+        executor = request.param()
+        yield executor
+        await executor.close()
+        assert not children()
 
 
-class TestProcessExecutor(StudioExecutorContract):
-    def build(self) -> ProcessExecutor:
-        return ProcessExecutor(COMMAND)
-
-    @pytest.fixture(autouse=True)
-    def no_child_is_left(self) -> Iterator[None]:
-        yield
+class TestProcessExecutor:
+    @pytest.fixture
+    async def executor(self) -> AsyncIterator[ProcessExecutor]:
+        executor = ProcessExecutor(COMMAND)
+        yield executor
+        await executor.close()
         assert not children()
 
     async def test_a_child_killed_in_the_middle_costs_its_job_only(
