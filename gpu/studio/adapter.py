@@ -66,12 +66,14 @@ def save(state: State, folder: Path) -> Adapter:
     lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
     named = {f"unet.{name}": tensor.cpu().contiguous() for name, tensor in lora.items()}
     learnt = state.recipe | {"steps": state.step}
+    config = state.pipe.unet.peft_config[LORA].to_dict()  # carries alpha
+    config["target_modules"] = sorted(config["target_modules"])  # peft's set, in another order in each process
     with whole(folder) as fresh:
         fresh.mkdir()
         state.pipe.save_lora_weights(
             fresh,
             unet_lora_layers=lora,  # by peft's names: diffusers' old ones fit attention alone, a mixture loads in part
-            unet_lora_adapter_metadata=state.pipe.unet.peft_config[LORA].to_dict(),  # carries alpha
+            unet_lora_adapter_metadata=config,
         )
         save_file(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
         tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)

@@ -1,5 +1,6 @@
 """Painting: the same seed gives the same pixels, files load elsewhere, and the base is never touched."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
+from safetensors import safe_open
 
 from gpu.errors import AdapterMismatch, Cancelled, ModelsMissing, NotFinite
 from gpu.studio import adapter, tokens
@@ -165,6 +167,13 @@ def test_steps_are_counted_over_all_batches(pool: ModelPool, pet: Adapter, tmp_p
 def test_a_prompt_of_any_length_paints(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
     long = Prompt(text=PROMPT.text + ", on a beach" * 60)
     assert painted(pool, pet, (5,), tmp_path, long) != painted(pool, pet, (5,), tmp_path)
+
+
+def test_an_adapters_files_are_the_same_in_every_process(pet: Adapter) -> None:
+    """peft keeps the names of layers as a set, whose order each process has for itself."""
+    with safe_open(pet.folder / adapter.LORA_FILE, "pt") as file:
+        targets = json.loads(file.metadata()["lora_adapter_metadata"])["unet.target_modules"]
+    assert targets == sorted(targets)
 
 
 def test_an_adapter_of_another_base_is_refused(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
