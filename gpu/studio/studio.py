@@ -130,7 +130,8 @@ class Studio:
         """The adapter, learnt earlier or now; by halves of a batch where memory does not hold a whole one."""
         folder, halved = job.folder / "adapter", job.folder / "checkpoint" / "halved"
         while not folder.exists():
-            gc.collect()  # what a failed try held, now that its error is forgotten
+            if halved.exists():
+                gc.collect()  # what the failed try held, now that its error is forgotten
             try:
                 self._train(job, cutouts, folder, report)
             except OutOfMemory:
