@@ -41,6 +41,7 @@ from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
 from cogs.shared.errors import Tree
 from cogs.shared.services import Services
+from cogs.shared.threads import Threads
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -121,7 +122,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
             outbox=Outbox(db),
             takedowns=Takedowns(db),
             line=line,
-            progress=ProgressMessages(bot, jobs, pets, line),
+            threads=(threads := Threads(bot, jobs, pets)),
+            progress=ProgressMessages(bot, jobs, threads, line),
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
         )

@@ -1,15 +1,17 @@
 """/queue and /cancel: the line, as people see it.
 
-Knows: how places and times are shown, whose job may be cancelled. Does not know: whose turn it is (gpu/line/line.py).
+Knows: whose jobs are shown, whose job may be cancelled. Does not know: whose turn it is (gpu/line/line.py),
+how a place is worded (cogs/progress/render.py).
 """
 
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.progress.eta import Standing, standings
+from cogs.progress.eta import standings
+from cogs.progress.render import line
 from cogs.shared.errors import Interaction, Sorry
 from cogs.shared.services import Services
-from cogs.shared.text import Name, duration, label, language, say
+from cogs.shared.text import Name, label, language, say
 from storage.names import name_key
 
 MOST_LINES = 12  # of /queue; so many of the longest names fit into a message
@@ -31,7 +33,7 @@ class AdminCog(commands.Cog):
         everybody = await standings(self._services.line, self._services.jobs)
         here = [one for one in everybody if one.job.guild_id == interaction.guild_id]
         lines = [say(tongue, "queue.title" if here else "queue.empty")]
-        lines += [describe(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
+        lines += [line(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
         if len(here) > MOST_LINES:
             lines.append(say(tongue, "queue.more", count=len(here) - MOST_LINES))
         await interaction.edit_original_response(content="\n".join(lines))
@@ -57,14 +59,6 @@ class AdminCog(commands.Cog):
         mine = interaction.guild_id, interaction.user.id
         everybody = await standings(self._services.line, self._services.jobs)
         own = [one for one in everybody if (one.job.guild_id, one.job.user_id) == mine]
-        named = {one.job.id: describe(tongue, one, one.job.pet_name) for one in own}
+        named = {one.job.id: line(tongue, one, one.job.pet_name) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
         return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]
-
-
-def describe(tongue: str, standing: Standing, name: str) -> str:
-    """A line of /queue: "2. painting Bori, about 3 min"."""
-    what = say(tongue, f"queue.{standing.job.kind}", name=name)
-    left = say(tongue, "portrait.left", time=duration(tongue, standing.left)) if standing.left is not None else ""
-    key = "queue.running" if standing.place == 0 else "queue.waiting"
-    return say(tongue, key, place=standing.place, what=what, left=left)

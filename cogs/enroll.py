@@ -17,11 +17,11 @@ from discord import Attachment, app_commands, ui
 from discord.ext import commands
 from yarl import URL
 
+from cogs.shared.access import check_here
 from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising, tell
 from cogs.shared.photos import download, reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
-from cogs.shared.threads import open_thread
 from gpu.types import Photo, Wish
 from storage.intake import MOST_BYTES, PhotoRefused, Upload
 from storage.jobs import JobRow, new_job_id
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 FEWEST, MOST = 3, 10  # photos
 AT_ONCE = 2  # downloads; each holds up to 10 MiB
 DOWNLOAD_S = 30.0
+THREAD_S = 8.0  # until people are told that the thread comes later
 FORM_S = 24 * 3600.0  # nobody answers a form that is sent after this
 FIRST_WISH = Wish(style="watercolour")
 BOOT = secrets.token_hex(4)  # forms that an earlier process opened cannot be read by this one
@@ -78,6 +79,7 @@ class EnrollCog(commands.Cog):
     ) -> None:
         """Take the photos that are attached; show the form if there are none."""
         name = clean_name(name)
+        check_here(self._bot, interaction)
         given = (photo1, photo2, photo3, photo4, photo5, photo6, photo7, photo8, photo9, photo10)
         if photos := [photo for photo in given if photo]:
             await self.take_in(interaction, name, photos)
@@ -174,16 +176,16 @@ class EnrollCog(commands.Cog):
 
     async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
         """The job's row is committed: open its thread, let it run, and only then say so."""
-        assert job.pet_id
         try:
-            home = await open_thread(self._bot, job)
-            await self._services.pets.set_thread(job.pet_id, home)
-            await self._services.progress.open(job, home)
+            home = await self._services.threads.open(job, THREAD_S)
+            if home is not None:
+                await self._services.progress.open(home)
         finally:
             self._services.line.submit(job.id)
-        lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=f"<#{home}>")]
-        if home == job.channel_id:
-            lines.append(say(job.locale, "enroll.no_thread"))
+        place = f"<#{home or job.channel_id}>"
+        lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=place)]
+        if home in (None, job.channel_id):
+            lines.append(say(job.locale, "enroll.no_thread_yet" if home is None else "enroll.no_thread"))
         if left_out:
             lines.append(say(job.locale, "enroll.left_out", reasons=reasons(job.locale, left_out)))
         lines.append(f"-# {say(job.locale, 'enroll.kept')}")

@@ -12,6 +12,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.progress.eta import standings
+from cogs.shared.access import check_member, check_place
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.pet_choice import MOST_CHOICES, choices, find_pet, known_pets
 from cogs.shared.services import Services
@@ -54,6 +55,7 @@ class PortraitCog(commands.Cog):
     ) -> None:
         """Put a painting in line, and say where it will appear."""
         await interaction.response.defer(ephemeral=True)
+        check_member(self._bot, interaction)
         found = await find_pet(self._services, interaction, pet)
         if found.state != "ready":
             raise Sorry("sorry.learning", name=Name(found.name))
@@ -61,6 +63,7 @@ class PortraitCog(commands.Cog):
         if not known and not typed:
             raise Sorry("sorry.style")
         channel_id, thread_id = await self._place(found, interaction)
+        check_place(self._bot, interaction, channel_id, thread_id)
         job = await self._services.jobs.accept_paint(
             pet=found,
             user_id=interaction.user.id,

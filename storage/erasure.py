@@ -35,6 +35,12 @@ WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
       (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL))
 """
 
+UNSHARE = """
+UPDATE jobs SET progress_message_id = NULL WHERE pet_id IS NOT ?1 AND progress_message_id IN
+       (SELECT progress_message_id FROM jobs WHERE pet_id = ?1)
+"""
+"""A progress message shows every job of its thread: the others need a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
@@ -73,6 +79,7 @@ class Erasure:
             jobs, active = [row["id"] for row in rows], [row["id"] for row in rows if row["state"] in ACTIVE]
             going = posts if with_posts else [(row[0], row[1]) for row in await tx.all(PROGRESS_POSTS, pet_id)]
             await takedowns.owe(tx, pet_id, going, self._clock())
+            await tx.run(UNSHARE, pet_id)
             await tx.run("DELETE FROM jobs WHERE pet_id = ?", pet_id)  # portraits and outbox go with them
             await tx.run("DELETE FROM pets WHERE id = ?", pet_id)  # photos go with it
         try:

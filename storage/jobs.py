@@ -8,7 +8,7 @@ Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), h
 import secrets
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
 from typing import Literal
@@ -178,13 +178,16 @@ class Jobs:
         now = self._clock()
         return [_job(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
-    async def set_progress_message(self, job_id: str, thread_id: int | None, message_id: int) -> None:
-        """Note where the job's progress is shown; an answer that was not tried yet goes to that thread too."""
+    async def set_progress_message(self, job_ids: Collection[str], message_id: int) -> None:
+        """Note which message shows how far these jobs have come."""
         async with self._db.write() as tx:
-            sql = "UPDATE jobs SET thread_id = coalesce(?, thread_id), progress_message_id = ? WHERE id = ?"
-            await tx.run(sql, thread_id, message_id, job_id)
-            sql = "UPDATE outbox SET channel_id = coalesce(?, channel_id) WHERE job_id = ? AND first_tried IS NULL"
-            await tx.run(sql, thread_id, job_id)
+            for job_id in job_ids:
+                await tx.run("UPDATE jobs SET progress_message_id = ? WHERE id = ?", message_id, job_id)
+
+    async def clear_progress_message(self, message_id: int) -> None:
+        """This message is gone: no job is shown by it."""
+        async with self._db.write() as tx:
+            await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
 
     async def durations(self, kind: JobKind) -> float | None:
         """Seconds that the last ten jobs of this kind took on average, for each picture; None if none is done yet."""

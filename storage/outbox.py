@@ -24,6 +24,13 @@ from storage.portraits import POSTED
 AnswerKind = Literal["enrolled", "painted", "failed", "cancelled"]
 
 
+class Part(IntEnum):
+    """The parts of a job's answer: each is one message."""
+
+    ANSWER = 0
+    SHEET = 1  # of an enrolment: the contact sheet of what was learnt from; it goes before the answer
+
+
 class Destination(IntEnum):
     """The places of an answer, in the order in which they are tried."""
 
@@ -56,7 +63,7 @@ class Delivery:
 
     id: str  # goes into file names and custom_ids, so that a lost answer can be found in the channel
     job_id: str
-    part: int
+    part: Part
     nonce: str  # 25 characters at most
     destination: Destination
     channel_id: int  # of that destination
@@ -96,6 +103,12 @@ class Outbox:
         """Try again at `due`."""
         await self._run("UPDATE outbox SET due = ? WHERE id = ?", due, delivery_id)
 
+    async def make_due(self, guild_id: int, now: float) -> None:
+        """The bot is back in this guild: what could not be sent there meanwhile is due at once."""
+        sql = """UPDATE outbox SET due = ?1 WHERE due > ?1 AND message_id IS NULL AND closed IS NULL
+                 AND job_id IN (SELECT id FROM jobs WHERE guild_id = ?2)"""
+        await self._run(sql, now, guild_id)
+
     async def move(
         self, delivery_id: str, destination: Destination, channel_id: int, now: float, *, unseen: bool
     ) -> None:
@@ -133,10 +146,10 @@ class Outbox:
 
 
 async def owe(
-    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: AnswerKind, answer: AnswerPayload, due: float
+    tx: Transaction, *, job_id: str, part: Part, channel_id: int, kind: AnswerKind, answer: AnswerPayload, due: float
 ) -> None:
     """Put one part of an answer into the outbox; for use inside the transaction that settles the job."""
-    name = f"{job_id}-{part}"
+    name = f"{job_id}-{part:d}"
     sql = "INSERT INTO outbox (id, job_id, part, nonce, channel_id, kind, payload, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     await tx.run(sql, name, job_id, part, name, channel_id, kind, ANSWER_PAYLOAD.dump_json(answer).decode(), due)
 
@@ -145,7 +158,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
     return Delivery(
         id=row["id"],
         job_id=row["job_id"],
-        part=row["part"],
+        part=Part(row["part"]),
         nonce=row["nonce"],
         destination=Destination(row["home"]),
         channel_id=row["channel_id"],

@@ -80,9 +80,13 @@ class Pets:
         return [_pet(row) for row in await self._db.all(sql, guild_id, owner_id)]
 
     async def set_thread(self, pet_id: int, thread_id: int) -> None:
-        """Note the pet's thread, where its answers go."""
+        """Note the pet's thread: its answers go there, that of its enrolment too unless it was tried elsewhere."""
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = ? WHERE id = ?", thread_id, pet_id)
+            await tx.run("UPDATE jobs SET thread_id = ? WHERE pet_id = ? AND thread_id IS NULL", thread_id, pet_id)
+            sql = """UPDATE outbox SET channel_id = ? WHERE first_tried IS NULL AND job_id IN
+                     (SELECT id FROM jobs WHERE pet_id = ? AND kind = 'enroll')"""
+            await tx.run(sql, thread_id, pet_id)
 
     async def leave_thread(self, thread_id: int) -> None:
         """This thread was deleted: its pets, and their jobs that are not over, go on in the channel above it."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from gpu.types import ADAPTER, CUTOUTS, JOB, PORTRAIT, Cause, Done, Enrolled, Failed, Portrait, Wish
 from storage.database import Transaction
-from storage.outbox import AnswerKind, AnswerPayload, owe
+from storage.outbox import AnswerKind, AnswerPayload, Part, owe
 from storage.portraits import WISH
 
 State = Literal["done", "failed", "cancelled"]
@@ -30,7 +30,9 @@ async def settle(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now:
              seconds = seconds + coalesce(?1 - claimed, 0) WHERE id = ?4"""
     await tx.run(sql, now, state, cause, job["id"])
     channel_id = job["thread_id"] or job["channel_id"]
-    await owe(tx, job_id=job["id"], part=0, channel_id=channel_id, kind=kind, answer=answer, due=now)
+    for part in (Part.SHEET, Part.ANSWER) if kind == "enrolled" else (Part.ANSWER,):
+        told = answer if part is Part.ANSWER else replace(answer, reply_to=None, portraits=())
+        await owe(tx, job_id=job["id"], part=part, channel_id=channel_id, kind=kind, answer=told, due=now)
 
 
 def _state_and_kind(outcome: Done | Failed) -> tuple[State, AnswerKind]:

@@ -97,11 +97,11 @@ def check_the_end(scene: Scene) -> None:
     [answer] = scene.answers
     assert "I know **Rex**" in answer["content"]
     assert len(answer["attachments"]) == 1
-    assert scene.rows("SELECT message_id, channel_id FROM outbox") == [(int(answer["id"]), int(thread.id))]
-    in_thread = scene.discord.messages(thread)
-    [progress] = [one for one in in_thread if one["id"] != answer["id"]]
-    assert "Learnt **Rex**" in progress["content"]
-    assert [file["filename"][-10:] for file in progress["attachments"]] == ["-sheet.png"]
+    [sheet] = [one for one in scene.discord.messages(thread) if one["id"] != answer["id"]]
+    assert "Learnt **Rex**" in sheet["content"]
+    assert [file["filename"][-10:] for file in sheet["attachments"]] == ["-sheet.png"]
+    sent = scene.rows("SELECT message_id, channel_id FROM outbox ORDER BY part")
+    assert sent == [(int(one["id"]), int(thread.id)) for one in (answer, sheet)]
     assert len(scene.found("adapter/*.safetensors")) == 1
     assert scene.whole()
 

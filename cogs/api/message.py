@@ -6,12 +6,20 @@ the message says, or how it is sent (transport.py).
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import discord
 
-from gpu.types import Portrait
-
 LONGEST_ALT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture of ours, called "{delivery id}-{name}" in Discord; `alt` is read out to those who do not see it."""
+
+    path: Path
+    name: str
+    alt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +28,14 @@ class OutgoingMessage:
 
     id: str  # of the delivery
     text: str
-    pictures: tuple[Portrait, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     reply_to: int | None = None
 
     def files(self) -> list[discord.File]:
         """The pictures, opened anew for each try."""
         return [
-            discord.File(one.path, filename=f"{self.id}-{n}.png", description=one.prompt.text[:LONGEST_ALT])
-            for n, one in enumerate(self.pictures)
+            discord.File(one.path, filename=f"{self.id}-{one.name}.png", description=one.alt and one.alt[:LONGEST_ALT])
+            for one in self.pictures
         ]
 
     def smaller_files(self) -> list[discord.File]:
@@ -35,12 +43,13 @@ class OutgoingMessage:
         from PIL import Image  # the bot starts without it, and hardly ever needs it
 
         files: list[discord.File] = []
-        for n, one in enumerate(self.pictures):
+        for one in self.pictures:
             small = io.BytesIO()
             with Image.open(one.path) as picture:
                 picture.convert("RGB").save(small, "JPEG", quality=85)
             small.seek(0)
-            files.append(discord.File(small, f"{self.id}-{n}.jpg", description=one.prompt.text[:LONGEST_ALT]))
+            alt = one.alt and one.alt[:LONGEST_ALT]
+            files.append(discord.File(small, f"{self.id}-{one.name}.jpg", description=alt))
         return files
 
 

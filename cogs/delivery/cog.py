@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import discord
 from discord.ext import commands
 
 from cogs.api.transport import DiscordTransport
@@ -21,6 +22,8 @@ class DeliveryCog(commands.Cog):
 
     def __init__(self, bot: commands.Bot, services: Services, clock: Callable[[], float] = time.time) -> None:
         self._bot = bot
+        self._clock = clock
+        self._outbox = services.outbox
         transport = DiscordTransport(bot)
         self._sender = Sender(services.outbox, services.jobs, services.pets, transport, services.progress.finish, clock)
         self._takedown_worker = TakedownWorker(services.takedowns, transport, clock)
@@ -40,6 +43,12 @@ class DeliveryCog(commands.Cog):
     @commands.Cog.listener()
     async def on_job_settled(self, _job_id: str) -> None:
         """From the line: there is a new answer in the outbox."""
+        self._sender.wake()
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """We are back in a guild: what was finished meanwhile is sent now."""
+        await self._outbox.make_due(guild.id, self._clock())
         self._sender.wake()
 
     async def deliver(self) -> None:

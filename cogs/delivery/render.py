@@ -4,13 +4,11 @@ Knows: sentences, prompts, seeds, and what is said where files are gone or the a
 is sent, and when (sender.py).
 """
 
-from pathlib import Path
-
-from cogs.api.message import OutgoingMessage, mark_of
+from cogs.api.message import OutgoingMessage, Picture, mark_of
 from cogs.shared.photos import reasons
 from cogs.shared.text import Name, duration, plain_code, say, style_name
 from gpu.types import Cause, Done, Enrolled, Failed, Portrait, Rejected
-from storage.outbox import AnswerPayload, Delivery, Destination
+from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
 LONGEST_TEXT = 2000
@@ -18,15 +16,14 @@ MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.sent_di
 
 
 def compose(delivery: Delivery) -> OutgoingMessage:
-    """The message of a delivery at its present destination. Portraits whose files are gone make it an apology."""
-    answer = delivery.answer
-    language, outcome = answer.locale, answer.outcome
-    pictures = outcome.result.portraits if isinstance(outcome, Done) else ()
+    """The message of a delivery at its present destination. Pictures whose files are gone make it an apology."""
+    answer, language = delivery.answer, delivery.answer.locale
+    text, pictures = _sheet(answer) if delivery.part is Part.SHEET else (_words(answer), _portraits(answer))
     whole = all(one.path.is_file() for one in pictures)
     shown = pictures if whole else ()
     last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
-    text = _words(answer) if whole else say(language, f"error.{Cause.INTERNAL}")
+    text = text if whole else say(language, f"error.{Cause.INTERNAL}")
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return OutgoingMessage(
         id=delivery.id,
@@ -36,14 +33,17 @@ def compose(delivery: Delivery) -> OutgoingMessage:
     )
 
 
-def closing_words(answer: AnswerPayload) -> tuple[str, Path | None]:
-    """The last words of an enrolment's progress message, and the contact sheet."""
-    name, outcome = Name(answer.pet_name), answer.outcome
-    if isinstance(outcome, Done) and isinstance(outcome.result, Enrolled):
-        time = duration(answer.locale, outcome.seconds)
-        return say(answer.locale, "progress.enrolled", name=name, time=time), outcome.result.sheet
-    cancelled = isinstance(outcome, Failed) and outcome.cause is Cause.CANCELLED
-    return say(answer.locale, "progress.cancelled" if cancelled else "progress.failed", name=name), None
+def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
+    """The words over the contact sheet of an enrolment, and the sheet."""
+    assert isinstance(answer.outcome, Done) and isinstance(answer.outcome.result, Enrolled)
+    name, time = Name(answer.pet_name), duration(answer.locale, answer.outcome.seconds)
+    sheet = Picture(path=answer.outcome.result.sheet, name="sheet")
+    return say(answer.locale, "enroll.sheet", name=name, time=time), (sheet,)
+
+
+def _portraits(answer: AnswerPayload) -> tuple[Picture, ...]:
+    made = answer.outcome.result.portraits if isinstance(answer.outcome, Done) else ()
+    return tuple(Picture(path=one.path, name=str(n), alt=one.prompt.text) for n, one in enumerate(made))
 
 
 def _words(answer: AnswerPayload) -> str:

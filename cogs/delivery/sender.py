@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 
 from cogs.api.message import OutgoingMessage
 from cogs.api.refusals import (
@@ -29,7 +28,7 @@ from cogs.api.refusals import (
     retry_after_s,
 )
 from cogs.api.transport import Transport
-from cogs.delivery.render import closing_words, compose
+from cogs.delivery.render import compose
 from cogs.delivery.routes import must_be_sought, next_destination, nonce
 from storage.jobs import JobRow, Jobs
 from storage.outbox import Delivery, Destination, Outbox
@@ -40,7 +39,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0  # seconds between two looks at the outbox without a wake-up
 SEND_TIMEOUT_S = 60.0  # for looking and sending together: Discord remembers a nonce for longer ("a few minutes")
 
-FinishProgress = Callable[[JobRow, str | None, Path | None], Awaitable[None]]  # ProgressMessages.finish
+FinishProgress = Callable[[str], Awaitable[None]]  # ProgressMessages.finish, by the job's id
 
 
 class Sender:
@@ -127,7 +126,7 @@ class Sender:
         job = await self._jobs.get(delivery.job_id)
         if job is None:  # the pet was forgotten since we looked, and the row with it
             return
-        if not self._transport.serves(job.guild_id):  # we were removed: if asked back we go on, else guilds.py forgets
+        if not self._transport.serves(job.guild_id):  # we were removed: asked back we go on at once (cog.py)
             await self._outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
         message = compose(delivery)
@@ -138,7 +137,7 @@ class Sender:
             await self._handle_refusal(delivery, job, error)
             return
         if message_id is not None:
-            await self._mark_delivered(delivery, job, message, message_id)
+            await self._mark_delivered(delivery, message, message_id)
 
     async def _find_or_send(self, delivery: Delivery, message: OutgoingMessage) -> int | None:
         """The message's id; None: the pet was forgotten before anything was sent."""
@@ -179,12 +178,8 @@ class Sender:
             await self._outbox.move(delivery.id, destination, channel_id, self._clock(), unseen=unseen)
             self._wake.set()
         else:
-            await self._finish_progress(delivery, job)
+            await self._finish(job.id)
             await self._outbox.close(delivery.id, str(error))
-
-    async def _finish_progress(self, delivery: Delivery, job: JobRow) -> None:
-        """After the answer, which opens an archived thread: before it nothing can be edited there."""
-        await self._finish(job, *(closing_words(delivery.answer) if job.kind == "enroll" else (None, None)))
 
     async def _channel_of(self, destination: Destination, job: JobRow) -> int | None:
         """The channel's id; None: this person takes no direct messages. Raises what may pass."""
@@ -197,14 +192,15 @@ class Sender:
                 raise
             return None
 
-    async def _mark_delivered(self, delivery: Delivery, job: JobRow, message: OutgoingMessage, message_id: int) -> None:
+    async def _mark_delivered(self, delivery: Delivery, message: OutgoingMessage, message_id: int) -> None:
         """Mark it before anything else: after a crash an unmarked answer has to be looked for, which may be forbidden.
 
+        The progress message goes after it: the answer opens an archived thread, where nothing can be deleted before.
         Reactions are heard in servers only, so in direct messages the portraits are not noted and get none.
         """
         direct = delivery.destination is Destination.DM
         portraits = () if direct else delivery.answer.portraits
         known = await self._outbox.mark_sent(delivery.id, delivery.channel_id, message_id, portraits)
-        await self._finish_progress(delivery, job)
-        if known and message.pictures and not direct:
+        await self._finish(delivery.job_id)
+        if known and portraits and message.pictures:
             await self._transport.add_reactions(delivery.channel_id, message_id)

@@ -6,6 +6,7 @@ Knows: what there is. Does not know: which cog uses what.
 from dataclasses import dataclass
 
 from cogs.progress.messages import ProgressMessages
+from cogs.shared.threads import Threads
 from gpu.line.line import Line
 from storage.erasure import Erasure
 from storage.files import Files
@@ -32,6 +33,7 @@ class Services:
     outbox: Outbox
     takedowns: Takedowns
     line: Line
+    threads: Threads
     progress: ProgressMessages
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from storage.outbox import Part
 from tests.bench.results import keep
 from tests.helpers.bot_process import REAL, BotProcess, dog_photos
 from tests.helpers.witness import Witness
@@ -128,13 +129,13 @@ class KillTest(Witness):
         """What became of the jobs and their answers."""
         states = Counter(state for (state,) in self.rows("SELECT state FROM jobs"))
         names = [file["filename"] for message in self.messages for file in message["attachments"]]
-        answers = Counter(name.rsplit("-", 1)[0] for name in names if not name.endswith("-sheet.png"))
-        owed = [row[0] for row in self.rows("SELECT id FROM outbox")]
+        answers = Counter(name.rsplit("-", 1)[0] for name in names)
+        owed = dict(self.rows("SELECT id, part FROM outbox"))
         return {
             "jobs": sum(states.values()),
-            "answers": sum(answers[name] > 0 for name in owed),
+            "answers": sum(answers[name] > 0 for name, part in owed.items() if part == Part.ANSWER),
             "lost": sum(states.values()) - states["done"],
-            "doubled": sum(count > 1 for count in answers.values()),
+            "doubled": sum(answers[name] > 1 for name in owed),
             "missing": sum(answers[name] == 0 for name in owed),
             "damaged": int(not self.whole()),
         }

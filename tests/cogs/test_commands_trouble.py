@@ -11,7 +11,6 @@ from gpu.line import line
 from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, private, whole
 from tests.helpers.fake_studio import Plan
 from tests.loopback import reactions
-from tests.loopback.permissions import Permission
 
 ORIGINAL = "/webhooks/{application_id}/{token}/messages/{message_id}"
 
@@ -115,15 +114,6 @@ async def test_a_form_from_before_a_restart_is_explained(alive: BotEnv, monkeypa
     monkeypatch.setattr(enroll, "BOOT", "another0")
     await alive.start()
     assert "I was restarted" in await private(await asked.submit({"photos": photos(3)}))
-
-
-async def test_without_the_right_to_open_threads_the_channel_will_do(alive: BotEnv):
-    mina = alive.discord.person("Mina")
-    alive.discord.deny(Permission.CREATE_PUBLIC_THREADS)
-    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
-    await alive.message(alive.discord.channel, "I may not open a thread here")
-    answer = await alive.message(alive.discord.channel, "I know **Rex**")
-    assert answer["attachments"] and (await asked.message(25))["id"] != answer["id"]
 
 
 async def test_a_dog_is_forgotten_though_its_learning_hangs(alive: BotEnv, monkeypatch: pytest.MonkeyPatch):

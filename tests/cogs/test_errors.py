@@ -71,14 +71,14 @@ async def test_a_bug_in_a_progress_message_is_heard(
     env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     thread = env.thread()
-    job = await env.order(await env.pet(thread))
+    await env.order(await env.pet(thread))
     with monkeypatch.context() as patch:
         patch.setattr(env.services.jobs, "set_progress_message", broken)
-        await env.progress.open(job, int(thread.id))
+        await env.progress.open(int(thread.id))
     assert ["a bug" in line for line in loud(caplog)] == [True]
     caplog.clear()
     await env.bot.close()
-    await env.progress.open(job, int(thread.id))
+    await env.progress.open(int(thread.id))
     assert not loud(caplog)
 
 

@@ -135,14 +135,14 @@ async def test_the_numbers_of_the_line_and_the_outbox(stored: StorageEnv) -> Non
             1,
             0,
         )
-        assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (1, 0)
-        [owed] = await stored.outbox.due(stored.clock.now)
+        assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (2, 0)
+        [owed] = await stored.owed()
         claim = await stored.claim(row.id)
         for _ in range(2):
             await stored.outbox.mark_tried(owed.id, stored.clock.now)
         read = await numbers(metrics)
         assert read["pawtrait_line_jobs paint running"] == 1
-        assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (1, 1)
+        assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (2, 1)
         stored.clock.now += 4
         await stored.journal.settle(claim, painted(claim))
         await metrics.on_job_settled(row.id)

@@ -24,6 +24,7 @@ from cogs.guilds import GuildsCog
 from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
 from cogs.shared.services import Services
+from cogs.shared.threads import Threads
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.types import Done, Failed, Painted, Photo, Wish
@@ -34,7 +35,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
-from storage.outbox import Outbox
+from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
 from storage.takedowns import Takedowns
@@ -46,6 +47,7 @@ from tests.loopback import threads as loopback_threads
 from tests.loopback.client import logged_in
 
 SEND = "/channels/{channel_id}/messages"
+ONE = "/channels/{channel_id}/messages/{message_id}"
 
 
 class ManualClock:
@@ -83,11 +85,12 @@ class DeliveryEnv:
         db, files, clock = self.db, self.files, self.clock
         jobs, pets = Jobs(db, files), Pets(db)
         line = Line(InlineExecutor(FakeStudio()), self.journal, _heard, _heard)
-        self.progress = ProgressMessages(self.bot, jobs, pets, line, clock, monotonic=clock)
+        threads = Threads(self.bot, jobs, pets)
+        self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
             files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
             jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db), line=line,
-            progress=self.progress, cdn_hosts=frozenset(), pets_each=5,
+            threads=threads, progress=self.progress, cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)
@@ -109,7 +112,8 @@ class DeliveryEnv:
             wish=Wish(style="oil"), seed=1, locale="en",
         )  # fmt: skip
         await self._settle(job_id, enrolled(self.services.files.job_folder(job_id)))
-        await self.services.outbox.close(f"{job_id}-0", "not of interest")
+        for part in Part:
+            await self.services.outbox.close(f"{job_id}-{part:d}", "not of interest")
         row = await self.db.one("SELECT pet_id FROM jobs WHERE id = ?", job_id)
         assert row
         if thread:

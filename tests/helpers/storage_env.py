@@ -14,7 +14,7 @@ from storage.files import Files
 from storage.guilds import Guilds
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
-from storage.outbox import Outbox
+from storage.outbox import Delivery, Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
 from storage.takedowns import Takedowns
@@ -104,6 +104,10 @@ class StorageEnv:
         claim = await self.journal.claim(job_id)
         assert claim is not None
         return claim
+
+    async def owed(self) -> list[Delivery]:
+        """The answers that are due, without the contact sheets of enrolments."""
+        return [one for one in await self.outbox.due(self.clock.now) if one.part is Part.ANSWER]
 
     async def row(self, job_id: str) -> JobRow:
         row = await self.jobs.get(job_id)

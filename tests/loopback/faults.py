@@ -13,6 +13,8 @@ from aiohttp import web
 
 from tests.loopback.clock import Clock
 
+JSON = {"Content-Type": "application/json"}  # exactly so: discord.py reads nothing else as JSON
+
 
 @dataclass(kw_only=True)
 class Limit:
@@ -42,6 +44,7 @@ class Fault:
     method: str
     route: str
     status: int  # 0 cuts the connection; 5xx; 429 is a ban at the edge, without `Via`; 200 is the true answer
+    code: int = 0  # Discord's own, as the body of a refusal
     times: int = 1
     after: bool = False  # True: it is done first, and only the answer is lost
     slow: float = 0.0  # seconds before the answer, or the cut
@@ -66,6 +69,9 @@ class Fault:
             return truth
         if self.status == 0 and request.transport is not None:
             request.transport.abort()
+        if self.code:
+            body = {"message": f"refused on purpose: {self.code}", "code": self.code}
+            return web.Response(status=self.status, body=json.dumps(body).encode(), headers=JSON)
         text = "error code: 1015" if self.status == 429 else "upstream connect error"
         return web.Response(status=self.status or 502, text=text, content_type="text/plain")
 

@@ -28,7 +28,7 @@ from gpu.types import Progress
 from storage.database import Database, Transaction
 from storage.erasure import Erasure
 from storage.files import Files
-from storage.jobs import JobRow, Jobs, QueueLimits
+from storage.jobs import Jobs, QueueLimits
 from storage.journal import JobJournal
 from storage.outbox import Outbox
 from storage.pets import Pets
@@ -224,5 +224,5 @@ class BotLife:
         await Retention(self.db, self.files, photos_days=1, portraits_days=1, clock=clock).tidy()
 
 
-async def _finish(_job: JobRow, _ending: str | None, _picture: Path | None) -> None:
+async def _finish(_job_id: str) -> None:
     """There are no progress messages here."""

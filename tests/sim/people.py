@@ -57,7 +57,7 @@ class People:
         thread = self._discord.open(channel_id)
         assert row.pet_id
         await life.pets.set_thread(row.pet_id, thread.id)
-        await life.jobs.set_progress_message(row.id, thread.id, 1)
+        await life.jobs.set_progress_message([row.id], 1)
 
     async def paint(self, life: BotLife, user_id: int | None = None) -> None:
         rng = self._rng

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gpu.errors import Cancelled, TooFewPhotos
 from gpu.types import JOB, Adapter, Cutout, Enroll, Paint, Prompt, Wish
 from storage.jobs import Jobs, LineFull, PetNotReady, QueueLimits, TooManyJobs
+from storage.outbox import Part
 from storage.pets import TooManyPets
 from tests.helpers.storage_env import CHANNEL, GUILD, MARKER, OWNER, THREAD, StorageEnv, enrolled, painted, traces
 
@@ -67,7 +68,7 @@ async def test_a_settled_enrolment(env: StorageEnv) -> None:
     assert pet is not None
     assert (pet.state, pet.adapter, pet.cutouts) == ("ready", outcome.result.adapter, outcome.result.cutouts)
     assert await env.jobs.durations("enroll") == 60
-    [owed] = await env.outbox.due(env.clock.now)
+    [owed] = await env.owed()
     assert (owed.kind, owed.channel_id, owed.tries) == ("enrolled", CHANNEL, 0)
     assert len(owed.nonce) <= 25
     [hung] = await env.portraits.of_job(row.id)
@@ -80,7 +81,10 @@ async def test_a_settled_enrolment(env: StorageEnv) -> None:
         None,
     )
     assert not await env.journal.settle(claim, outcome), "settled twice"
-    assert len(await env.outbox.due(env.clock.now)) == 1
+    assert [(one.part, one.answer.portraits) for one in await env.outbox.due(env.clock.now)] == [
+        (Part.SHEET, ()),
+        (Part.ANSWER, (hung.id,)),
+    ]
 
 
 async def test_painting_and_its_delivery(env: StorageEnv) -> None:
@@ -88,7 +92,7 @@ async def test_painting_and_its_delivery(env: StorageEnv) -> None:
     row = await env.paint(pet)
     claim = await env.claim(row.id)
     assert await env.journal.settle(claim, painted(claim))
-    [_, owed] = await env.outbox.due(env.clock.now)
+    [_, owed] = await env.owed()
     assert (owed.kind, owed.channel_id, owed.answer.reply_to) == ("painted", THREAD, 55)
     await env.outbox.mark_tried(owed.id, 2000)
     await env.outbox.mark_tried(owed.id, 2001)
@@ -108,18 +112,22 @@ async def test_painting_and_its_delivery(env: StorageEnv) -> None:
 async def test_a_closed_delivery_is_not_due(env: StorageEnv) -> None:
     row = await env.enroll()
     assert await env.journal.cancel_waiting(row.id)
-    [owed] = await env.outbox.due(env.clock.now)
+    [owed] = await env.owed()
     await env.outbox.close(owed.id, "channel is gone")
-    assert await env.outbox.due(env.clock.now) == []
+    assert await env.owed() == []
 
 
 async def test_the_thread_that_came_late(env: StorageEnv) -> None:
     row = await env.enroll()
-    assert await env.journal.cancel_waiting(row.id)
-    await env.jobs.set_progress_message(row.id, THREAD, 88)
-    [owed] = await env.outbox.due(env.clock.now)
-    assert owed.channel_id == THREAD
-    assert (await env.row(row.id)).progress_message_id == 88
+    assert await env.journal.settle(await env.claim(row.id), enrolled(env.files.job_folder(row.id)))
+    [pet] = await env.pets.of_guild(GUILD)
+    await env.pets.set_thread(pet.id, THREAD)
+    await env.jobs.set_progress_message([row.id], 88)
+    assert {owed.channel_id for owed in await env.outbox.due(env.clock.now)} == {THREAD}
+    after = await env.row(row.id)
+    assert (after.thread_id, after.progress_message_id) == (THREAD, 88)
+    await env.jobs.clear_progress_message(88)
+    assert (await env.row(row.id)).progress_message_id is None
 
 
 @pytest.mark.parametrize("how", ["failed", "cancelled while running", "cancelled while waiting"])
@@ -135,7 +143,7 @@ async def test_an_enrolment_that_comes_to_nothing_keeps_nothing(env: StorageEnv,
     assert await env.pets.of_guild(GUILD) == []
     assert await env.db.all("SELECT * FROM photos") == []
     assert not env.files.job_folder(row.id).exists()
-    [owed] = await env.outbox.due(env.clock.now)
+    [owed] = await env.owed()
     assert (owed.kind, owed.answer.pet_id, owed.answer.pet_name) == (how.split()[0], None, "Mochi")
     assert (await env.row(row.id)).state == how.split()[0]
     await env.outbox.mark_sent(owed.id, CHANNEL, 99, ())

@@ -37,7 +37,7 @@ class TestJobJournal(JournalContract):
         return (await self.env.row(job_id)).state
 
     async def answers(self, journal: Journal, job_id: str) -> int:
-        return len([owed for owed in await self.env.outbox.due(self.env.clock.now) if owed.job_id == job_id])
+        return len([owed for owed in await self.env.owed() if owed.job_id == job_id])
 
 
 async def test_waiting_is_in_order_and_a_pause_keeps_the_place(env: StorageEnv) -> None:
@@ -66,7 +66,7 @@ async def test_a_stale_claim_changes_nothing(env: StorageEnv) -> None:
     await env.journal.mark_paused(stale)
     assert not await env.journal.mark_crashed(stale, WorkerDied().as_failed())
     assert await env.row(row.id) == before
-    assert await env.outbox.due(env.clock.now) == []
+    assert await env.owed() == []
     assert await env.journal.settle(fresh, enrolled(env.files.job_folder(row.id)))
 
 
@@ -105,7 +105,7 @@ async def test_some_deaths_then_set_aside(env: StorageEnv, how: str, times: int)
             assert await env.journal.mark_crashed(claim, WorkerDied().as_failed()) == (attempt < times)
     after = await env.row(row.id)
     assert (after.state, after.cause, after.pet_id) == ("failed", Cause.WORKER_DIED, None)
-    [owed] = await env.outbox.due(env.clock.now)
+    [owed] = await env.owed()
     assert owed.kind == "failed"
     assert not env.files.job_folder(row.id).exists()
 
@@ -122,7 +122,7 @@ async def test_seconds_count_running_time_only(env: StorageEnv) -> None:
     await env.journal.settle(claim, painted(claim))
     assert (await env.row(row.id)).seconds == 7
     assert await env.jobs.durations("paint") == 3.5, "for each of two pictures"
-    [owed] = [one for one in await env.outbox.due(env.clock.now) if one.kind == "painted"]
+    [owed] = [one for one in await env.owed() if one.kind == "painted"]
     assert isinstance(owed.answer.outcome, Done)
     assert owed.answer.outcome.seconds == 3 + painted(claim).seconds, "what the person reads"
 

@@ -62,8 +62,9 @@ async def played(env: StorageEnv, case: Case) -> str:
         job_id = (await env.enroll(f"Dog {len(env.files.found())}")).id
     else:
         pet = await env.ready(f"Dog {len(env.files.found())}")
-        [owed] = [one for one in await env.outbox.due(env.clock.now) if one.answer.pet_id == pet.id]
-        await answer(env, owed, "sent")
+        for owed in await env.outbox.due(env.clock.now):
+            if owed.answer.pet_id == pet.id:
+                await answer(env, owed, "sent")
         job_id = (await env.paint(pet)).id
         env.files.job_folder(job_id).mkdir()
     if case.end != "waiting":
@@ -80,8 +81,9 @@ async def ended(env: StorageEnv, case: Case, job_id: str) -> None:
     else:
         outcome = (WorkerDied if case.end == "failed" else Cancelled)().as_failed()
     assert await env.journal.settle(claim, outcome)
-    [owed] = [one for one in await env.outbox.due(env.clock.now) if one.job_id == job_id]
-    await answer(env, owed, case.answer)
+    for owed in await env.outbox.due(env.clock.now):
+        if owed.job_id == job_id:
+            await answer(env, owed, case.answer)
 
 
 async def answer(env: StorageEnv, owed: Delivery, how: str) -> None:
@@ -132,7 +134,8 @@ async def test_what_goes_and_what_stays(env: StorageEnv) -> None:
         answers = await env.db.all("SELECT 1 FROM outbox WHERE job_id = ?", job_id)
         shown_elsewhere = case.end == "done" or case.answer == "closed"
         said_long_ago = case.due(ROWS) and (row is None or shown_elsewhere)
-        assert len(answers) == (not case.open and not said_long_ago), case
+        parts = 2 if case.kind == "enroll" and case.end == "done" else 1
+        assert len(answers) == (0 if case.open or said_long_ago else parts), case
     assert await posts(env) == before, "forgetting a pet would miss a post of it"
     assert (removed.paintings, removed.originals) == (3 * 2 + 0, 3 * 2 * 2 + originals_of_painted())
     await nothing_is_missing(env)
@@ -171,8 +174,8 @@ async def test_expired_photos_are_gone_and_the_dog_is_painted_on(env: StorageEnv
     pet = await env.ready()
     assert pet.adapter is not None
     photos = env.files.photo_folder(pet.adapter.folder.parent.name)
-    [owed] = await env.outbox.due(env.clock.now)
-    await env.outbox.mark_sent(owed.id, THREAD, 99, owed.answer.portraits)
+    for owed in await env.outbox.due(env.clock.now):
+        await env.outbox.mark_sent(owed.id, THREAD, 99, owed.answer.portraits)
     assert (await retention(env).tidy()).originals == 3
     assert not photos.exists()
     assert (await env.paint(pet)).state == "waiting"

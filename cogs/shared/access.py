@@ -1,0 +1,58 @@
+"""What the bot needs before it begins anything: to be a member of the server, and permissions where it will answer.
+
+The promise kept here: people are refused at once, by name, and not after their photos were taken and a card was busy.
+Knows: which permissions an answer takes, and the invite link. Does not know: which command asks.
+"""
+
+import discord
+from discord import Permissions
+from discord.ext import commands
+
+from cogs.shared.errors import Interaction, Sorry
+from cogs.shared.text import language, say
+
+ANSWER = Permissions(view_channel=True, attach_files=True, read_message_history=True)
+IN_THREAD = ANSWER | Permissions(send_messages_in_threads=True)
+IN_CHANNEL = ANSWER | Permissions(send_messages=True)
+WITH_THREADS = IN_THREAD | IN_CHANNEL | Permissions(create_public_threads=True)
+INVITED = WITH_THREADS | Permissions(add_reactions=True)
+"""What the invite link asks for; the README's asks for the same."""
+
+HAS_THREADS = (discord.ChannelType.text, discord.ChannelType.news)
+
+
+def check_here(bot: commands.Bot, interaction: Interaction) -> None:
+    """Raises Sorry where an enrolment could not be answered: Discord says with each command what the bot may do."""
+    check_member(bot, interaction)
+    here = interaction.channel
+    needed = WITH_THREADS if here and here.type in HAS_THREADS else IN_CHANNEL
+    if isinstance(here, discord.Thread):
+        needed = IN_THREAD
+    _check(interaction, interaction.app_permissions, needed, interaction.channel_id)
+
+
+def check_member(bot: commands.Bot, interaction: Interaction) -> None:
+    """Raises Sorry in a server that has our commands and not us: whoever invited us left out the scope "bot"."""
+    if interaction.guild_id is not None and bot.get_guild(interaction.guild_id) is None:
+        guild = discord.Object(interaction.guild_id)
+        link = discord.utils.oauth_url(interaction.application_id, permissions=INVITED, guild=guild)
+        raise Sorry("sorry.not_a_member", link=f"<{link}>")
+
+
+def check_place(bot: commands.Bot, interaction: Interaction, channel_id: int, thread_id: int) -> None:
+    """Raises Sorry where a portrait could not be sent: in this thread of that channel, or in the channel itself."""
+    check_member(bot, interaction)
+    assert interaction.guild
+    channel = interaction.guild.get_channel(channel_id)
+    if channel and interaction.guild.me:
+        needed = IN_CHANNEL if thread_id == channel_id else IN_THREAD
+        _check(interaction, channel.permissions_for(interaction.guild.me), needed, thread_id)
+
+
+def _check(interaction: Interaction, held: Permissions, needed: Permissions, place: int | None) -> None:
+    if held.administrator or held.is_superset(needed):
+        return
+    tongue = language(interaction.locale)
+    lacking = [name for name, wanted in needed if wanted and not dict(held)[name]]
+    names = ", ".join(say(tongue, f"permission.{name}") for name in lacking)
+    raise Sorry("sorry.permissions", names=names, place=f"<#{place}>")
