@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 REACTIONS = ("🔁", "🗑️")
 SKEW = timedelta(days=1)  # the most our clock may differ from Discord's
 LONGEST_SEARCH = 2000  # messages, the newest first; many times what is said in a dog's thread
+NO_REPLY, INVALID_FORM = 160002, 50035  # a reply takes Read Message History, which a plain message does not
 
 
 class Transport(Protocol):
@@ -36,7 +38,10 @@ class Transport(Protocol):
         ...
 
     async def send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
-        """The id of the new message, or of the one that was sent under this nonce in the past few minutes."""
+        """The id of the new message, or of the one that was sent under this nonce in the past few minutes.
+
+        What may be sent but not as a reply is sent without.
+        """
         ...
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
@@ -66,18 +71,26 @@ class DiscordTransport:
         return self._bot.get_guild(guild_id) is not None
 
     async def send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
+        with raising_refused():
+            try:
+                return await self._send(channel_id, message, nonce)
+            except discord.HTTPException as error:
+                if message.reply_to is None or not _refuses_the_reply(error):
+                    raise
+            return await self._send(channel_id, replace(message, reply_to=None), nonce)
+
+    async def _send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
         channel = self._bot.get_partial_messageable(channel_id)
         send = partial(channel.send, message.text, nonce=nonce, suppress_embeds=True)
         if message.reply_to is not None:
             to = discord.MessageReference(message_id=message.reply_to, channel_id=channel.id, fail_if_not_exists=False)
             send = partial(send, reference=to)
-        with raising_refused():
-            try:
-                return (await send(files=message.files())).id
-            except discord.HTTPException as error:
-                if classify(error.status, error.code) is not Verdict.TOO_LARGE or not message.pictures:
-                    raise
-            return (await send(files=await asyncio.to_thread(message.smaller_files))).id
+        try:
+            return (await send(files=message.files())).id
+        except discord.HTTPException as error:
+            if classify(error.status, error.code) is not Verdict.TOO_LARGE or not message.pictures:
+                raise
+        return (await send(files=await asyncio.to_thread(message.smaller_files))).id
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
         after = datetime.fromtimestamp(since, UTC) - SKEW
@@ -119,6 +132,11 @@ async def add_reactions(message: discord.Message | discord.PartialMessage) -> No
             await message.add_reaction(emoji)
     except DROPPED as error:
         log.debug("No reactions under message %s: %s", message.id, error)
+
+
+def _refuses_the_reply(error: discord.HTTPException) -> bool:
+    """Nothing was sent then, so the nonce is still free."""
+    return error.code == NO_REPLY or (error.code == INVALID_FORM and "message_reference" in error.text)
 
 
 @contextmanager

@@ -4,9 +4,14 @@ from random import Random
 
 import pytest
 
+from cogs.api.message import OutgoingMessage
+from cogs.api.refusals import Refused
 from cogs.api.transport import DiscordTransport, Transport
 from tests.contracts.transport import Place, TransportContract
 from tests.helpers.delivery_env import SEND, DeliveryEnv
+from tests.loopback import messages
+from tests.loopback.permissions import Permission
+from tests.loopback.refusals import invalid
 from tests.sim import discord as sim_discord
 from tests.sim.discord import SimDiscord, Weather
 from tests.sim.transport import SimTransport
@@ -25,8 +30,12 @@ class LoopbackPlace:
     def lose_an_answer(self) -> None:
         self._env.net.fail("POST", SEND, after=True)
 
+    def forbid_replies(self) -> None:
+        self._env.net.deny(Permission.READ_MESSAGE_HISTORY)
+
     def mend(self) -> None:
-        """It was one answer."""
+        """The lost answer was one."""
+        self._env.net.deny(0)
 
 
 class SimPlace:
@@ -42,8 +51,12 @@ class SimPlace:
     def lose_an_answer(self) -> None:
         self._discord.weather = Weather(reset=1.0)
 
+    def forbid_replies(self) -> None:
+        self._channel.replies = False
+
     def mend(self) -> None:
         self._discord.weather = Weather()
+        self._channel.replies = True
 
 
 class TestDiscordTransport(TransportContract):
@@ -57,3 +70,23 @@ class TestSimTransport(TransportContract):
     async def place(self, monkeypatch: pytest.MonkeyPatch) -> Place:
         monkeypatch.setattr(sim_discord, "LATENCY_S", 0.001)
         return SimPlace()
+
+
+async def test_what_discord_finds_wrong_with_a_reply_is_left_out(env: DeliveryEnv, monkeypatch: pytest.MonkeyPatch):
+    """An unknown reference, a system message: 50035, and the field's name."""
+
+    def refuse(world: object, place: object, body: dict[str, object]) -> None:
+        if body.get("message_reference"):
+            raise invalid("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+
+    monkeypatch.setattr(messages, "referenced", refuse)
+    message = OutgoingMessage(id="a-0", text="Woof.", reply_to=12)
+    await DiscordTransport(env.bot).send(int(env.net.channel.id), message, "n")
+    assert env.texts(env.net.channel) == ["Woof."]
+
+
+async def test_what_is_wrong_with_the_rest_is_not(env: DeliveryEnv):
+    message = OutgoingMessage(id="a-0", text="x" * 2001, reply_to=12)
+    with pytest.raises(Refused):
+        await DiscordTransport(env.bot).send(int(env.net.channel.id), message, "n")
+    assert env.texts(env.net.channel) == []

@@ -3,6 +3,7 @@
 Knows: Transport (cogs/api). Does not know: whether Discord behind it is the loopback's or the simulation's.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -24,6 +25,10 @@ class Place(Protocol):
 
     def lose_an_answer(self) -> None:
         """The next message arrives, and nobody hears of it."""
+        ...
+
+    def forbid_replies(self) -> None:
+        """A message may be sent, but not as a reply."""
         ...
 
     def mend(self) -> None:
@@ -83,6 +88,14 @@ class TransportContract:
         place.mend()
         found = await place.transport.find(place.channel, "a-0", 0.0)
         assert found == await place.transport.send(place.channel, post("a-0"), "n") is not None
+
+    async def test_what_may_not_be_a_reply_is_sent_without(self, place: Place) -> None:
+        asked = await place.transport.send(place.channel, post("a-0"), "n")
+        place.forbid_replies()
+        reply = replace(post("b-0"), reply_to=asked)
+        first, again = [await place.transport.send(place.channel, reply, "m") for _ in range(2)]
+        place.mend()
+        assert first == again == await place.transport.find(place.channel, "b-0", 0.0) != asked
 
     async def test_a_person_has_one_door(self, place: Place) -> None:
         door = await place.transport.open_dm(place.mina)

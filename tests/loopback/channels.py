@@ -11,6 +11,7 @@ from tests.loopback.permissions import Permission, demand
 from tests.loopback.refusals import (
     BAD_BULK_DELETE,
     CLOSED_DOOR,
+    NO_REPLY,
     NOT_YOURS,
     UNKNOWN_USER,
     WRONG_CHANNEL_TYPE,
@@ -130,6 +131,9 @@ class Channels:
         self._demand(place, Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
         if uploads:
             self._demand(place, Permission.ATTACH_FILES)
+        held = self._world.guild.permissions(self._world.me, place)
+        if body.get("message_reference") and not held & Permission.READ_MESSAGE_HISTORY:
+            raise Refused(NO_REPLY)
         message = messages.again(self._world, self._world.me, body)
         if message is None:
             message = messages.post(self._world, self._world.me, place, body, uploads)

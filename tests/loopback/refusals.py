@@ -39,6 +39,7 @@ EXPIRED_TOKEN = Problem(401, 50027, "Invalid Webhook Token")
 INVALID_FORM = Problem(400, 50035, "Invalid Form Body")
 THREAD_ARCHIVED = Problem(400, 50083, "Thread is archived")
 NOT_JSON = Problem(400, 50109, "The request body contains invalid JSON.")
+NO_REPLY = Problem(400, 160002, "Cannot reply without permission to read message history")
 THREAD_EXISTS = Problem(400, 160004, "A thread has already been created for this message")
 THREAD_LOCKED = Problem(400, 160005, "This thread is locked")
 

@@ -28,6 +28,7 @@ State = Literal["open", "gone", "forbidden", "locked", "hidden"]
 STATES: tuple[State, ...] = ("open", "gone", "forbidden", "locked", "hidden")
 OUT_OF_SIGHT = ("gone", "hidden")  # of the bot; people still see what hangs in a hidden thread
 UNKNOWN_MESSAGE = 404, 10008
+NO_REPLY = 400, 160002
 REFUSALS = {"gone": (404, 10003), "forbidden": (403, 50013), "locked": (403, 160005), "hidden": (403, 50001)}
 
 
@@ -51,6 +52,7 @@ class Channel:
     id: int
     parent: int | None  # of a thread
     state: State = "open"
+    replies: bool = True  # may the bot reply there?
     shown: float = -inf  # since when the bot has seen it again, if it was ever hidden
     messages: list[Message] = field(default_factory=list[Message])
 
@@ -113,9 +115,9 @@ class SimDiscord:
         there = {one.id for one in self.channels.values() if one.state not in OUT_OF_SIGHT and one.shown <= since}
         return [post for post in self.answers() if post.channel_id in there]
 
-    async def send(self, channel_id: int, nonce: str, name: str) -> Message:
+    async def send(self, channel_id: int, nonce: str, name: str, *, reply: bool = False) -> Message:
         """Raises Refused, Lost."""
-        return await self._request(lambda: self._post(channel_id, nonce, name))
+        return await self._request(lambda: self._post(channel_id, nonce, name, reply=reply))
 
     async def history(self, channel_id: int) -> list[Message]:
         """Newest first. Raises Refused, Lost."""
@@ -153,10 +155,12 @@ class SimDiscord:
         loop.call_later(there, arrive, context=Context())
         return await answer
 
-    def _post(self, channel_id: int, nonce: str, name: str) -> Message:
+    def _post(self, channel_id: int, nonce: str, name: str, *, reply: bool) -> Message:
         channel = self._known(channel_id)
         if channel.state != "open":
             raise Refused(*REFUSALS[channel.state])
+        if reply and not channel.replies:
+            raise Refused(*NO_REPLY)
         now = asyncio.get_running_loop().time()
         for old in channel.messages:
             if old.nonce == nonce and now - old.at < NONCE_S:

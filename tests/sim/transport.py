@@ -6,11 +6,13 @@ pictures, HTTP.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from cogs.api.budget import CROWDED_S, Budget, Resting
 from cogs.api.message import OutgoingMessage
-from tests.sim.discord import SimDiscord
+from cogs.api.refusals import Refused
+from tests.sim.discord import NO_REPLY, SimDiscord
 
 T = TypeVar("T")
 
@@ -24,7 +26,16 @@ class SimTransport:
         return True
 
     async def send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
-        return (await self._ask(lambda: self._discord.send(channel_id, nonce, message.id))).id
+        try:
+            return await self._send(channel_id, message, nonce)
+        except Refused as refusal:
+            if (refusal.status, refusal.code) != NO_REPLY:
+                raise
+        return await self._send(channel_id, replace(message, reply_to=None), nonce)
+
+    async def _send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
+        reply = message.reply_to is not None
+        return (await self._ask(lambda: self._discord.send(channel_id, nonce, message.id, reply=reply))).id
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
         history = await self._ask(lambda: self._discord.history(channel_id))
