@@ -19,13 +19,13 @@ from yarl import URL
 
 from cogs.shared.access import check_here
 from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising, tell
-from cogs.shared.photos import download, reasons
+from cogs.shared.photos import download, photo_name, reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from gpu.types import Photo, Wish
 from storage.intake import MOST_BYTES, PhotoRefused, Upload
 from storage.jobs import JobRow, new_job_id
-from storage.names import clean_name
+from storage.names import MOST_UNITS, clean_name
 from storage.pets import NameTaken, TooManyPets
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ FIRST_WISH = Wish(style="watercolour")
 BOOT = secrets.token_hex(4)  # forms that an earlier process opened cannot be read by this one
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
-LeftOut = tuple[str, str]  # a photo: its file name, and the key of the reason
+LeftOut = tuple[str, str]  # a photo: its name as photo_name() gives it, and the key of the reason
 
 
 class EnrollCog(commands.Cog):
@@ -65,7 +65,7 @@ class EnrollCog(commands.Cog):
     async def enroll(
         self,
         interaction: Interaction,
-        name: app_commands.Range[str, 1, 32],
+        name: app_commands.Range[str, 1, MOST_UNITS],
         photo1: Attachment | None = None,
         photo2: Attachment | None = None,
         photo3: Attachment | None = None,
@@ -124,15 +124,16 @@ class EnrollCog(commands.Cog):
         answers = await asyncio.gather(*takes, return_exceptions=True)  # all have ended before the folder is discarded
         taken: dict[Photo, str] = {}
         left_out: list[LeftOut] = []
-        for attachment, answer in zip(attachments, answers, strict=True):
+        for place, (attachment, answer) in enumerate(zip(attachments, answers, strict=True), start=1):
+            name = photo_name(place, attachment.filename, attachment.title)
             if isinstance(answer, BaseException):
                 raise answer
             if isinstance(answer, str):
-                left_out.append((attachment.filename, answer))
+                left_out.append((name, answer))
             elif answer in taken:
-                left_out.append((attachment.filename, "photo.duplicate"))
+                left_out.append((name, "photo.duplicate"))
             else:
-                taken[answer] = attachment.filename
+                taken[answer] = name
         if len(taken) < FEWEST:
             raise Sorry("enroll.too_few", count=len(taken), reasons=reasons(language, left_out))
         return taken, left_out

@@ -18,7 +18,7 @@ from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from storage.pets import Pet
 
-MOST_LINES = 12  # of /pets; so many of the longest names, every character escaped, fit into a message
+MOST_LINES = 10  # of /pets; so many of the longest names, every character escaped, fit into a message
 
 How = Literal["keep", "forget", "posts"]
 

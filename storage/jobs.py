@@ -109,7 +109,7 @@ class Jobs:
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
     ) -> JobRow:
-        """Add pet, photos and job in one transaction; `names` are the photos' file names as given.
+        """Add pet, photos and job in one transaction; `names` are what the photos are called.
 
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """

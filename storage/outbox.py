@@ -49,7 +49,7 @@ class AnswerPayload:
     locale: str
     reply_to: int | None  # message id
     wish: Wish
-    photos: tuple[tuple[str, str], ...]  # (sha256, file name as given) of an enrolment, to name the rejected ones
+    photos: tuple[tuple[str, str], ...]  # (sha256, what it is called) of an enrolment, to name the rejected ones
     outcome: Annotated[Done | Failed, Field(discriminator="kind")]
     portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
 

@@ -1,8 +1,12 @@
-"""Photos that people give: how they are downloaded, and the lines that name those left out.
+"""Photos that people give: how they are downloaded, how each is named, and the lines that name those left out.
 
 The promise kept here: photos come only from the hosts in the settings, are read no further than the size limit, and no
 redirect is followed. Does not know: what makes a photo good (storage/intake.py), or who gives it.
 """
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import aiohttp
 from yarl import URL
@@ -10,8 +14,10 @@ from yarl import URL
 from cogs.shared.errors import Sorry
 from cogs.shared.text import plain_code, say
 from storage.intake import MOST_BYTES, PhotoRefused
+from storage.names import shorten, visible
 
-LONGEST_FILE_NAME = 40
+LONGEST_FILE_NAME = 40  # characters that are shown
+PLACED = re.compile(r"(?P<place>\d+)/(?P<name>.*)")
 
 
 def allowed(url: URL, hosts: frozenset[str]) -> bool:
@@ -35,10 +41,24 @@ async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str])
     return bytes(data)
 
 
-def reasons(language: str, left_out: list[tuple[str, str]]) -> str:
-    """A line for each (file name, key of the reason)."""
-    lines = [
-        say(language, "enroll.reason", photo=plain_code(name, LONGEST_FILE_NAME), reason=say(language, key))
-        for name, key in left_out
-    ]
-    return "\n".join(lines)
+def photo_name(place: int, filename: str, title: str | None) -> str:
+    """What a photo is called in all that is kept: "3/보리 산책.jpg", its place among those given and its file name.
+
+    Discord makes `_.jpg` of a name that is not written in Latin letters, and keeps its stem as the title. Rows of older
+    versions have no place; a file name of Discord's holds no slash.
+    """
+    kind = PurePosixPath(filename).suffix
+    name = (title or filename).removesuffix(kind) + kind
+    return f"{place}/{shorten(visible(name), LONGEST_FILE_NAME)}"
+
+
+def reasons(language: str, left_out: Sequence[tuple[str, str]]) -> str:
+    """A line for each (name as photo_name() gives it, key of the reason)."""
+    shown = ((_shown(language, name), say(language, key)) for name, key in left_out)
+    return "\n".join(say(language, "enroll.reason", photo=photo, reason=reason) for photo, reason in shown)
+
+
+def _shown(language: str, name: str) -> str:
+    placed = PLACED.fullmatch(name)
+    code = plain_code(placed["name"] if placed else name, LONGEST_FILE_NAME) or "…"
+    return say(language, "enroll.photo", place=placed["place"], name=code) if placed else f"`{code}`"

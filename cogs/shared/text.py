@@ -1,20 +1,25 @@
 """What people read: sentences by language and key, filled with values (each file in texts/ holds a language).
 
-Knows: languages, Korean particles, how times and names are written, which strings Discord's command list shows.
-Does not know: when a sentence is said, or who hears it.
+Knows: languages, Korean particles, how times and names are written, what Discord makes of typed text, which strings
+its command list shows. Does not know: when a sentence is said, or who hears it.
 """
 
 import math
 import re
 import tomllib
+import unicodedata
 from pathlib import Path
 
 import discord
 from discord import app_commands
 
 from gpu.styles import find
+from storage.names import shorten, visible
 
 ENGLISH = "en"
+SYNTAX = re.compile(r"[\\*_~|`<>@#:\[\]./-]")  # one of these is in whatever Discord makes of a text
+RIGHT_TO_LEFT = ("R", "AL", "AN")  # bidirectional classes, of Hebrew and Arabic
+ISOLATED = "\u2068{}\u2069"
 
 Table = dict[str, dict[str, str]]  # section -> name -> sentence
 
@@ -33,32 +38,42 @@ class Name(str):
     __slots__ = ()
 
     def __format__(self, particles: str) -> str:
-        return f"**{escape(self)}**" + (_particle(self, particles) if particles else "")
+        return f"**{escape(self) or '…'}**" + (_particle(self, particles) if particles else "")
 
 
 def _particle(word: str, particles: str) -> str:
-    """은 of "은/는" after a final consonant, 는 after a vowel, 은(는) where the sound is unknown (not Hangul)."""
+    """은 of "은/는" after a final consonant, 는 after a vowel; 은(는) or (이)라는 after what is not Hangul."""
     closed, _, open_ = particles.partition("/")
-    syllable = ord(word[-1]) - ord("가")
+    letters = [sign for sign in word if sign.isalnum()]
+    syllable = ord(letters[-1]) - ord("가") if letters else -1
     if not 0 <= syllable < 11172:
-        return f"{closed}({open_})"
+        return f"({closed.removesuffix(open_)}){open_}" if closed.endswith(open_) else f"{closed}({open_})"
     return closed if syllable % 28 else open_
 
 
 def escape(typed: str) -> str:
-    """Typed text that shows as it was typed: no markdown, no mentions, one line."""
-    return discord.utils.escape_markdown(discord.utils.escape_mentions(" ".join(typed.split())))
+    """Typed text that shows as it was typed, on one line, and is nothing else to Discord.
+
+    discord.utils.escape_markdown() leaves channels, times, commands, emoji, guide links and addresses as they are. A
+    backslash before each sign of SYNTAX ends them all, and shows nothing itself.
+    """
+    unheard = discord.utils.escape_mentions(visible(typed))
+    return isolated(SYNTAX.sub(r"\\\g<0>", unheard))
 
 
 def plain_code(typed: str, limit: int) -> str:
-    """Typed text for between backticks, where nothing can be escaped; at most `limit` characters."""
-    line = " ".join(typed.split()).replace("`", "'")
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """Typed text for between backticks, where nothing can be escaped; about `limit` characters at most."""
+    return isolated(shorten(visible(typed).replace("`", "'"), limit))
+
+
+def isolated(text: str) -> str:
+    """The text, so that letters written from right to left turn nothing around beside it."""
+    return ISOLATED.format(text) if any(unicodedata.bidirectional(sign) in RIGHT_TO_LEFT for sign in text) else text
 
 
 def without_tokens(wish: str) -> str:
     """A wish on one line, without anything that looks like a learnt token (<s0>): only our prompts may hold those."""
-    return " ".join(re.sub(r"<[^<>\s]{0,32}>", " ", wish).split())
+    return " ".join(re.sub(r"<[^<>\s]{0,32}>", " ", visible(wish)).split())
 
 
 def language(locale: discord.Locale) -> str:

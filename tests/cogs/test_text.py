@@ -109,6 +109,9 @@ def test_a_particle_follows_the_sound():
     assert f"{Name('보리'):을/를}" == "**보리**를"
     assert f"{Name('콩'):은/는}" == "**콩**은"
     assert f"{Name('Rex'):이/가}" == "**Rex**이(가)"
+    assert f"{Name('Max'):이라는/라는}" == "**Max**(이)라는" and f"{Name('보리'):이라는/라는}" == "**보리**라는"
+    assert f"{Name('콩 🐶'):을/를}" == "**콩 🐶**을", "the last letter counts"
+    assert f"{Name('🐶'):을/를}" == "**🐶**을(를)"
     assert f"{Name('Rex')}" == "**Rex**"
 
 

@@ -32,6 +32,7 @@ class File:
     data: bytes = field(repr=False)
     folder: str  # "attachments/<channel id>" or "ephemeral-attachments/<application id>"
     description: str | None
+    title: str | None  # the stem as given, where the name does not hold it
     size: tuple[int, int] | None  # width and height in pixels, of a picture that Discord can read
 
     @property

@@ -135,6 +135,8 @@ def attachment(file: File, cdn: Cdn) -> Json:
         body["ephemeral"] = True
     if file.description is not None:
         body["description"] = file.description
+    if file.title is not None:
+        body["title"] = file.title
     return body if file.size is None else body | {"width": file.size[0], "height": file.size[1]}
 
 

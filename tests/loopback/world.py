@@ -6,6 +6,7 @@ Knows: looking up, storing files, waiting. Does not know: HTTP, or how messages.
 import asyncio
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from tests.loopback import wire
@@ -120,11 +121,16 @@ class World:
             self.event("MESSAGE_UPDATE", self.told(message))
 
     def store(self, upload: Upload, folder: str) -> File:
-        """Put a file on the CDN; Discord writes underscores for blanks in its name."""
-        name = re.sub(r"\s", "_", upload.name)
+        """Put a file on the CDN. In its name Discord writes underscores for blanks and leaves out what is not Latin.
+
+        The stem of a name that lost something is kept as the title (discord-api-docs #6945).
+        """
+        given = re.sub(r"\s", "_", upload.name)
+        name = re.sub(r"[^\w.-]", "", given, flags=re.ASCII)
+        title = PurePosixPath(upload.name).stem if name != given else None
         file = File(
             id=self.snowflakes(), name=name, data=upload.data, folder=folder, description=upload.description,
-            size=picture_size(upload.data),
+            title=title, size=picture_size(upload.data),
         )  # fmt: skip
         self.files[file.id] = file
         return file
