@@ -40,6 +40,7 @@ from cogs.portrait import PortraitCog
 from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
 from cogs.shared.errors import Tree
+from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from gpu.line.executor import Executor
@@ -124,6 +125,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             line=line,
             threads=(threads := Threads(bot, jobs, pets)),
             progress=ProgressMessages(bot, jobs, threads, line),
+            owners=Owners(),
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
         )

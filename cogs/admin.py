@@ -10,12 +10,12 @@ from discord.ext import commands
 from cogs.progress.eta import standings
 from cogs.progress.render import line
 from cogs.shared.errors import Interaction, Sorry
+from cogs.shared.pet_choice import LONGEST_CHOICE, MOST_CHOICES
 from cogs.shared.services import Services
-from cogs.shared.text import Name, label, language, say
-from storage.names import name_key
+from cogs.shared.text import Name, isolated, label, language, say
+from storage.names import name_key, shorten
 
 MOST_LINES = 12  # of /queue; so many of the longest names fit into a message
-MOST_CHOICES = 25  # Discord's limit
 
 
 class AdminCog(commands.Cog):
@@ -59,6 +59,9 @@ class AdminCog(commands.Cog):
         mine = interaction.guild_id, interaction.user.id
         everybody = await standings(self._services.line, self._services.jobs)
         own = [one for one in everybody if (one.job.guild_id, one.job.user_id) == mine]
-        named = {one.job.id: line(tongue, one, one.job.pet_name) for one in own}
+        named = {one.job.id: line(tongue, one, isolated(one.job.pet_name)) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
-        return [app_commands.Choice(name=name, value=job_id) for job_id, name in fitting[:MOST_CHOICES]]
+        return [
+            app_commands.Choice(name=shorten(name, LONGEST_CHOICE), value=job_id)
+            for job_id, name in fitting[:MOST_CHOICES]
+        ]

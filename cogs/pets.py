@@ -67,7 +67,8 @@ class PetsCog(commands.Cog):
     async def own_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """The dogs that this person may forget."""
         known = await known_pets(self._services, interaction)
-        return choices((pet for pet in known if may_forget(interaction, pet)), typed)
+        mine = (pet for pet in known if may_forget(interaction, pet))
+        return await choices(self._services, interaction, mine, typed)
 
     async def decide(self, interaction: Interaction, pet_id: int, how: How) -> None:
         """A button was pressed. Raises Sorry."""

@@ -113,7 +113,8 @@ class PortraitCog(commands.Cog):
     async def ready_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """The dogs that can be painted, the person's own first."""
         known = await known_pets(self._services, interaction)
-        return choices((pet for pet in known if pet.state == "ready"), typed)
+        ready = (pet for pet in known if pet.state == "ready")
+        return await choices(self._services, interaction, ready, typed)
 
     async def _promise(self, job: JobRow) -> str:
         mine = [one for one in await standings(self._services.line, self._services.jobs) if one.job.id == job.id]

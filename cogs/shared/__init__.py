@@ -5,6 +5,7 @@ texts/         every sentence; a language is one file
 errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
 services.py    what a cog may use, put together in bot.py
 pet_choice.py  which dog people mean
-photos.py      how photos are downloaded, and why some are left out
+owners.py      what the owners of dogs are called
+photos.py      how photos are downloaded, and how those left out are named
 threads.py     a job's own thread
 """

@@ -6,6 +6,7 @@ Knows: what there is. Does not know: which cog uses what.
 from dataclasses import dataclass
 
 from cogs.progress.messages import ProgressMessages
+from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
 from storage.erasure import Erasure
@@ -35,5 +36,6 @@ class Services:
     line: Line
     threads: Threads
     progress: ProgressMessages
+    owners: Owners
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server

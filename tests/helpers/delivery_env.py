@@ -23,6 +23,7 @@ from cogs.delivery.cog import DeliveryCog
 from cogs.guilds import GuildsCog
 from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
+from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from gpu.errors import OutOfMemory
@@ -90,7 +91,7 @@ class DeliveryEnv:
         self.services = Services(
             files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
             jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db), line=line,
-            threads=threads, progress=self.progress, cdn_hosts=frozenset(), pets_each=5,
+            threads=threads, progress=self.progress, owners=Owners(), cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)

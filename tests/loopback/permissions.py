@@ -12,6 +12,7 @@ class Permission(IntFlag):
     """Discord's bits, by Discord's names."""
 
     ADMINISTRATOR = 1 << 3
+    MANAGE_GUILD = 1 << 5
     ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10
     SEND_MESSAGES = 1 << 11

@@ -27,4 +27,4 @@ class PatCog(commands.Cog):
 
     @pat.autocomplete("pet")
     async def pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        return choices(await known_pets(self._services, interaction), typed)
+        return await choices(self._services, interaction, await known_pets(self._services, interaction), typed)
