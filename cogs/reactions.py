@@ -5,6 +5,9 @@ Reactions come as raw events, or later from catch_up.py if the bot was away. Eve
 so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted upon, so a
 crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the network or
 Discord fails for a moment, the note is removed again, so that catch_up.py finds the reaction unanswered.
+
+What cannot be done is told to whoever pressed (notices.py). Under a post of ours of which no row is left, as its dog
+was forgotten, nothing can: the event says whose message it is, so nothing has to be asked to know that.
 """
 
 import logging
@@ -17,15 +20,16 @@ from discord.ext import commands
 from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
 from cogs.api.transport import REACTIONS, DiscordTransport, Transport, raising_refused
 from cogs.portrait import new_seeds
-from cogs.shared.errors import DROPPED, Sorry, sentence
+from cogs.shared.errors import Sorry, sentence
+from cogs.shared.notices import Notices
 from cogs.shared.services import Services
-from cogs.shared.text import ENGLISH, say
+from cogs.shared.text import language, say
 from storage.jobs import JobRow
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
-NOTICE_S = 30.0  # a reaction has no private answer, so a public one is deleted after so long
+NOTHING_LEFT_S = 3600.0  # for so long nobody is told twice that a post of ours can do nothing
 REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send it or leave it out
 
 
@@ -46,6 +50,7 @@ class ReactionsCog(commands.Cog):
         self._bot = bot
         self._services = services
         self._transport: Transport = DiscordTransport(bot)
+        self._notices = Notices(bot)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -55,12 +60,21 @@ class ReactionsCog(commands.Cog):
             return
         rows = await self._services.portraits.by_message(payload.message_id)
         reaction = Reaction(payload.channel_id, payload.message_id, payload.user_id, sign)
+        if not rows:
+            await self._disown(reaction, payload.member.guild, payload.message_author_id)
+            return
         try:
             await self.answer(reaction, rows)
         except (Refused, aiohttp.ClientError, OSError) as error:
             log.warning("%s is not answered yet: %s", reaction, error)
-            job = await self._services.jobs.get(rows[0].job_id)
-            await self._notice(reaction, say(job.locale if job else ENGLISH, "sorry.no_delete"))
+            if job := await self._services.jobs.get(rows[0].job_id):
+                await self._notify(reaction, job, Sorry("sorry.no_delete"))
+
+    async def _disown(self, reaction: Reaction, guild: discord.Guild, author_id: int | None) -> None:
+        if self._bot.user and author_id == self._bot.user.id:
+            text = say(language(guild.preferred_locale), "sorry.nothing_left")
+            about = self._message(reaction, guild.id)
+            await self._notices.tell(reaction.user_id, about, "nothing left", text, quiet_s=NOTHING_LEFT_S)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
@@ -99,7 +113,7 @@ class ReactionsCog(commands.Cog):
             if is_transient(error):
                 await self._services.portraits.forget_reaction(rows[0].id, reaction.user_id, reaction.sign)
                 raise
-            await self._notice(reaction, sentence(job.locale, error))
+            await self._notify(reaction, job, error)
 
     async def _reroll(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """New seeds, the same prompt. Raises Sorry."""
@@ -149,8 +163,11 @@ class ReactionsCog(commands.Cog):
         permissions = channel.permissions_for(member) if channel else member.guild_permissions
         return permissions.manage_messages
 
-    async def _notice(self, reaction: Reaction, text: str) -> None:
-        try:
-            await self._bot.get_partial_messageable(reaction.channel_id).send(text, delete_after=NOTICE_S)
-        except DROPPED as error:
-            log.warning("Could not tell %r: %s", text, error)
+    async def _notify(self, reaction: Reaction, job: JobRow, error: Exception) -> None:
+        """Errors with one text are of one kind, whatever values the sentence holds."""
+        text = sentence(job.locale, error)
+        await self._notices.tell(reaction.user_id, self._message(reaction, job.guild_id), str(error), text)
+
+    def _message(self, reaction: Reaction, guild_id: int) -> discord.PartialMessage:
+        channel = self._bot.get_partial_messageable(reaction.channel_id, guild_id=guild_id)
+        return channel.get_partial_message(reaction.message_id)

@@ -7,5 +7,6 @@ services.py    what a cog may use, put together in bot.py
 pet_choice.py  which dog people mean
 owners.py      what the owners of dogs are called
 photos.py      how photos are downloaded, and how those left out are named
+notices.py     one line to a person who reacted
 threads.py     a job's own thread
 """

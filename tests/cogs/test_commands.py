@@ -131,7 +131,7 @@ async def test_reactions_reroll_and_delete_also_after_a_restart(alive: BotEnv):
     assert f"seed {job.seeds[0]} " not in first["content"]
     stranger = alive.discord.person("Stranger")
     await stranger.react(again, "🗑️")
-    await alive.message(thread, "only the one who asked")
+    await alive.message(alive.discord.world.door(stranger.user), "only the one who asked")
     assert len(portraits(alive, thread)) == 2
     await theo.react(again, "🗑️")
     await alive.discord.until(lambda: len(portraits(alive, thread)) == 1)

@@ -36,7 +36,7 @@ async def test_portraits_and_rerolls(tmp_path: Path):
         asked = await theo.slash("/portrait", alive.discord.channel, style="oil", pet="Rex")
         assert (await asked.message(25))["content"].startswith(FULL)
         await theo.react(first, "🔁")
-        await alive.message(thread, "대기열이 가득 차서")
+        await alive.message(alive.discord.world.door(theo.user), "대기열이 가득 차서")
         alive.studio.open.set()
         await asyncio.sleep(0.5)
         assert len(alive.studio.painted) == 1

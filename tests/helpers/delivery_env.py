@@ -209,9 +209,9 @@ class DeliveryEnv:
     def texts(self, place: Any) -> list[str]:
         return [message["content"] for message in self.net.messages(place)]
 
-    def direct_messages(self) -> list[str]:
-        """What Mina was told in direct messages."""
-        return self.texts(self.net.world.door(self.mina.user))
+    def direct_messages(self, person: Person | None = None) -> list[str]:
+        """What somebody, or else Mina, was told in direct messages."""
+        return self.texts(self.net.world.door((person or self.mina).user))
 
 
 def _heard(*_: object) -> None:
