@@ -56,6 +56,7 @@ class PortraitCog(commands.Cog):
         """Put a painting in line, and say where it will appear."""
         await interaction.response.defer(ephemeral=True)
         check_member(self._bot, interaction)
+        assert interaction.guild  # commands are for guilds only
         found = await find_pet(self._services, interaction, pet)
         if found.state != "ready":
             raise Sorry("sorry.learning", name=Name(found.name))
@@ -63,7 +64,7 @@ class PortraitCog(commands.Cog):
         if not known and not typed:
             raise Sorry("sorry.style")
         channel_id, thread_id = await self._place(found, interaction)
-        check_place(self._bot, interaction, channel_id, thread_id)
+        check_place(interaction.guild, thread_id, channel_id, language(interaction.locale))
         job = await self._services.jobs.accept_paint(
             pet=found,
             user_id=interaction.user.id,

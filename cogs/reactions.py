@@ -20,6 +20,7 @@ from discord.ext import commands
 from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
 from cogs.api.transport import REACTIONS, DiscordTransport, Transport, raising_refused
 from cogs.portrait import new_seeds
+from cogs.shared.access import check_place
 from cogs.shared.errors import Sorry, sentence
 from cogs.shared.notices import Notices
 from cogs.shared.services import Services
@@ -120,6 +121,8 @@ class ReactionsCog(commands.Cog):
         pet = await self._services.pets.get(rows[0].pet_id)
         if pet is None:
             raise Sorry("forget.gone")
+        if guild := self._bot.get_guild(pet.guild_id):
+            check_place(guild, reaction.channel_id, pet.channel_id, job.locale)
         again = await self._services.jobs.accept_paint(
             pet=pet,
             user_id=reaction.user_id,

@@ -28,7 +28,7 @@ def check_here(bot: commands.Bot, interaction: Interaction) -> None:
     needed = WITH_THREADS if here and here.type in HAS_THREADS else IN_CHANNEL
     if isinstance(here, discord.Thread):
         needed = IN_THREAD
-    _check(interaction, interaction.app_permissions, needed, interaction.channel_id)
+    _check(interaction.app_permissions, needed, interaction.channel_id, language(interaction.locale))
 
 
 def check_member(bot: commands.Bot, interaction: Interaction) -> None:
@@ -39,20 +39,18 @@ def check_member(bot: commands.Bot, interaction: Interaction) -> None:
         raise Sorry("sorry.not_a_member", link=f"<{link}>")
 
 
-def check_place(bot: commands.Bot, interaction: Interaction, channel_id: int, thread_id: int) -> None:
-    """Raises Sorry where a portrait could not be sent: in this thread of that channel, or in the channel itself."""
-    check_member(bot, interaction)
-    assert interaction.guild
-    channel = interaction.guild.get_channel(channel_id)
-    if channel and interaction.guild.me:
-        needed = IN_CHANNEL if thread_id == channel_id else IN_THREAD
-        _check(interaction, channel.permissions_for(interaction.guild.me), needed, thread_id)
+def check_place(guild: discord.Guild, place_id: int, channel_id: int, tongue: str) -> None:
+    """Raises Sorry where a portrait could not be sent: in this channel, or in this thread of `channel_id`."""
+    place = guild.get_channel_or_thread(place_id)
+    is_thread = place is None or isinstance(place, discord.Thread)  # an archived thread is not known
+    channel = guild.get_channel(channel_id) if is_thread else place
+    if channel and guild.me:
+        _check(channel.permissions_for(guild.me), IN_THREAD if is_thread else IN_CHANNEL, place_id, tongue)
 
 
-def _check(interaction: Interaction, held: Permissions, needed: Permissions, place: int | None) -> None:
+def _check(held: Permissions, needed: Permissions, place_id: int | None, tongue: str) -> None:
     if held.administrator or held.is_superset(needed):
         return
-    tongue = language(interaction.locale)
     lacking = [name for name, wanted in needed if wanted and not dict(held)[name]]
     names = ", ".join(say(tongue, f"permission.{name}") for name in lacking)
-    raise Sorry("sorry.permissions", names=names, place=f"<#{place}>")
+    raise Sorry("sorry.permissions", names=names, place=f"<#{place_id}>")

@@ -94,6 +94,16 @@ async def test_a_portrait_that_could_not_be_sent_is_not_painted(alive: BotEnv):
     assert "Nobody is in line" in await jobs(alive)
 
 
+async def test_nor_is_it_painted_again(alive: BotEnv):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    [first] = await whole(alive, thread, 1)
+    alive.discord.deny(Permission.ATTACH_FILES)
+    await mina.react(first, "🔁")
+    await alive.message(alive.discord.world.door(mina.user), "Attach Files. ")
+    assert "Nobody is in line" in await jobs(alive)
+
+
 async def test_whoever_may_do_everything_lacks_nothing(alive: BotEnv):
     alive.discord.world.me.permissions |= Permission.ADMINISTRATOR
     alive.discord.deny(Permission.ATTACH_FILES)
