@@ -6,7 +6,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     database.py    one connection, one writer at a time, migrations/
     files.py       where files lie, and how they appear and disappear
     intake.py      bytes from a stranger -> a clean Photo
-    decoder.py     the short-lived process that decodes the bytes
+    decoder/       the short-lived process that decodes the bytes
     pets.py        the pets; names.py: what one may be called
     guilds.py      the servers of which something is kept
     jobs.py        the job rows: accepted, and looked up

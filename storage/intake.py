@@ -1,6 +1,6 @@
 """How a photo gets in: a stranger's bytes become a clean Photo on disk, or are refused with one reason.
 
-Image bytes are decoded in a short-lived process with a memory limit (decoder.py), never in the bot.
+Image bytes are decoded in a short-lived process with a memory limit (decoder/), never in the bot.
 Knows: size limits, how that process is run, and what its end means. Does not know: Discord, pets, any image library.
 """
 
@@ -13,21 +13,11 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from gpu.types import Photo
+from storage.decoder.reasons import Reason
 from storage.files import Files
 
 MOST_BYTES = 10 << 20  # Discord's own limit for a file
-DECODER = Path(__file__).with_name("decoder.py")
-
-Reason = Literal[
-    "too_big",  # more than MOST_BYTES
-    "empty",
-    "not_an_image",
-    "wrong_type",  # an image or a film, but none of JPEG, PNG, WebP, AVIF, HEIC
-    "truncated",  # a part of it is missing or broken
-    "too_many_pixels",  # more than 50 megapixels
-    "too_small",  # the shortest edge
-    "decoder_died",  # it took too much memory or time
-]
+DECODER = Path(__file__).with_name("decoder")
 
 
 class PhotoRefused(Exception):

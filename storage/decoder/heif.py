@@ -1,0 +1,43 @@
+"""HEIC and AVIF: what their boxes say before anything is decoded.
+
+Knows: libheif, which reads the boxes of both. Does not know: who decodes the pixels (libheif or Pillow's libavif).
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pi_heif import open_heif, register_heif_opener  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+from PIL import AvifImagePlugin
+
+from storage.decoder.reasons import BadPhoto
+from storage.decoder.types import Type
+
+ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.DOTALL)  # its entry; and its type
+CODED: dict[Type, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """`numbers`: primaries and transfer function, by ITU-T H.273."""
+
+    size: tuple[int, int]
+    profile: bytes | None
+    numbers: tuple[int, int] | None
+
+
+def read(data: bytes, kind: Type) -> Boxes:
+    """Raises BadPhoto. Also makes Pillow able to open HEIF."""
+    register_heif_opener(decode_threads=1, thumbnails=False)  # each thread would reserve memory, used or not
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    items = set(ITEM.findall(data))
+    if items and CODED[kind] not in items:
+        raise BadPhoto("wrong_type")
+    try:
+        info: dict[str, Any] = (file := open_heif(io.BytesIO(data))).info
+    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError):
+        raise BadPhoto("truncated") from None
+    nclx = info.get("nclx_profile")
+    numbers = (nclx["color_primaries"], nclx["transfer_characteristics"]) if nclx else None
+    return Boxes(file.size, info.get("icc_profile"), numbers)
