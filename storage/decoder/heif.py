@@ -5,8 +5,7 @@ Knows: libheif, which reads the boxes of both. Does not know: who decodes the pi
 
 import io
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pi_heif import open_heif, register_heif_opener  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 from PIL import AvifImagePlugin
@@ -18,8 +17,7 @@ ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.D
 CODED: dict[Type, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
 
 
-@dataclass(frozen=True, slots=True)
-class Boxes:
+class Boxes(NamedTuple):
     """`numbers`: primaries and transfer function, by ITU-T H.273."""
 
     size: tuple[int, int]

@@ -4,7 +4,7 @@ Knows: ICC.1:2022 (matrix/TRC profiles, parametric curves). Does not know: where
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Vector = tuple[float, float, float]
 Matrix = tuple[Vector, Vector, Vector]  # rows
@@ -13,8 +13,7 @@ D50: Vector = (0.9642, 1.0, 0.8249)
 BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
-@dataclass(frozen=True, slots=True)
-class Primaries:
+class Primaries(NamedTuple):
     """CIE 1931 xy of the white and of each primary."""
 
     white: tuple[float, float]
@@ -23,8 +22,7 @@ class Primaries:
     blue: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(NamedTuple):
     """Encoded value -> light: (a * x + b) ** g, and c * x below d. ICC's parametric function of type 3."""
 
     g: float

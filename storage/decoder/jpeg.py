@@ -6,7 +6,7 @@ with more bytes after each of its entropy-coded segments: where a segment is who
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.decoder.reasons import BadPhoto
 
@@ -27,8 +27,7 @@ ANY_BYTES = bytes.fromhex("5ac3693c96a51e7883d42bb1")
 END_MARKER = b"\xff\xd9"
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """What stands between two markers: data[start:stop], and for a scan data[stop:end], which is entropy-coded."""
 
     marker: int
@@ -37,8 +36,7 @@ class Segment:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Jpeg:
+class Jpeg(NamedTuple):
     """A JPEG taken apart. `data` ends at the end marker, or where it would have to be."""
 
     data: bytes

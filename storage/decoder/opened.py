@@ -6,7 +6,7 @@ Pillow tells the format by the first bytes that it knows; types.py has decided a
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image, WebPImagePlugin
 
@@ -17,8 +17,7 @@ from storage.decoder.types import MOST_PIXELS, Type
 assert WebPImagePlugin.SUPPORTED  # imported here, or Pillow would import all of its plugins to find it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(NamedTuple):
     """`profile`: ICC, or None for sRGB. `exif`: only its orientation is ever used."""
 
     photo: Image.Image

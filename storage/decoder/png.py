@@ -6,7 +6,7 @@ So no text or other extra of any size makes a photo unreadable, and none of it i
 
 import struct
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.decoder.reasons import BadPhoto
 
@@ -16,8 +16,7 @@ EXTRAS = {b"cICP": 4, b"iCCP": 3, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"eXIf": 
 MOST_PROFILE = 4 << 20  # bytes; a printer's has one or two megabytes
 
 
-@dataclass(frozen=True, slots=True)
-class Png:
+class Png(NamedTuple):
     """A PNG taken apart."""
 
     picture: bytes

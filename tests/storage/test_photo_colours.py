@@ -64,7 +64,7 @@ def test_numbers_become_srgb(way: Colours):
 
 def test_a_png_s_ways_have_an_order():
     """cICP, iCCP, sRGB, gAMA: what comes first counts alone."""
-    wide, own, srgb, gamma = WAYS["cICP, BT.2020"], WAYS["iCCP"], chunk(b"sRGB", b"\0"), WAYS["gAMA and cHRM"]
+    wide, own, srgb, gamma = WAYS["cICP, BT.2020"], WAYS["iCCP"], chunk(b"sRGB", b"\0"), by_gamma(1.0, ADOBE_RGB)
     picture = patches(GREY_AND_COLOURS)
     ranked = [(wide.chunks, wide.profile), (own.chunks, own.profile), (srgb, None), (gamma.chunks, gamma.profile)]
     for n, (_, profile) in enumerate(ranked):
