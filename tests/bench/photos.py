@@ -79,7 +79,7 @@ class Tally:
         self.most_mib, self.most_s = max(self.most_mib, run.mib), max(self.most_s, run.seconds)
         if run.verdict != made.verdict:
             self.wrong.append(f"{made.name}: {run.verdict}, not {made.verdict}")
-        elif run.kept and browser:
+        elif run.kept and browser and made.as_in_browser:
             self.compared += 1
             self._compare(made.name, difference(run.kept, browser))
 

@@ -40,12 +40,17 @@ LEAST_PX = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A file, the right verdict on it, and how it shows if it is taken."""
+    """A file, the right verdict on it, and how it shows if it is taken.
+
+    `as_in_browser`: does Chromium show it so? It does not turn a WebP by its EXIF, as phones do, and leaves the last rows
+    of a JPEG without an end marker blank.
+    """
 
     name: str
     data: bytes
     verdict: Verdict = "taken"
     shown: Image.Image | None = None
+    as_in_browser: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,10 @@ def photo(rng: Random) -> Made:
     turn = STORED[orientation]
     stored = painted.stored if turn is None else painted.stored.transpose(turn)
     data = form.write(rng, stored, colours, orientation)
-    made = Made(name=f"{name} {mode} {space} orientation {orientation}", data=data, shown=painted.shown)
+    made = Made(
+        name=f"{name} {mode} {space} orientation {orientation}", data=data, shown=painted.shown,
+        as_in_browser=name != "WEBP" or orientation == 1,
+    )  # fmt: skip
     return _damaged(rng, made, rng.choice(form.damage)) if rng.random() < 1 / 3 else made
 
 
@@ -102,6 +110,8 @@ def _painted(mode: str, image: Image.Image, colours: Colours) -> tuple[Painted, 
 
 def _damaged(rng: Random, made: Made, damage: str) -> Made:
     made = replace(made, name=f"{made.name}, {damage}", data=DAMAGE[damage](rng, made.data))
+    if damage == "no end":
+        made = replace(made, as_in_browser=False)
     return made if damage in KEPT else replace(made, verdict="truncated", shown=None)
 
 

@@ -153,7 +153,7 @@ def test_the_decoder_has_no_gigabyte_to_spend() -> None:
 
 def test_the_decoder_may_write_no_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    script = f"{LIMITED}; open({str(file)!r}, 'w').write('here')"
+    script = f"{LIMITED}; from pathlib import Path; Path({str(file)!r}).write_text('here')"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert answer.returncode != 0
     assert file.read_bytes() == b""

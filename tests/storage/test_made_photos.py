@@ -12,7 +12,7 @@ from tests.bench.photos import difference
 from tests.bench.photos_made import LEAST_PX, photos
 
 COUNT, SEED = 120, 7  # not the bench's own 500
-MOST_OFF = 4.0  # of 255 on average: what JPEG at quality 90 does to hard edges
+MOST_OFF = 6.0  # of 255 on average: what JPEG does to hard edges that are a few pixels wide
 
 
 def test_made_photos_are_judged_and_shown_right():
