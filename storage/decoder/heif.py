@@ -14,6 +14,8 @@ from storage.decoder.reasons import BadPhoto
 from storage.decoder.types import Type
 
 ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.DOTALL)  # its entry; and its type
+NUMBERS = re.compile(rb"(colrnclx)(..)(..)", re.DOTALL)
+PRIMARIES, TRANSFERS = {1, 2, 22, *range(4, 13)}, {1, 2, *range(4, 19)}
 CODED: dict[Type, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
 
 
@@ -23,6 +25,15 @@ class Boxes(NamedTuple):
     size: tuple[int, int]
     profile: bytes | None
     numbers: tuple[int, int] | None
+
+
+def specified(data: bytes) -> bytes:
+    """Numbers that H.273 does not know (yet) become "unspecified": libheif would not read the file at all."""
+    return NUMBERS.sub(lambda found: found[1] + _known(found[2], PRIMARIES) + _known(found[3], TRANSFERS), data)
+
+
+def _known(number: bytes, known: set[int]) -> bytes:
+    return number if int.from_bytes(number) in known else b"\0\2"
 
 
 def read(data: bytes, kind: Type) -> Boxes:

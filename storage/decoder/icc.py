@@ -65,6 +65,7 @@ def _to_d50(primaries: Primaries) -> Matrix:
     """Linear RGB -> XYZ under D50, where a profile's colours are: http://www.brucelindbloom.com, RGB/XYZ Matrices."""
     red, green, blue = (_light(*xy) for xy in (primaries.red, primaries.green, primaries.blue))
     white = _light(*primaries.white)
+    white = white[0] / white[1], 1.0, white[2] / white[1]
     unscaled = _transposed((red, green, blue))
     scale = _applied(_inverse(unscaled), white)
     own = _product(unscaled, _diagonal(scale))
@@ -74,8 +75,8 @@ def _to_d50(primaries: Primaries) -> Matrix:
 
 
 def _light(x: float, y: float) -> Vector:
-    """XYZ of brightness 1."""
-    return x / y, 1.0, (1 - x - y) / y
+    """XYZ, of any brightness."""
+    return x, y, 1 - x - y
 
 
 def _diagonal(values: Vector) -> Matrix:

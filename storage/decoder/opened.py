@@ -60,11 +60,12 @@ def _webp(data: bytes) -> Opened:
 def _boxes(data: bytes, kind: Type, brand: bytes) -> Opened:
     from storage.decoder import heif  # takes a while to load
 
+    data = heif.specified(data)
     boxes = heif.read(data, kind)
     if boxes.size[0] * boxes.size[1] > MOST_PIXELS[kind]:
         raise BadPhoto("too_many_pixels")
     photo = _open(data[:8] + brand + data[12:], kind, MOST_PIXELS[kind])  # Pillow looks at the major brand alone
-    profile = boxes.profile or (colours.of_numbers(*boxes.numbers) if boxes.numbers else None)
+    profile = boxes.profile or (colours.of_boxes(*boxes.numbers) if boxes.numbers else None)
     return Opened(photo=photo, profile=profile, exif=photo.info.get("exif"))
 
 

@@ -112,8 +112,8 @@ def deep(grey: Image.Image) -> Image.Image:
 
 
 def by_numbers(primaries: int, transfer: int) -> Colours:
-    space, curve = PRIMARIES[primaries], CURVES.get(transfer, SRGB)
-    plain = (primaries, curve) == (1, SRGB)
+    space, curve = PRIMARIES[primaries], CURVES[transfer]
+    plain = (primaries, transfer) == (1, 13)
     code = chunk(b"cICP", bytes([primaries, transfer, 0, 1]))
     return Colours(None if plain else rgb_profile(space, curve), None, code, (primaries, transfer))
 
@@ -141,7 +141,7 @@ COLOURS: dict[str, Colours] = {
 NUMBERED: dict[str, Colours] = {
     "numbers P3": by_numbers(12, 13),
     "numbers BT.2020": by_numbers(9, 13),
-    "numbers BT.709": by_numbers(1, 1),
+    "numbers sRGB": by_numbers(1, 13),
     "numbers linear": by_numbers(1, 8),
     "numbers gamma 2.2": by_numbers(1, 4),
 }

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, ImageCms
 
-from storage.decoder.colours import PRIMARIES, SRGB, of_numbers, of_png, refuse_hdr, to_srgb
+from storage.decoder.colours import PRIMARIES, SRGB, of_boxes, of_png, refuse_hdr, to_srgb
 from storage.decoder.icc import Curve, rgb_profile
 from storage.decoder.png import taken_apart
 from storage.decoder.reasons import BadPhoto
@@ -47,7 +47,8 @@ def as_png(image: Image.Image, chunks: bytes = b"") -> bytes:
 WAYS: dict[str, Colours] = {
     "cICP, Display P3": by_numbers(12, 13),
     "cICP, BT.2020": by_numbers(9, 13),
-    "cICP, BT.2020 with BT.709's curve": by_numbers(9, 1),
+    "cICP, BT.2020 with a film's curve": by_numbers(9, 1),
+    "cICP, as in cinemas": by_numbers(11, 17),
     "cICP, linear": by_numbers(1, 8),
     "iCCP": by_profile(PRIMARIES[12]),
     "gAMA and cHRM": by_gamma(1.8, ADOBE_RGB),
@@ -109,11 +110,12 @@ def test_boxes_tell_the_primaries(make):
     """Red and blue in BT.2020's numbers are far stronger than sRGB can be."""
     plain, wide = shown(make()), shown(with_numbers(make(), 9, 13))
     assert wide[0][0] > plain[0][0] + 20 and wide[-1][2] > plain[-1][2] + 5
-    assert shown(with_numbers(make(), 2, 2)) == shown(with_numbers(make(), 1, 13)) == plain  # unspecified is sRGB
+    for unspecified in ((2, 2), (1, 13), (0, 0), (99, 13), (1, 99)):
+        assert shown(with_numbers(make(), *unspecified)) == plain
 
 
 def test_code_points_of_no_photo_are_read_as_srgb():
-    assert of_numbers(1, 13) is of_numbers(2, 2) is of_numbers(99, 99) is of_numbers(1, 1) is None
+    assert of_boxes(1, 13) is of_boxes(2, 2) is of_boxes(99, 99) is of_boxes(1, 1) is None
 
 
 def test_grey_profiles_reach_grey_photos():

@@ -1,10 +1,8 @@
 """Damage of all kinds ends in a verdict, and never in a wrong one. The long search: `python -m tests.bench.photos_fuzz`."""
 
-import base64
-
 import pytest
 
-from tests.bench.photos_fuzz import PROPERTIES, search, verdict
+from tests.bench.photos_fuzz import PROPERTIES, search
 
 EXAMPLES = 150
 

@@ -1,6 +1,5 @@
 """How many pixels a photo may have, and how many are kept. The limits are what decoding costs, and are told truly."""
 
-import io
 import struct
 import subprocess
 import sys
@@ -18,9 +17,8 @@ from storage.decoder.pixels import LONGEST_EDGE, SHORTEST_EDGE, target
 from storage.decoder.types import MOST_PIXELS
 from storage.decoder.verdict import answer
 from storage.intake import DECODER
-from tests.bench.photos_parts import saved, scene, veil
+from tests.bench.photos_parts import saved, scene
 from tests.helpers import hostile
-from tests.helpers.png import Layout, png
 
 PHOTOS = Path(__file__).with_name("photos")
 edges = st.integers(1, 65_535)
@@ -51,7 +49,9 @@ def test_small_is_what_the_photo_itself_is():
 
 
 def test_a_panorama_keeps_its_height():
-    assert verdict(saved(Image.new("RGB", (12000, 350)), "JPEG")) == b'{"width": 11992, "height": 350, "suffix": ".jpg"}'
+    assert (
+        verdict(saved(Image.new("RGB", (12000, 350)), "JPEG")) == b'{"width": 11992, "height": 350, "suffix": ".jpg"}'
+    )
     assert verdict(saved(Image.new("RGB", (900, 9000)), "PNG")) == b'{"width": 512, "height": 5120, "suffix": ".png"}'
 
 
