@@ -100,7 +100,8 @@ def to_srgb(photo: Image.Image, profile: bytes | None) -> Image.Image:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            photo = ImageCms.profileToProfile(photo, own, srgb, outputMode="RGB") or photo
+            intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # no black point is moved; browsers do not either
+            photo = ImageCms.profileToProfile(photo, own, srgb, intent, outputMode="RGB") or photo
         except (ImageCms.PyCMSError, OSError):
             pass
     return photo.convert("RGB")

@@ -44,9 +44,10 @@ def read(data: bytes, kind: Type) -> Boxes:
     if items and CODED[kind] not in items:
         raise BadPhoto("wrong_type")
     try:
-        info: dict[str, Any] = (file := open_heif(io.BytesIO(data))).info
+        file = open_heif(io.BytesIO(data))
     except (OSError, ValueError, SyntaxError, RuntimeError, EOFError):
         raise BadPhoto("truncated") from None
+    info: dict[str, Any] = file.info  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     nclx = info.get("nclx_profile")
     numbers = (nclx["color_primaries"], nclx["transfer_characteristics"]) if nclx else None
     return Boxes(file.size, info.get("icc_profile"), numbers)

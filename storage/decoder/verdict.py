@@ -16,7 +16,7 @@ from storage.decoder.pixels import OPAQUE, on_white, shrunk, target
 from storage.decoder.reasons import BadPhoto, Reason
 from storage.decoder.types import type_of
 
-ORIENTATION = 0x0112
+ORIENTATION, UPRIGHT = 0x0112, 1
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -71,7 +71,7 @@ def _upright(photo: Image.Image, exif: bytes | None) -> Image.Image:
     own = Image.Exif()
     try:
         own.load(exif or b"")
-        turn = TURNS.get(own.get(ORIENTATION))
+        turn = TURNS.get(own.get(ORIENTATION, UPRIGHT))
     except Exception:  # EXIF is broken in many ways; browsers do not mind
         return photo
     return photo.transpose(turn) if turn is not None else photo

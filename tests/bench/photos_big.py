@@ -13,7 +13,7 @@ from tests.bench.photos_made import Made
 from tests.bench.photos_parts import deep, saved, scene, veil
 
 PHONE = 8160, 6120  # 49.9 megapixels
-HEIC = Path(__file__).parents[1] / "storage" / "photos" / "48mp.heic"
+HEIC = Path(__file__).parents[1] / "storage" / "photos" / "50mp.heic"
 
 
 def grainy(size: tuple[int, int], grain: int) -> Image.Image:
@@ -42,7 +42,7 @@ def big_photos() -> Iterator[Made]:
     yield from without_loss(scene(Random(1), PHONE))
     yield from beyond(16320, 12240)
     if HEIC.exists():
-        yield Made(name="HEIC, 48 MP", data=HEIC.read_bytes())
+        yield Made(name="HEIC, 50 MP", data=HEIC.read_bytes())
 
 
 def without_loss(plain: Image.Image) -> Iterator[Made]:

@@ -42,8 +42,8 @@ LEAST_PX = 64
 class Made:
     """A file, the right verdict on it, and how it shows if it is taken.
 
-    `as_in_browser`: does Chromium show it so? It does not turn a WebP by its EXIF, as phones do, and leaves the last rows
-    of a JPEG without an end marker blank.
+    `as_in_browser`: does Chromium show it so? It does not turn a WebP by its EXIF, as phones do, and leaves the last
+    rows of a JPEG without an end marker blank.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Damage of all kinds ends in a verdict, and never in a wrong one. The long search: `python -m tests.bench.photos_fuzz`."""
+"""Damage of all kinds ends in a verdict, and never in a wrong one. The long search is tests/bench/photos_fuzz.py."""
 
 import pytest
 
