@@ -39,8 +39,7 @@ def _open(data: bytes, kind: Type, most_pixels: int) -> Image.Image:
 
 def _jpeg(data: bytes) -> Opened:
     parts = jpeg.taken_apart(data)
-    photo = _open(parts.whole, "JPEG", parts.most_pixels)
-    twin = _open(parts.twin, "JPEG", parts.most_pixels)
+    photo, twin = (_open(parts.with_more(more), "JPEG", parts.most_pixels) for more in (jpeg.SOME, jpeg.OTHERS))
     return Opened(photo=photo, profile=photo.info.get("icc_profile"), exif=photo.info.get("exif"), twin=twin)
 
 

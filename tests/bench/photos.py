@@ -41,11 +41,11 @@ class Run:
     mib: float
 
 
-def decoded(data: bytes) -> Run:
+def decoded(data: bytes, least_px: int = LEAST_PX) -> Run:
     """One photo, as intake.py gives it to the decoder."""
     began = time.monotonic()
     child = subprocess.run(
-        [sys.executable, "-I", "-c", MEASURED, str(DECODER), str(LEAST_PX)], input=data, capture_output=True, env={},
+        [sys.executable, "-I", "-c", MEASURED, str(DECODER), str(least_px)], input=data, capture_output=True, env={},
         check=False,
     )  # fmt: skip
     seconds = time.monotonic() - began

@@ -24,7 +24,7 @@ def grainy(size: tuple[int, int], grain: int) -> Image.Image:
         for left in range(0, size[0], 1024):
             box = (left, top, min(left + 1024, size[0]), min(top + 1024, size[1]))
             part = tile.crop((0, 0, box[2] - left, box[3] - top))
-            image.paste(Image.blend(image.crop(box), part, 0.2), box)
+            image.paste(Image.blend(image.crop(box), part, 0.3), box)
     return image
 
 
@@ -56,9 +56,9 @@ def without_loss(plain: Image.Image) -> Iterator[Made]:
 
 
 def beyond(width: int, height: int) -> Iterator[Made]:
-    """What only JPEG may have: a phone's 200 megapixels, and half as many in scans."""
+    """What only JPEG may have: a phone's 200 megapixels, and fewer in scans."""
     whole = scene(Random(2), (width // 8, height // 8)).resize((width, height))
     yield Made(name="JPEG, 200 MP", data=saved(whole, "JPEG", quality=80))
-    half = whole.resize((11520, 8640))
+    part = whole.resize((8940, 6705))
     del whole
-    yield Made(name="JPEG, 100 MP, progressive", data=saved(half, "JPEG", quality=80, progressive=True, subsampling=0))
+    yield Made(name="JPEG, 60 MP, progressive", data=saved(part, "JPEG", quality=80, progressive=True, subsampling=0))
