@@ -73,7 +73,7 @@ def isolated(text: str) -> str:
 
 def without_tokens(wish: str) -> str:
     """A wish on one line, without anything that looks like a learnt token (<s0>): only our prompts may hold those."""
-    return " ".join(re.sub(r"<[^<>\s]{0,32}>", " ", visible(wish)).split())
+    return visible(re.sub(r"<[^<>\s]{0,32}>", " ", visible(wish)))
 
 
 def language(locale: discord.Locale) -> str:

@@ -82,6 +82,7 @@ def test_nothing_typed_turns_its_neighbours_around(text: str):
 
 
 @fuzzed
+@example("<@123456789012345678>\u0301").via("a mark that has nothing to stand on once a token is gone")
 @given(typed)
 def test_no_token_of_ours_is_in_a_wish(text: str):
     wish = without_tokens(text)
