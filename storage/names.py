@@ -18,7 +18,7 @@ USEFUL = r"""(
   | (?<=[0-9*\#]) \uFE0F (?=\u20E3)  # of a keycap
   | (?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?) \u200D (?=\p{Extended_Pictographic})  # of a family
   | (?<=[\p{Arabic}[\p{M}--\p{Variation_Selector}]]) [\u200C\u200D] (?=\p{L})  # of Persian words, Indic conjuncts
-  | (?<=\U0001F3F4) [\U000E0020-\U000E007E]+ \U000E007F  # of a flag such as England's
+  | (?<=\U0001F3F4) [\U000E0020-\U000E007E]{2,6} \U000E007F  # of a flag such as England's
 )"""  # invisible signs that change what is seen beside them
 IDLE = regex.compile(USEFUL + r"| [\p{Variation_Selector}\u200C\u200D]", regex.V1 | regex.X)
 BLANK = r"\p{C}\p{Default_Ignorable_Code_Point}\u2800\U00013441\U00013442\U0001D159"
