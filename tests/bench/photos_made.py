@@ -20,6 +20,7 @@ from tests.bench.photos_parts import (
     Colours,
     Painted,
     avif,
+    heics,
     jpeg,
     odd_png,
     png_file,
@@ -78,7 +79,7 @@ def photos(count: int = COUNT, seed: int = SEED) -> Iterator[Made]:
     """One by one; each is made by its own number alone."""
     for number in range(count):
         rng = Random(f"{seed}/{number}")
-        kind = rng.choices((photo, odd, heic, other, small, hdr), (60, 12, 6, 12, 3, 7))[0]
+        kind = rng.choices((photo, odd, heic, other, small, hdr), (58, 12, 8, 12, 3, 7))[0]
         made = kind(rng)
         yield replace(made, name=f"{number:03} {made.name}")
 
@@ -157,8 +158,8 @@ def odd(rng: Random) -> Made:
 
 
 def heic(rng: Random) -> Made:
-    """There is no encoder here, so it is the one that the helpers have."""
-    made = Made(name="HEIF", data=hostile.heic(), shown=hostile.scene())
+    name, data, shown = rng.choice(heics())
+    made = Made(name=f"HEIF {name}", data=data, shown=shown)
     return _damaged(rng, made, rng.choice(CUTS)) if rng.random() < 0.5 else made
 
 

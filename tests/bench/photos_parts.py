@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from storage.decoder.colours import CURVES, PRIMARIES, SRGB
 from storage.decoder.icc import Curve, Primaries, rgb_profile
+from tests.helpers import hostile
 from tests.helpers.hostile import ORIENTATION
 from tests.helpers.png import Layout, chunk, png
 
@@ -199,6 +201,22 @@ def with_numbers(data: bytes, primaries: int, transfer: int) -> bytes:
 def png_file(rng: Random, image: Image.Image, colours: Colours, orientation: int) -> bytes:
     data = saved(image, "PNG", compress_level=rng.choice((1, 9)), exif=exif_of(orientation))
     return data[:33] + colours.chunks + data[33:]
+
+
+HEICS = Path(__file__).parents[1] / "helpers" / "heics"
+
+
+def heics() -> list[tuple[str, bytes, Image.Image]]:
+    """HEICs by name, and how they show. No encoder is installed here: pillow-heif 1.8.1 made them elsewhere."""
+    grey = Image.linear_gradient("L")
+    shown = Image.merge("RGB", [grey, grey.rotate(90), grey.rotate(180)]).resize((160, 96))
+    found = [("small", hostile.heic(), hostile.scene())]
+    for path in sorted(HEICS.iterdir()):
+        picture = shown.convert("L") if "grey" in path.stem else shown
+        found.append(
+            (path.stem, path.read_bytes(), with_alpha(picture, picture).shown if "alpha" in path.stem else picture)
+        )
+    return [(name, data, picture.convert("RGB")) for name, data, picture in found]
 
 
 # ---- PNGs that Pillow does not write ----------------------------------------------------------------------------
