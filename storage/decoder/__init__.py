@@ -6,7 +6,7 @@ imported where it is needed.
 
     __main__.py  limits, stdin, stdout
     verdict.py   bytes -> the clean photo, or the reason why not
-    types.py     what type of file this is, told by its first bytes
+    formats.py   what type of file this is, told by its first bytes
     opened.py    each format's bytes -> a photo whose header was read
     jpeg.py png.py heif.py  what a format needs that Pillow does not do
     colours.py   what the photo's numbers mean -> sRGB; icc.py: a profile made of numbers

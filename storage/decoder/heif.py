@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from pi_heif import open_heif, register_heif_opener  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 from PIL import AvifImagePlugin
 
+from storage.decoder.formats import Format
 from storage.decoder.reasons import BadPhoto
-from storage.decoder.types import Type
 
 ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.DOTALL)  # its entry; and its type
 NUMBERS = re.compile(rb"(colrnclx)(..)(..)", re.DOTALL)
 PRIMARIES, TRANSFERS = {1, 2, 22, *range(4, 13)}, {1, 2, *range(4, 19)}
-CODED: dict[Type, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
+CODED: dict[Format, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
 
 
 class Boxes(NamedTuple):
@@ -36,7 +36,7 @@ def _known(number: bytes, known: set[int]) -> bytes:
     return number if int.from_bytes(number) in known else b"\0\2"
 
 
-def read(data: bytes, kind: Type) -> Boxes:
+def read(data: bytes, kind: Format) -> Boxes:
     """Raises BadPhoto. Also makes Pillow able to open HEIF."""
     register_heif_opener(decode_threads=1, thumbnails=False)  # each thread would reserve memory, used or not
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -1,7 +1,7 @@
 """A photo whose header was read, and none of whose pixels are decoded yet.
 
 Knows: how each format is opened, and what the next steps ask of all of them. Does not know: what they do with it.
-Pillow tells the format by the first bytes that it knows; types.py has decided already, so it is given just one to try.
+Pillow tells the format by the first bytes that it knows. formats.py has decided already, so Pillow may try just one.
 """
 
 import io
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from PIL import Image, WebPImagePlugin
 
 from storage.decoder import colours, jpeg, png
+from storage.decoder.formats import MOST_PIXELS, Format
 from storage.decoder.reasons import BadPhoto
-from storage.decoder.types import MOST_PIXELS, Type
 
 assert WebPImagePlugin.SUPPORTED  # imported here, or Pillow would import all of its plugins to find it
 
@@ -27,12 +27,12 @@ class Opened(NamedTuple):
     twin: Image.Image | None = None  # must decode to the same pixels, or a part of the photo is missing
 
 
-def opened(data: bytes, kind: Type) -> Opened:
+def opened(data: bytes, kind: Format) -> Opened:
     """Raises BadPhoto, DecompressionBombError, and whatever the decoders raise at broken data."""
     return OPENERS[kind](data)
 
 
-def _open(data: bytes, kind: Type, most_pixels: int) -> Image.Image:
+def _open(data: bytes, kind: Format, most_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = most_pixels // 2  # Pillow warns from there on, and refuses twice as many before it decodes
     return Image.open(io.BytesIO(data), formats=[kind])
 
@@ -56,7 +56,7 @@ def _webp(data: bytes) -> Opened:
     return Opened(photo=photo, profile=photo.info.get("icc_profile"), exif=photo.info.get("exif"))
 
 
-def _boxes(data: bytes, kind: Type, brand: bytes) -> Opened:
+def _boxes(data: bytes, kind: Format, brand: bytes) -> Opened:
     from storage.decoder import heif  # takes a while to load
 
     data = heif.specified(data)
@@ -68,7 +68,7 @@ def _boxes(data: bytes, kind: Type, brand: bytes) -> Opened:
     return Opened(photo=photo, profile=profile, exif=photo.info.get("exif"))
 
 
-OPENERS: dict[Type, Callable[[bytes], Opened]] = {
+OPENERS: dict[Format, Callable[[bytes], Opened]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "WEBP": _webp,

@@ -12,7 +12,7 @@ Reason = Literal[
     "wrong_type",  # an image or a film, but none of JPEG, PNG, WebP, AVIF, HEIC as browsers show them
     "hdr",  # its colours need a brighter screen than a standard photo's
     "truncated",  # a part of it is missing or broken
-    "too_many_pixels",  # more than types.MOST_PIXELS
+    "too_many_pixels",  # more than formats.MOST_PIXELS
     "too_small",  # the shortest edge
     "decoder_died",  # it took too much memory or time
 ]

@@ -11,10 +11,10 @@ import warnings
 from PIL import Image, ImageChops
 
 from storage.decoder.colours import refuse_hdr, to_srgb
+from storage.decoder.formats import format_of
 from storage.decoder.opened import Opened, opened
 from storage.decoder.pixels import OPAQUE, on_white, shrunk, target
 from storage.decoder.reasons import BadPhoto, Reason
-from storage.decoder.types import type_of
 
 ORIENTATION, UPRIGHT = 0x0112, 1
 TURNS = {
@@ -45,7 +45,7 @@ def answer(data: bytes, least_px: int) -> bytes:
 
 def clean(data: bytes, least_px: int) -> tuple[Image.Image, bool]:
     """The photo upright, in sRGB, without metadata, no larger than `target` says; and whether it came without loss."""
-    source = opened(data, type_of(data))
+    source = opened(data, format_of(data))
     if min(source.photo.size) < least_px:
         raise BadPhoto("too_small")
     if source.profile:

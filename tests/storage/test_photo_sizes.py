@@ -13,8 +13,8 @@ from PIL import Image
 
 from cogs.shared.text import TEXTS
 from storage.decoder import jpeg
+from storage.decoder.formats import MOST_PIXELS
 from storage.decoder.pixels import LONGEST_EDGE, SHORTEST_EDGE, target
-from storage.decoder.types import MOST_PIXELS
 from storage.decoder.verdict import answer
 from storage.intake import DECODER
 from tests.bench.photos_parts import saved, scene

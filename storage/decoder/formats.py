@@ -8,11 +8,11 @@ from typing import Literal
 
 from storage.decoder.reasons import BadPhoto
 
-Type = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIF"]  # Pillow's names; its JPEG opens MPO too, which phones write
+Format = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIF"]  # Pillow's names; its JPEG opens MPO too, which phones write
 
-MOST_PIXELS: dict[Type, int] = dict.fromkeys(("PNG", "WEBP", "AVIF", "HEIF"), 50_000_000)  # JPEG: see jpeg.py
+MOST_PIXELS: dict[Format, int] = dict.fromkeys(("PNG", "WEBP", "AVIF", "HEIF"), 50_000_000)  # JPEG: see jpeg.py
 
-SIGNATURES: list[tuple[bytes, Type]] = [
+SIGNATURES: list[tuple[bytes, Format]] = [
     (rb"\xff\xd8\xff", "JPEG"),
     (rb"\x89PNG", "PNG"),
     (rb"RIFF....WEBP", "WEBP"),
@@ -38,7 +38,7 @@ FILMS = [
 OTHERS = b"|".join(OTHER_PICTURES + FILMS)
 
 
-def type_of(data: bytes) -> Type:
+def format_of(data: bytes) -> Format:
     """Raises BadPhoto("wrong_type"), BadPhoto("not_an_image")."""
     for signature, found in SIGNATURES:
         if re.match(signature, data, re.DOTALL):
