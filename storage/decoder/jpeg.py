@@ -15,9 +15,10 @@ MOST_PIXELS_PROGRESSIVE = 60_000_000  # not so its coefficients, all of which ar
 
 MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 END_OF_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # not 0, which makes FF a data byte, and not a restart
-RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
+RESTARTS = [bytes([0xFF, number]) for number in range(0xD0, 0xD8)]
 
-START, END, SCAN, COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
+START, END, SCAN, INTERVAL, COMMENT = 0xD8, 0xD9, 0xDA, 0xDD, 0xFE
 WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 FRAMES = {0xC0, 0xC1, 0xC2}  # Huffman codes: baseline, extended, progressive. No browser shows the others
 OTHER_FRAMES = {0xF7, *range(0xC3, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -43,6 +44,13 @@ class Segment(NamedTuple):
             return self.marker in NEEDED_EXTRAS and self.body.startswith(NEEDED_EXTRAS[self.marker])
         return self.marker != COMMENT
 
+    @property
+    def restarts(self) -> list[int]:
+        """The numbers of its restart markers."""
+        if not any(restart in self.coded for restart in RESTARTS):  # twenty times faster than the expression
+            return []
+        return [number[0] & 7 for number in RESTART.findall(self.coded)]
+
     def written(self) -> bytes:
         return bytes([0xFF, self.marker]) + (len(self.body) + 2).to_bytes(2) + self.body + self.coded
 
@@ -50,9 +58,9 @@ class Segment(NamedTuple):
         """The same, with bytes that nothing should come to read after each part of a scan and as one more."""
         if self.marker != SCAN:
             return self
-        one_more = bytes([0xFF, 0xD0 + len(RESTART.findall(self.coded)) % 8])
-        coded = RESTART.sub(lambda restart: more + restart[0], self.coded)
-        return self._replace(coded=coded + more + one_more + more)
+        count = len(self.restarts)
+        coded = RESTART.sub(lambda restart: more + restart[0], self.coded) if count else self.coded
+        return self._replace(coded=coded + more + RESTARTS[count % 8] + more)
 
 
 class Jpeg(NamedTuple):
@@ -72,9 +80,9 @@ class Jpeg(NamedTuple):
         return b"".join([bytes([0xFF, START]), *segments, bytes([0xFF, END])])
 
     def lacks_restarts(self) -> bool:
-        """Is one left out? They count from 0 to 7 and over again."""
-        counts = (RESTART.findall(scan.coded) for scan in self.scans)
-        return any(marker[-1] & 7 != n % 8 for count in counts for n, marker in enumerate(count))
+        """Is one left out, or where none should be? They count from 0 to 7 and over again."""
+        expected = any(one.marker == INTERVAL and any(one.body) for one in self.segments)
+        return any(not expected or number != n % 8 for scan in self.scans for n, number in enumerate(scan.restarts))
 
     def lacks_scans(self) -> bool:
         """Is a coefficient of a component nowhere, or nowhere to its last bit?"""
