@@ -29,11 +29,11 @@ OTHER_PICTURES = [
     rb"8BP[SB]|gimp xcf|icns|DDS |qoif|FLIF|BPG\xfb|farbfeld|\0\0[\x01\x02]\0[^\0]|\x8a[MJ]NG|v/1\x01|#\?R(ADIANC|GB)E",
     rb"P[1-7][\s#]|Pf\s|PF\s|\x01\xda[\0\x01][\x01\x02]|\n[\0\x02-\x05]\x01[\x01\x02\x04\x08]",  # PNM, PFM, SGI, PCX
     rb"%PDF|%!PS|\xc5\xd0\xd3\xc6|\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF|AT&TFORM",
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?(<!--.*?-->\s*)*<svg[\s>]",
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?((?><!--.*?-->|<!DOCTYPE svg[^>]*>)\s*)*<svg[\s>]",
 ]
 FILMS = [
     rb"....(ftyp|moov|mdat|wide|skip|pnot)",  # MP4, MOV, and stills in a box of a type that is not taken
-    rb"\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|0&\xb2u\x8ef\xcf\x11|\0\0\x01[\xba\xb3]|G.{187}G|OggS",
+    rb"\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|0&\xb2u\x8ef\xcf\x11|\0\0\x01[\xba\xb3]|OggS",
 ]
 OTHERS = b"|".join(OTHER_PICTURES + FILMS)
 

@@ -13,9 +13,9 @@ from PIL import AvifImagePlugin
 from storage.decoder.formats import Format
 from storage.decoder.reasons import BadPhoto
 
-ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.DOTALL)  # its entry; and its type
+ITEM = re.compile(rb"infe[\x02\x03]...(?:.{4}|.{6})([a-z0-9]{3}[a-z0-9 ])", re.DOTALL)  # an entry, its type
 NUMBERS = re.compile(rb"(colrnclx)(..)(..)", re.DOTALL)
-PRIMARIES, TRANSFERS = {1, 2, 22, *range(4, 13)}, {1, 2, *range(4, 19)}
+KNOWN_PRIMARIES, KNOWN_TRANSFERS = {1, 2, 22, *range(4, 13)}, {1, 2, *range(4, 19)}
 CODED: dict[Format, bytes] = {"HEIF": b"hvc1", "AVIF": b"av01"}
 
 
@@ -29,7 +29,9 @@ class Boxes(NamedTuple):
 
 def specified(data: bytes) -> bytes:
     """Numbers that H.273 does not know (yet) become "unspecified": libheif would not read the file at all."""
-    return NUMBERS.sub(lambda found: found[1] + _known(found[2], PRIMARIES) + _known(found[3], TRANSFERS), data)
+    return NUMBERS.sub(
+        lambda found: found[1] + _known(found[2], KNOWN_PRIMARIES) + _known(found[3], KNOWN_TRANSFERS), data
+    )
 
 
 def _known(number: bytes, known: set[int]) -> bytes:

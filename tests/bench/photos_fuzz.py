@@ -28,6 +28,7 @@ from storage.decoder.reasons import Reason
 from storage.decoder.verdict import answer
 from tests.bench.photos import decoded
 from tests.bench.photos_parts import COLOURS, MODES, NUMBERED, avif, jpeg, odd_png, png_file, saved, scene, webp
+from tests.bench.results import keep
 from tests.helpers import hostile
 from tests.helpers.png import chunk
 
@@ -169,7 +170,8 @@ def rounds(minutes: float, first: int) -> int:
         else:
             last.unlink()
         number += 1
-    print(f"{number - first} rounds of {len(PROPERTIES) * EXAMPLES} inputs, {bad} of them bad")
+    ran = number - first
+    keep("photos_fuzz", {"minutes": minutes, "rounds": ran, "inputs": ran * len(PROPERTIES) * EXAMPLES, "bad": bad})
     return bad
 
 

@@ -51,6 +51,11 @@ def test_what_is_no_picture_is_not_called_one(data: bytes):
     assert verdict(data) == b'{"refused": "not_an_image"}\n'
 
 
+def test_many_comments_take_no_time():
+    assert verdict(b"<!---->" * 580) == b'{"refused": "not_an_image"}\n'
+    assert verdict(b"<!---->" * 500 + b"<svg>") == b'{"refused": "wrong_type"}\n'
+
+
 @pytest.mark.parametrize("item", [b"unci", b"j2k1", b"avc1", b"vvc1", b"jpeg"])
 def test_a_heif_of_another_coding_is_not_called_damaged(item: bytes):
     data = hostile.heic().replace(b"hvc1\0\0\0\0\x15infe", item + b"\0\0\0\0\x15infe")
