@@ -221,7 +221,7 @@ def _heard(*_: object) -> None:
 @asynccontextmanager
 async def delivery_env(root: Path, record: Path | None = None) -> AsyncGenerator[DeliveryEnv]:
     """Delivery, logged in to a loopback Discord. record: a folder for the traffic."""
-    async with await Loopback.start(record=record) as net, await Database.open(root / "pawtrait.db") as db:
+    async with await Loopback.start(record=record, pace=100) as net, await Database.open(root / "pawtrait.db") as db:
         opened = DeliveryEnv(net, db, root)
         async with logged_in(opened.bot, net):
             yield opened

@@ -41,6 +41,11 @@ class Snowflakes:
         return str(self._last)
 
 
+def born(snowflake: str) -> float:
+    """When an id was made, in seconds since 1970."""
+    return ((int(snowflake) >> 22) + DISCORD_EPOCH) / 1000
+
+
 def iso(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601 with microseconds and +00:00."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")

@@ -7,11 +7,13 @@ Does not know: HTTP, people, or what a command does.
 import unicodedata
 from typing import Any
 
+from tests.loopback import shapes
 from tests.loopback.clock import Snowflakes
 from tests.loopback.refusals import TOO_MANY_COMMANDS, UNKNOWN_COMMAND, Refused, invalid, length
 from tests.loopback.values import Json, many
 
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 10, 11
+OPTION_TYPES = range(1, 12)
 
 
 class Commands:
@@ -73,6 +75,7 @@ class Commands:
 
 def check(body: Json, where: str) -> None:
     """Refuse a command that Discord would refuse."""
+    shapes.check(body, shapes.COMMAND, where)
     if body.get("type", 1) != 1:
         length(f"{where}.name", body.get("name"), 1, 32)
         return
@@ -104,6 +107,11 @@ def options(listed: list[Json], where: str) -> None:
     """At most 25, no name twice, required before optional; subcommands stand alone."""
     if len(listed) > 25:
         raise invalid(f"{where}.options", "BASE_TYPE_BAD_LENGTH", "Must be 25 or fewer in length.")
+    for index, option in enumerate(listed):
+        shapes.check(option, shapes.OPTION, f"{where}.options.{index}")
+        if option.get("type") not in OPTION_TYPES:
+            text = f"Value must be one of {set(OPTION_TYPES)}."
+            raise invalid(f"{where}.options.{index}.type", "BASE_TYPE_CHOICES", text)
     unique([option.get("name") for option in listed], f"{where}.options", "APPLICATION_COMMAND_OPTIONS_NAME_INVALID")
     required = [bool(option.get("required")) for option in listed]
     if required != sorted(required, reverse=True):

@@ -1,33 +1,36 @@
-"""Bad days on purpose: rate limits, failing and slow routes, set by a test.
+"""Bad days on purpose: failing and slow routes, and rate limits that no header announces, set by a test.
 
-Knows: which request is hit, and the two 429s: the one that discord.py waits for, and the one it takes for a ban.
-Does not know: what the routes do. Routes are named by their template, such as "/channels/{channel_id}/messages".
+Knows: which request is hit, and the 429 that discord.py takes for a ban. Does not know: what the routes do, or the
+limits that every bot meets (limits.py). Routes are named by their template, such as "/channels/{channel_id}/messages".
 """
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from random import Random
 
 from aiohttp import web
 
 from tests.loopback.clock import Clock
+from tests.loopback.limits import major, template, too_many
 
 JSON = {"Content-Type": "application/json"}  # exactly so: discord.py reads nothing else as JSON
 
 
 @dataclass(kw_only=True)
 class Limit:
-    """At most `count` requests in `per` seconds on a route, counted for each channel or webhook apart."""
+    """At most `count` requests in `per` seconds on a route, counted for each channel or webhook apart.
+
+    Discord has such limits inside of those that it announces: for a channel's topic, for messages that are old.
+    """
 
     method: str
     route: str
     count: int
     per: float  # seconds
     hits: int = 0  # how many 429 it has caused
-    _seen: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    _seen: dict[tuple[str, ...], list[float]] = field(default_factory=dict[tuple[str, ...], list[float]])
 
-    def refuse(self, major: str, now: float) -> web.Response | None:
+    def refuse(self, major: tuple[str, ...], now: float) -> web.Response | None:
         """Count a request of a channel or webhook; the 429 if it is one too many."""
         recent = [moment for moment in self._seen.get(major, []) if moment > now - self.per]
         if len(recent) < self.count:
@@ -86,29 +89,10 @@ class Faults:
 
     def limited(self, request: web.Request) -> web.Response | None:
         """The 429 of the first limit that this request breaks."""
-        major = next(iter(request.match_info.values()), "")
         hit = [limit for limit in self.limits if (limit.method, limit.route) == (request.method, template(request))]
-        refusals = [limit.refuse(major, self._clock.now()) for limit in hit]
+        refusals = [limit.refuse(major(request), self._clock.now()) for limit in hit]
         return next((refusal for refusal in refusals if refusal is not None), None)
 
     def take(self, request: web.Request, *, after: bool) -> Fault | None:
         """The fault that hits this request now."""
         return next((fault for fault in self.faults if fault.strikes(request, after=after)), None)
-
-
-def template(request: web.Request) -> str:
-    """The route's template below /api/v10."""
-    resource = request.match_info.route.resource
-    return resource.canonical.removeprefix("/api/v10") if resource is not None else ""
-
-
-def too_many(seconds: float) -> web.Response:
-    """429 as Discord's own edge sends it. discord.py takes one without `Via` for a ban, and raises."""
-    body = {"message": "You are being rate limited.", "retry_after": round(seconds, 3), "global": False}
-    headers = {
-        "Via": "1.1 google",
-        "Retry-After": str(max(1, round(seconds))),
-        "X-RateLimit-Scope": "user",
-        "Content-Type": "application/json",
-    }
-    return web.Response(status=429, body=json.dumps(body).encode(), headers=headers)

@@ -13,6 +13,8 @@ from tests.loopback.refusals import NOT_JSON, Refused, invalid
 from tests.loopback.state import Upload
 from tests.loopback.values import Json
 
+FORMS = "{'application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'}"
+
 
 def answer(body: Any, status: int = 200) -> web.Response:
     """A JSON answer. The content type has no charset: with one, discord.py would read it as text."""
@@ -26,16 +28,20 @@ def done() -> web.Response:
 
 async def body_of(request: web.Request) -> Any:
     """The JSON body of a request that takes no files; an empty one is {}."""
-    return parsed(await request.read() or b"{}")
+    body = await request.read()
+    if body and request.content_type != "application/json":
+        text = f'Expected "Content-Type" header to be one of {FORMS}.'
+        raise invalid("_", "CONTENT_TYPE_INVALID", text)
+    return parsed(body or b"{}")
 
 
 async def form_of(request: web.Request) -> tuple[Json, list[Upload]]:
     """The JSON body and the files of a request. Each file needs its entry in the attachments."""
     if request.content_type != "multipart/form-data":
-        body = await body_of(request)
+        body = an_object(await body_of(request))
         return body, uploads(body, {})
     parts = split(await request.read(), request.headers["Content-Type"])
-    body = parsed(parts.pop("payload_json", Upload("", b"{}")).data)
+    body = an_object(parsed(parts.pop("payload_json", Upload("", b"{}")).data))
     return body, uploads(body, parts)
 
 
@@ -65,6 +71,13 @@ def split(body: bytes, content_type: str) -> dict[str, Upload]:
         labels = dict(re.findall(r'\b(name|filename)="([^"]*)"', head.decode()))
         parts[labels["name"]] = Upload(labels.get("filename", ""), data.removesuffix(b"\r\n"))
     return parts
+
+
+def an_object(body: Any) -> Json:
+    """The body, or Discord's refusal of anything but an object."""
+    if not isinstance(body, dict):
+        raise invalid("_", "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
+    return body
 
 
 def parsed(text: bytes) -> Any:

@@ -92,6 +92,16 @@ class Gateway:
         mine = data["author"]["id"] == me or any(user["id"] == me for user in data["mentions"])
         return data if mine else data | {"content": "", "embeds": [], "attachments": [], "components": []}
 
+    @property
+    def sent(self) -> list[Json]:
+        """Every event of the sessions that are known."""
+        return [event for session in self._sessions.values() for event in session.frames]
+
+    async def write(self, text: str) -> None:
+        """Send every bot what may be no frame at all."""
+        for socket in list(self._connections):
+            await socket.send_str(text)
+
     async def drop(self, code: int = 4000) -> None:
         """Cut every connection; sessions can be resumed."""
         for socket in list(self._connections):

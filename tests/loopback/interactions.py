@@ -139,7 +139,7 @@ class Interactions:
             raise Refused(ALREADY_ACKNOWLEDGED)
         if self._world.clock.now() - asked.asked > rules.ACK_SECONDS:
             raise Refused(UNKNOWN_INTERACTION)
-        if body["type"] not in asked.allowed():
+        if body.get("type") not in asked.allowed():
             raise invalid("type", "BASE_TYPE_CHOICES", f"Value must be one of {sorted(asked.allowed())}.")
         self._answer(asked, body["type"], body.get("data") or {}, uploads)
         asked.answered, asked.answer = self._world.clock.now(), ANSWERS[body["type"]]

@@ -52,4 +52,4 @@ class Raw:
 async def outcome(response: ClientResponse) -> tuple[int, Any]:
     """Status, and the error code of a refusal or else the body."""
     body: Any = await response.json() if response.status != 204 else {}
-    return response.status, body["code"] if response.status >= 400 else body
+    return response.status, body.get("code", 0) if response.status >= 400 else body

@@ -1,6 +1,7 @@
 """The REST API's front door, and what is asked there about the application and its commands.
 
-Knows: authorisation, faults, errors as JSON, recording. Does not know: messages (channels.py) and interactions.
+Knows: authorisation, faults, rate limits, errors as JSON, recording. Does not know: messages (channels.py),
+interactions.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tests.loopback import wire
 from tests.loopback.commands import Commands
 from tests.loopback.faults import Faults
 from tests.loopback.forms import answer, body_of
+from tests.loopback.limits import RateLimits
 from tests.loopback.record import Recorder
 from tests.loopback.refusals import TOO_LARGE, UNAUTHORIZED, UNKNOWN_GUILD, UNKNOWN_USER, Refused
 from tests.loopback.state import User
@@ -21,7 +23,7 @@ from tests.loopback.world import World
 API = "/api/v10"
 
 
-def front_door(token: str, faults: Faults, recorder: Recorder) -> Middleware:
+def front_door(token: str, faults: Faults, limits: RateLimits, recorder: Recorder) -> Middleware:
     """The middleware around every REST route: it records, fails on purpose, checks the token and words refusals."""
 
     @web.middleware
@@ -36,7 +38,8 @@ def front_door(token: str, faults: Faults, recorder: Recorder) -> Middleware:
         fault = faults.take(request, after=False)
         if fault is not None:
             return await fault.answer(request)
-        response = faults.limited(request) or await judged(request, handler)
+        response = faults.limited(request) or limits.refusal(request) or await judged(request, handler)
+        limits.announce(request, response)
         fault = faults.take(request, after=True)
         return response if fault is None else await fault.answer(request, response)
 

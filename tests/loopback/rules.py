@@ -4,6 +4,7 @@ Knows: limits and shapes of contents, files, components, emoji. Does not know: w
 Sources: docs resources/message, components/reference.
 """
 
+from tests.loopback import shapes
 from tests.loopback.refusals import EMPTY_MESSAGE, TOO_LARGE, TOO_MANY_FILES, UNKNOWN_EMOJI, Refused, invalid, length
 from tests.loopback.values import Json, many
 
@@ -23,6 +24,7 @@ ROW, BUTTON, STRING_SELECT, TEXT_INPUT, TEXT_DISPLAY, CONTAINER, LABEL, FILE_UPL
 
 def message(body: Json) -> None:
     """Refuse a message body that is too long or malformed. Emptiness is judged once files are counted (`filled`)."""
+    shapes.check(body, shapes.MESSAGE)
     if len(body.get("content") or "") > 2000:
         raise invalid("content", "BASE_TYPE_MAX_LENGTH", "Must be 2000 or fewer in length.")
     if len(str(body.get("nonce") or "")) > 25:

@@ -18,6 +18,7 @@ from tests.loopback.commands import Commands
 from tests.loopback.faults import Fault, Faults, Limit
 from tests.loopback.gateway import Gateway
 from tests.loopback.interactions import Interactions
+from tests.loopback.limits import RateLimits
 from tests.loopback.people import Person
 from tests.loopback.record import Recorder
 from tests.loopback.rest import API, Application, front_door
@@ -34,7 +35,9 @@ TOKEN = "loopback.token.not-a-secret"
 class Loopback:
     """A running Discord with one guild and one channel. Start it with `await Loopback.start()`."""
 
-    def __init__(self, clock: Clock, recorder: Recorder, *, token: str, privileged: bool, heartbeat: float) -> None:
+    def __init__(
+        self, clock: Clock, recorder: Recorder, *, token: str, privileged: bool, heartbeat: float, pace: float
+    ) -> None:  # fmt: skip
         self.token = token
         self.clock = clock
         self.world = World(clock, "Kennel")
@@ -47,7 +50,8 @@ class Loopback:
         self._interactions = Interactions(self.world)
         application = Application(self.world, self._commands, lambda: self.gateway.url)
         channels = Channels(self.world, message_content=privileged)
-        app = web.Application(client_max_size=REQUEST_BYTES, middlewares=[front_door(token, self._faults, recorder)])
+        door = front_door(token, self._faults, RateLimits(clock, pace), recorder)
+        app = web.Application(client_max_size=REQUEST_BYTES, middlewares=[door])
         app.add_routes([*application.routes(), *channels.routes(), *self._interactions.routes()])
         app.router.add_get("/gw", self.gateway.connect)
         app.router.add_get("/cdn/{folder}/{owner_id}/{file_id}/{name}", self.world.cdn.serve)
@@ -57,14 +61,17 @@ class Loopback:
     @classmethod
     async def start(
         cls, *, record: Path | None = None, clock: Clock | None = None, token: str = TOKEN,
-        privileged: bool = False, heartbeat: float = 41.25,
+        privileged: bool = False, heartbeat: float = 41.25, pace: float = 1.0,
     ) -> Self:  # fmt: skip
         """Listen on 127.0.0.1 on a free port.
 
         record: a folder for traffic.jsonl and frames.jsonl. privileged: the application may use privileged intents.
-        heartbeat: seconds between the beats that the gateway asks for.
+        heartbeat: seconds between the beats that the gateway asks for. pace: how many times faster than Discord's the
+        rate limits' windows pass, where a test makes more requests than Discord would let through.
         """
-        loopback = cls(clock or Clock(), Recorder(record), token=token, privileged=privileged, heartbeat=heartbeat)
+        loopback = cls(
+            clock or Clock(), Recorder(record), token=token, privileged=privileged, heartbeat=heartbeat, pace=pace
+        )  # fmt: skip
         await loopback.listen()
         return loopback
 
@@ -181,7 +188,10 @@ class Loopback:
     # ---- bad days ------------------------------------------------------------------------------------------
 
     def limit(self, method: str, route: str, *, count: int, per: float) -> Limit:
-        """Allow `count` requests in `per` seconds on a route, such as "/channels/{channel_id}/messages"; 429 beyond."""
+        """Allow `count` requests in `per` seconds on a route, such as "/channels/{channel_id}/messages"; 429 beyond.
+
+        No header announces it, as with the limits that Discord has inside of others.
+        """
         limit = Limit(method=method, route=route, count=count, per=per)
         self._faults.limits.append(limit)
         return limit

@@ -242,14 +242,6 @@ async def test_permissions(bot: Kennel, loopback: Loopback) -> None:
     assert refused.value.code == 50001
 
 
-async def test_rate_limit_is_waited_out(bot: Kennel, loopback: Loopback) -> None:
-    limit = loopback.limit("POST", "/channels/{channel_id}/messages", count=1, per=0.3)
-    await channel_of(bot, loopback).send("one")
-    await channel_of(bot, loopback).send("two")
-    assert limit.hits == 1
-    assert len(loopback.messages(loopback.channel)) == 2
-
-
 async def test_lost_answer_and_nonce_make_one_message(bot: Kennel, loopback: Loopback) -> None:
     loopback.fail("POST", "/channels/{channel_id}/messages", status=502, after=True)
     await channel_of(bot, loopback).send("once")

@@ -19,7 +19,7 @@ SEND = "/channels/{channel_id}/messages"
 
 @pytest.fixture
 async def loopback(recorded: Path) -> AsyncIterator[Loopback]:
-    async with await Loopback.start(record=recorded, heartbeat=0.3) as running:
+    async with await Loopback.start(record=recorded, heartbeat=0.3, pace=100) as running:
         yield running
 
 

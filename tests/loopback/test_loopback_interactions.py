@@ -23,7 +23,7 @@ MODAL: Json = {
 
 @pytest.fixture
 async def raw() -> AsyncIterator[Raw]:
-    async with await Loopback.start() as loopback, ClientSession() as session:
+    async with await Loopback.start(pace=1000) as loopback, ClientSession() as session:
         bot = Raw(loopback, session)
         await bot.call("PUT", f"{bot.app}/commands", [ASK])
         yield bot

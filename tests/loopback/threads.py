@@ -3,7 +3,7 @@
 Knows: what these do to the world. Does not know: HTTP, or who was allowed to ask. Source: docs topics/threads.
 """
 
-from tests.loopback import rules, wire
+from tests.loopback import rules, shapes, wire
 from tests.loopback.refusals import THREAD_ARCHIVED, THREAD_EXISTS, THREAD_LOCKED, Refused, invalid, length
 from tests.loopback.state import Channel, Message, Place, Thread, User
 from tests.loopback.values import Json
@@ -12,6 +12,7 @@ from tests.loopback.world import World
 
 def start(world: World, owner: User, parent: Channel, body: Json, message: Message | None = None) -> Thread:
     """A public thread. From a message it takes the message's id, so a message has one thread at most."""
+    shapes.check(body, shapes.THREAD)
     length("name", body.get("name"), 1, 100)
     minutes = body.get("auto_archive_duration") or 4320
     if minutes not in rules.ARCHIVE_MINUTES:
