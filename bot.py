@@ -70,7 +70,6 @@ COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog)
 MISUSED = 2  # exit status: the operator has to change something
 LAST_WORDS_S = 4.0  # seconds to deliver what is done, when asked to stop
 GOODBYE_S = 4.0  # seconds for Discord to answer the closing handshake
-LONGEST_RATE_LIMIT_S = 30.0  # without it discord.py waits as long as Discord says; the outbox can wait better
 
 
 class PortraitBot(Client):
@@ -91,7 +90,6 @@ class PortraitBot(Client):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=0.3,  # s; discord.py would wait 2 s for every server to be known: nobody needs that
-            max_ratelimit_timeout=LONGEST_RATE_LIMIT_S,
             http_trace=watched(Budget()),
         )
 

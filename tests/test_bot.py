@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from discord import PrivilegedIntentsRequired
 from pydantic import ValidationError
 
 from bot import Settings
@@ -221,14 +222,13 @@ async def test_it_ends_in_order_though_discord_does_not_answer_its_goodbye(tmp_p
         assert "level=error" not in bot.log.read_text()
 
 
-async def test_what_ends_it_is_told_though_discord_does_not_answer_its_goodbye(tmp_path: Path):
-    """An event that discord.py cannot read; after it nobody listens to the gateway, so the goodbye is waited for."""
+async def test_what_only_the_operator_can_mend_ends_it(tmp_path: Path):
+    """Discord ends the connection for good: here as the intents were taken from the application."""
     async with await Loopback.start() as discord:
         alive = BotEnv(discord, tmp_path / "data")
         await alive.start()
-        discord.gateway.deafen()
-        discord.gateway.tell("CHANNEL_CREATE", {"guild_id": discord.guild.id})
-        with pytest.raises(KeyError):
+        await discord.gateway.drop(4014)
+        with pytest.raises(PrivilegedIntentsRequired):
             await asyncio.wait_for(alive.ended(), 25)
 
 

@@ -6,6 +6,8 @@ restarts it every few seconds, has used them up within the hour. discord.py asks
 only where it shards by itself, and never waits. Nor does it retry before it has been connected once: until then a 503
 or a cut connection would end the bot, and the GPU's work with it.
 
+Nor does it bear anything that it cannot read, at the gateway (gateway.py) or while it logs in; then we connect anew.
+
 Knows: Discord's own count of logins, which includes those of other machines, and of this one before its data folder was
 lost; so nothing is stored here. Does not know: what the commands do, why the bot logs in again, or its other options
 (bot.py).
@@ -20,14 +22,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import discord
 from discord.ext import commands
 from discord.http import Route
+from discord.state import ConnectionState
 
+from cogs.api import callbacks
 from cogs.api import refusals as refusals
+from cogs.api.gateway import guard
+from cogs.api.ratelimits import RateLimitedHTTP
 from cogs.api.transport import raising_refused
 from cogs.shared.errors import DROPPED, is_due_to_closing
 from cogs.shared.text import Translator
@@ -35,6 +41,7 @@ from cogs.shared.text import Translator
 log = logging.getLogger(__name__)
 
 FREE = 0.5  # share of a day's logins that need no waiting: no ordinary day comes near it
+STEADY_S = 600.0  # a connection that held so long was a good one: the next try comes soon
 RESERVE = 0.1  # share that is left for the person who comes to repair things
 
 
@@ -58,6 +65,13 @@ class Client(commands.Bot):
         self._synced = synced  # a file with the hash of the commands that Discord knows
         self._not_before: float | None = None  # monotonic; for the next login
 
+    def _get_state(self, **options: Any) -> ConnectionState[Self]:
+        """discord.py makes its HTTP client just before this, and here what keeps it."""
+        self.http = RateLimitedHTTP(self.http)
+        state = super()._get_state(**options)
+        guard(state.parsers)
+        return state
+
     async def setup_hook(self) -> None:
         """Register our commands, unless Discord has them already. If that fails, those it has still work."""
         translator = Translator()
@@ -77,6 +91,7 @@ class Client(commands.Bot):
 
     async def login(self, token: str) -> None:
         """Check the token, and learn who we are. Raises LoginFailure for a wrong token."""
+        callbacks.install()
         await self._insist(partial(self._login, token))
 
     async def connect(self, *, reconnect: bool = True) -> None:
@@ -97,6 +112,7 @@ class Client(commands.Bot):
         """Try until it works, or we close. Raises what does not pass by itself."""
         tries = 0
         while not self.is_closed():
+            began = monotonic()
             try:
                 with raising_refused():
                     await step()
@@ -107,7 +123,7 @@ class Client(commands.Bot):
                 seconds = refusals.retry_after_s(error, tries)
                 log.warning("Discord is out of reach; the next try is in %.0f s: %s", seconds, error)
             await asyncio.sleep(seconds)
-            tries += 1
+            tries = tries + 1 if monotonic() - began < STEADY_S else 0
 
     async def _login(self, token: str) -> None:
         await self.http.close()  # the session of the try before: discord.py opens another
@@ -118,11 +134,16 @@ class Client(commands.Bot):
         await self._wait()
         try:
             await super().connect(reconnect=reconnect)
-        except AttributeError as error:
-            if self.ws or not error.__context__:
+        except (discord.DiscordException, aiohttp.ClientError, OSError):
+            raise
+        except Exception as error:
+            if self.is_closed():
                 raise
-            # Whatever went wrong, discord.py wants to resume, but there has been no connection yet.
-            raise aiohttp.ClientConnectionError(f"no first connection: {error.__context__!r}") from error
+            if self.ws:
+                await self.ws.close()
+            # Where the first connection failed, discord.py stumbles over wanting to resume it.
+            cause = error if self.ws else error.__context__ or error
+            raise aiohttp.ClientConnectionError(f"the connection could not be read: {cause!r:.200}") from error
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Before each IDENTIFY: the first one has waited already, another means that a session was lost for good."""

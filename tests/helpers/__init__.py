@@ -9,6 +9,7 @@ fake_studio.py     a studio without models, which can misbehave on demand; fake_
 inline_executor.py  memory_journal.py    the seams without a process, without a database
 tiny_models.py     the real model classes, as small as they get
 children.py  unreapable.py    child processes as the operating system sees them
+mutations.py       JSON as nobody should send it
 hostile.py         photos that a bot should be afraid of
 truncate.py        a power cut, simulated
 witness.py         what can be seen of one enrolment from outside

@@ -1,0 +1,61 @@
+"""First answers to interactions, which Discord wants within 3 seconds, though the network fails for a moment.
+
+discord.py tries again after a 5xx, and takes a cut connection for the end. Whether the answer had arrived is not known
+in either case; if it had, the next try is told so ("already acknowledged"), and that is as good as an answer of our
+own, as no interaction is read twice (gateway.py).
+
+Knows: discord.py's requests for interactions. Does not know: what is answered.
+"""
+
+import logging
+from typing import Any
+
+import aiohttp
+import discord
+from discord.http import MultipartParameters, Route
+from discord.webhook.async_ import AsyncWebhookAdapter, async_context
+
+log = logging.getLogger(__name__)
+
+ALREADY_ACKNOWLEDGED = 40060
+SUGGESTIONS = 8  # the kind of answer that an autocomplete gets
+
+
+class PatientAdapter(AsyncWebhookAdapter):
+    """Makes the requests for interactions once more where the connection broke."""
+
+    async def create_interaction_response(
+        self, interaction_id: int, token: str, *, params: MultipartParameters, **options: Any
+    ) -> Any:
+        """Answer an interaction. Suggestions that come too late for a person's typing raise nothing."""
+        unknown = {"interaction": {"id": interaction_id}}  # more is not known of an answer that was lost
+        try:
+            return await super().create_interaction_response(interaction_id, token, params=params, **options)
+        except discord.HTTPException as error:
+            if error.code == ALREADY_ACKNOWLEDGED:
+                return unknown
+            if not _is_suggestion(params):
+                raise
+            log.info("Suggestions came too late: %s", error)
+        except (aiohttp.ClientError, OSError) as error:
+            if not _is_suggestion(params):
+                raise
+            log.info("Suggestions were lost: %r", error)
+        return unknown
+
+    async def request(self, route: Route, session: aiohttp.ClientSession, **options: Any) -> Any:
+        """Make a request. Ours may be made twice: a second answer is refused, and the same edit changes nothing."""
+        try:
+            return await super().request(route, session, **options)
+        except (aiohttp.ClientError, OSError) as error:
+            log.info("An answer is sent again: %r", error)
+            return await super().request(route, session, **options)
+
+
+def _is_suggestion(params: MultipartParameters) -> bool:
+    return bool(params.payload) and params.payload["type"] == SUGGESTIONS
+
+
+def install() -> None:
+    """Let discord.py use it for every interaction that is heard of in this task, and in the tasks that it starts."""
+    async_context.set(PatientAdapter())
