@@ -23,10 +23,17 @@ log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[Any]  # of whatever client: cogs hold their bot themselves
 
-DROPPED = (discord.DiscordException, aiohttp.ClientError, OSError)
-"""What Discord or the network may do to words that are not worth a retry. Any other error is a bug."""
+UNHEARD = (
+    discord.HTTPException, discord.RateLimited, discord.InvalidData, aiohttp.ClientError, ConnectionError, TimeoutError,
+)  # fmt: skip
+"""What Discord or the network may do to a request."""
 
-UNKNOWN_INTERACTION, DEAD_TOKEN = 10062, 50027
+DROPPED = (*UNHEARD, OSError)
+"""What may happen to words that are not worth a retry. Any other error is a bug, and so is any other RuntimeError than
+the one of a closed session (is_due_to_closing)."""
+
+UNKNOWN_INTERACTION, DEAD_TOKEN, INVALID_FORM = 10062, 50027, 50035
+CLOSED = "Session is closed"  # what aiohttp says
 
 
 class Sorry(app_commands.AppCommandError):
@@ -41,13 +48,19 @@ class Sorry(app_commands.AppCommandError):
 class Tree(app_commands.CommandTree[commands.Bot]):
     """The command tree; its errors become sentences."""
 
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Where an old list of commands is still shown in direct messages, they are used there."""
+        if interaction.guild_id is None:
+            raise app_commands.NoPrivateMessage
+        return True
+
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         await apologise(interaction, error)
 
 
 def is_due_to_closing(client: discord.Client, error: BaseException | None) -> bool:
-    """Did it only fail because the bot is closing? aiohttp then raises RuntimeError("Session is closed")."""
-    return isinstance(error, RuntimeError) and client.is_closed()
+    """Did it only fail because the bot is closing?"""
+    return isinstance(error, RuntimeError) and str(error) == CLOSED and client.is_closed()
 
 
 def note_dropped(client: discord.Client, error: Exception, what: str) -> None:
@@ -70,8 +83,9 @@ async def apologising(interaction: Interaction) -> AsyncGenerator[None]:
 async def apologise(interaction: Interaction, error: Exception) -> None:
     """Tell the person who asked what went wrong."""
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
-        log.warning("An interaction was answered too late: %s", cause)  # nobody is listening any more
+    late = isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN)
+    if late or interaction.type is discord.InteractionType.autocomplete:
+        log.info("An interaction was answered too late, or not: %r", cause)  # nobody is listening any more
         return
     if is_due_to_closing(interaction.client, cause):
         log.warning("An interaction was not answered: the bot is closing: %s", cause)
@@ -84,6 +98,8 @@ def sentence(language: str, error: Exception) -> str:
     key, values = _meaning(error)
     if key == "error.Internal":
         log.error("An unexpected error", exc_info=error)
+    if key == "sorry.unheard":
+        log.warning("A request to Discord failed: %r", error)
     return say(language, key, **values)
 
 
@@ -109,6 +125,10 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
             return "sorry.input", {}
         case discord.Forbidden():
             return "sorry.forbidden", {}
+        case discord.HTTPException() if error.code == INVALID_FORM:
+            return "error.Internal", {}
+        case _ if isinstance(error, UNHEARD):
+            return "sorry.unheard", {}
         case _:
             return "error.Internal", {}
 

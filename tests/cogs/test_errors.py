@@ -4,12 +4,14 @@ import asyncio
 import logging
 from pathlib import Path
 
+import aiohttp
+import discord
 import pytest
 from discord.ext import commands
 
 from bot import PortraitBot, Settings
 from cogs.api.transport import DiscordTransport
-from cogs.shared.errors import Interaction
+from cogs.shared.errors import Interaction, note_dropped
 from cogs.shared.services import Services
 from tests.helpers.bot_env import BotEnv, private
 from tests.helpers.delivery_env import DeliveryEnv
@@ -50,12 +52,12 @@ async def test_a_bug_in_a_listener_is_heard(tmp_path: Path, caplog: pytest.LogCa
             await asyncio.sleep(0.1)
             assert ["a bug" in line for line in loud(caplog)] == [True]
         caplog.clear()
-        for broken in (False, True):  # a closed session and a bug look alike
+        for broken in (False, True):  # the session is closed by now; a bug is one all the same
             try:
                 await Listener(bot).on_told(broken)
             except RuntimeError:
                 await bot.on_error("on_told")
-        assert not loud(caplog)
+            assert ["a bug" in line for line in loud(caplog)] == [True] * broken
 
 
 async def test_a_bug_in_a_command_is_heard(
@@ -65,6 +67,43 @@ async def test_a_bug_in_a_command_is_heard(
     mina = alive.discord.person("Mina")
     assert "Something went wrong" in await private(await mina.slash("/pets", alive.discord.channel))
     assert ["a bug" in line for line in loud(caplog)] == [True]
+
+
+async def test_a_failing_network_is_told_and_is_no_bug(
+    alive: BotEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def cut(*_: object) -> None:
+        raise aiohttp.ServerDisconnectedError
+
+    monkeypatch.setattr("cogs.pets.known_pets", cut)
+    mina = alive.discord.person("Mina")
+    assert "Discord did not hear me" in await private(await mina.slash("/pets", alive.discord.channel))
+    assert [(one.levelname, one.exc_info) for one in caplog.records if "disconnected" in one.getMessage()] == [
+        ("WARNING", None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "bug"),
+    [
+        (aiohttp.ServerDisconnectedError(), False),
+        (TimeoutError(), False),
+        (discord.RateLimited(60.0), False),
+        (RuntimeError("Session is closed"), False),
+        (RuntimeError("deque mutated during iteration"), True),
+        (RecursionError(), True),
+        (discord.ClientException("answered twice"), True),
+        (KeyError("id"), True),
+    ],
+)
+async def test_words_that_are_dropped_hide_no_bug(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception, bug: bool
+):
+    """Not even where the bot is closing."""
+    bot = PortraitBot(Settings(_env_file=None, discord_token="t", data=tmp_path))  # type: ignore[call-arg]
+    await bot.close()
+    note_dropped(bot, error, "Progress")
+    assert [one.levelname for one in caplog.records if "Progress" in one.getMessage()] == ["ERROR"] * bug
 
 
 async def test_a_bug_in_a_progress_message_is_heard(
