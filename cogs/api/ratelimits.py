@@ -19,8 +19,9 @@ import discord
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from discord.http import HTTPClient, Ratelimit, Route, json_or_text
 
+from cogs.api.refusals import TOO_MANY_OLD_EDITS
+
 LONGEST_WAIT_S = 30.0  # for a request's turn; the outbox can wait better, and discord.py takes no less
-OLD_EDITS = 30046  # "Maximum number of edits to messages older than 1 hour reached": it does not help to wait
 
 
 class Bucket(Ratelimit):
@@ -104,5 +105,5 @@ class RateLimitedHTTP(HTTPClient):
             name = self._bucket_hashes.get(route.key, route.key)
             self.get_ratelimit(f"{name}:{route.major_parameters}").update(response, use_clock=self.use_clock)
         data = await json_or_text(response)
-        if isinstance(data, dict) and ("retry_after" not in data or data.get("code") == OLD_EDITS):
+        if isinstance(data, dict) and ("retry_after" not in data or data.get("code") == TOO_MANY_OLD_EDITS):
             raise discord.HTTPException(response, data)

@@ -5,6 +5,7 @@ limits that every bot meets (limits.py). Routes are named by their template, suc
 """
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from random import Random
 
@@ -53,11 +54,14 @@ class Fault:
     slow: float = 0.0  # seconds before the answer, or the cut
     share: float = 1.0  # of the requests
     random: Random = field(default_factory=lambda: Random(0))
+    within: str = ""  # a part of the path, such as a channel's id or an interaction's token
     hits: int = 0
 
     def strikes(self, request: web.Request, *, after: bool) -> bool:
         """Does it hit this request? Then it is used up by one."""
         if (self.method, self.route, self.after) != (request.method, template(request), after) or self.times <= 0:
+            return False
+        if self.within not in request.path:
             return False
         if self.random.random() >= self.share:
             return False

@@ -198,16 +198,17 @@ class Loopback:
 
     def fail(
         self, method: str, route: str, *, status: int = 0, code: int = 0, times: int = 1, after: bool = False,
-        slow: float = 0.0, share: float = 1.0, seed: int = 0,
+        slow: float = 0.0, share: float = 1.0, seed: int = 0, within: str = "",
     ) -> Fault:  # fmt: skip
         """Let the next requests fail with a 5xx, a ban (429), or a cut connection (0); `after`: once carried out.
 
         code: Discord's own error code, for a refusal that Discord itself makes.
         slow: seconds before that; status 200 is the true answer, only late. share: of the requests, drawn by the seed.
+        within: only requests with this in their path, such as a channel's id.
         """
         fault = Fault(
             method=method, route=route, status=status, code=code, times=times, after=after, slow=slow, share=share,
-            random=Random(seed),
+            random=Random(seed), within=within,
         )  # fmt: skip
         self._faults.faults.append(fault)
         return fault
