@@ -338,6 +338,9 @@ async def test_where_it_was_asked_for_nobody_may_write(alive: BotEnv):
     mina, here = alive.discord.person("Mina"), alive.discord.new_channel("elsewhere")
     thread = await enrolled(alive, mina)
     alive.discord.delete(thread)
+    alive.studio.open.clear()
+    asked = await mina.slash("/portrait", here, style="oil", pet="Rex")
+    assert f"<#{here.id}>" in (await asked.message(25))["content"]
     alive.discord.deny(Permission.SEND_MESSAGES, here)
-    await mina.slash("/portrait", here, style="oil", pet="Rex")
+    alive.studio.open.set()
     assert (await alive.message(alive.discord.channel, "could not write"))["attachments"]
