@@ -7,7 +7,7 @@ from PIL import Image
 
 LONGEST_EDGE = 2048  # pixels; no training looks closer
 SHORTEST_EDGE = 512  # pixels that a panorama may keep, though it is longer then
-STRIP = 256  # rows at a time
+STRIP = 64  # rows at a time
 
 OPAQUE = {"LA": "L", "La": "L", "RGBA": "RGB", "RGBa": "RGB"}
 

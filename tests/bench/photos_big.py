@@ -30,15 +30,15 @@ def grainy(size: tuple[int, int], grain: int) -> Image.Image:
 
 def big_photos() -> Iterator[Made]:
     """One by one, as each takes some hundred megabytes to make."""
-    phone = grainy(PHONE, 20)
-    yield Made(name="JPEG, 50 MP", data=saved(phone, "JPEG", quality=70))
-    yield Made(name="JPEG, 50 MP, progressive", data=saved(phone, "JPEG", quality=70, progressive=True))
-    yield Made(name="WebP, 50 MP", data=saved(phone, "WEBP", quality=50, method=0))
-    yield Made(name="AVIF, 50 MP", data=saved(phone, "AVIF", quality=50, speed=10))
+    phone = grainy(PHONE, 90)
+    yield Made(name="JPEG, 50 MP", data=saved(phone, "JPEG", quality=55))
+    yield Made(name="JPEG, 50 MP, progressive", data=saved(phone, "JPEG", quality=55, progressive=True))
+    yield Made(name="WebP, 50 MP", data=saved(phone, "WEBP", quality=45, method=0))
+    yield Made(name="AVIF, 50 MP", data=saved(phone, "AVIF", quality=55, speed=10))
     clear = phone.copy()
     clear.putalpha(veil(phone))
-    yield Made(name="WebP, 50 MP, alpha", data=saved(clear, "WEBP", quality=50, method=0))
-    yield Made(name="AVIF, 50 MP, alpha", data=saved(clear, "AVIF", quality=50, speed=10))
+    yield Made(name="WebP, 50 MP, alpha", data=saved(clear, "WEBP", quality=40, method=2))
+    yield Made(name="AVIF, 50 MP, alpha", data=saved(clear, "AVIF", quality=55, speed=10))
     yield from without_loss(scene(Random(1), PHONE))
     yield from beyond(16320, 12240)
     if HEIC.exists():
