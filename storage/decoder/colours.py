@@ -56,7 +56,7 @@ def of_png(png: Png) -> bytes | None:
 
 
 def _of_gamma(extras: dict[bytes, bytes]) -> bytes | None:
-    gamma = int.from_bytes(extras.get(b"gAMA", b""))
+    gamma = int.from_bytes(extras.get(b"gAMA", b"")[:4])
     if b"cHRM" in extras:
         x = [value / 100_000 for value in struct.unpack(">8I", extras[b"cHRM"][:32])]
         space = Primaries(*zip(x[::2], x[1::2], strict=True))
@@ -68,8 +68,8 @@ def _of_gamma(extras: dict[bytes, bytes]) -> bytes | None:
 
 
 def of_boxes(primaries: int, transfer: int) -> bytes | None:
-    """HEIC's and AVIF's code points. Those that are unspecified are read as sRGB's, and so is a film's curve, as all
-    browsers do: it is written there by converters of films, and pictures are not. Raises BadPhoto("hdr").
+    """HEIC's and AVIF's code points. Those that are unspecified are read as sRGB's, and there so is a film's curve, as
+    Chromium does. Raises BadPhoto("hdr").
     """
     _refuse_hdr(transfer)
     space, curve = PRIMARIES.get(primaries, BT709), CURVES.get(transfer, SRGB)
@@ -100,7 +100,7 @@ def to_srgb(photo: Image.Image, profile: bytes | None) -> Image.Image:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # no black point is moved; browsers do not either
+            intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # no black point is moved; Chromium does not either
             photo = ImageCms.profileToProfile(photo, own, srgb, intent, outputMode="RGB") or photo
         except (ImageCms.PyCMSError, OSError):
             pass
