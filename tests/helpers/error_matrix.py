@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from cogs.api.refusals import UNKNOWN_MESSAGE
 from tests.helpers.bot_env import BotEnv, named, photos, whole
 from tests.loopback import Exchange, Loopback, Permission, Person, Thread
 from tests.loopback.codes import REFUSALS
@@ -27,8 +28,10 @@ Json = dict[str, Any]
 
 CALLBACK, ORIGINAL = "/interactions/{interaction_id}/{token}/callback", ANSWER + "/messages/{message_id}"
 CHANNEL, DOORS, MEMBER = "/channels/{channel_id}", "/users/@me/channels", "/guilds/{guild_id}/members/{user_id}"
-LONGEST_S = 20.0  # a case; what is owed then is still owed
-QUIET_S = 0.6  # after it nobody comes any more who was not answered
+LONGEST_S = 6.0  # so long a case goes wrong at most
+LATER_S = 30.0  # and so long it takes at most after all is well again
+QUIET_S, ACK_S = 0.6, 3.2  # so long after a command no answer comes any more: to a refused one, to any
+HIT_S = 1.0  # what follows an answer is done after so long
 NEW = count()
 
 
@@ -91,6 +94,7 @@ class Lane:
     thread: Thread = field(init=False)
     known: set[str] = field(default_factory=set[str])  # jobs of earlier cases
     faults: list[Fault] = field(default_factory=list[Fault])
+    hits: int = 0  # requests of the last case that failed
 
     async def renew(self, *, learn: bool = True) -> None:
         """A new person and channel; with a dog."""
@@ -121,6 +125,7 @@ class Lane:
     def mend(self) -> None:
         """All is well again."""
         for fault in self.faults:
+            self.hits = fault.hits
             self.alive.discord._faults.faults.remove(fault)
         self.faults.clear()
 
@@ -133,20 +138,30 @@ class Lane:
         with closing(sqlite3.connect(self.alive.data / "pawtrait.db")) as db:
             return db.execute(sql, values).fetchall()
 
-    async def settled(self, asked: Exchange) -> str:
+    async def settled(self, asked: Exchange, trouble: Trouble) -> str:
         """What became of a command, once nothing more is to be expected."""
+        if end := await self._look(asked, LONGEST_S, passes=trouble in PASSING):
+            return end
+        self.mend()
+        return "later " + (await self._look(asked, LATER_S, passes=True) or "lost")
+
+    async def _look(self, asked: Exchange, patience_s: float, *, passes: bool) -> str | None:
         began = time.monotonic()
-        while time.monotonic() - began < LONGEST_S:
+        while (waited := time.monotonic() - began) < patience_s:
             await asyncio.sleep(0.03)
             fresh = [(job, state) for job, state in self._rows() if job not in self.known]
-            owed = [row for job, _ in fresh for row in self._owed(job) if row[1] is None and row[2] is None]
+            said, owed = (
+                self._said(asked),
+                [row for job, _ in fresh for row in self._owed(job) if row[1:] == (None, None)],
+            )
             if fresh and not owed and all(state not in ("waiting", "running") for _, state in fresh):
-                return self._answered(asked, [job for job, _ in fresh])
-            if not fresh and (said := self._said(asked)):
+                if said or waited > (patience_s / 2 if passes else QUIET_S):
+                    return self._answered(asked, [job for job, _ in fresh])
+            elif not fresh and said:
                 return f"told: {said[:40]}"
-            if not fresh and time.monotonic() - began > QUIET_S and not self._is_busy(asked):
+            elif not fresh and waited > (ACK_S if passes else QUIET_S) and asked.interaction.answer is None:
                 return "no response"
-        return "owed" if fresh else "no response"
+        return None
 
     def _owed(self, job: str) -> list[tuple[int, int | None, str | None]]:
         return self.query("SELECT channel_id, message_id, closed FROM outbox WHERE job_id = ?", job)
@@ -164,24 +179,20 @@ class Lane:
         original = asked.interaction.original
         return "" if original is None or original.flags & 128 else original.content
 
-    def _is_busy(self, asked: Exchange) -> bool:
-        """Has the bot begun to answer, so that more must come?"""
-        return asked.interaction.answer == "deferred"
-
-    async def gone(self, message: Json) -> str:
+    async def gone(self, message: Json, who: Person) -> str:
         """What became of a portrait that somebody wants deleted."""
-        before, began = self._told(), time.monotonic()
-        while time.monotonic() - began < LONGEST_S / 4:
+        before, began = self._told(who), time.monotonic()
+        while time.monotonic() - began < LONGEST_S:
             await asyncio.sleep(0.03)
             if message["id"] not in self.alive.discord.world.messages:
                 return "deleted"
-            if new := self._told() - before:
+            if new := self._told(who) - before:
                 return f"told: {min(new)[:40]}"
         return "silent"
 
-    def _told(self) -> set[str]:
+    def _told(self, who: Person) -> set[str]:
         world = self.alive.discord.world
-        doors = list(world.doors.values())
+        doors = [door for door in world.doors.values() if door.recipient is who.user]
         return {one.content for place in (self.thread, self.channel, *doors) for one in world.history(place)}
 
 
@@ -194,7 +205,7 @@ def portrait(method: str, route: str, *, token: bool = False, wish: str = "") ->
     async def talk(lane: Lane, trouble: Trouble) -> str:
         asked = await lane.mina.slash("/portrait", lane.thread, style="oil", wish=wish or None)
         lane.fail(trouble, method, route, asked.interaction.token if token else lane.thread.id)
-        return await lane.settled(asked)
+        return await lane.settled(asked, trouble)
 
     return talk
 
@@ -206,14 +217,14 @@ def enrolment(method: str, route: str, *, token: bool = False) -> Talk:
         await lane.renew(learn=False)
         asked = await lane.mina.slash("/enroll", lane.channel, name="Rex", **named(photos(3)))
         lane.fail(trouble, method, route, asked.interaction.token if token else lane.channel.id)
-        return await lane.settled(asked)
+        return await lane.settled(asked, trouble)
 
     return talk
 
 
 async def searched(lane: Lane, trouble: Trouble) -> str:
     """The answer's way back is cut, so the channel is searched for it."""
-    lane.fail(Trouble("", times=1, after=True), "POST", MESSAGES, lane.thread.id)
+    lane.fail(Trouble("", times=2, after=True), "POST", MESSAGES, lane.thread.id)
     return await portrait("GET", MESSAGES)(lane, trouble)
 
 
@@ -223,7 +234,7 @@ async def archived(lane: Lane, trouble: Trouble) -> str:
     await asyncio.sleep(0.05)
     asked = await lane.mina.slash("/portrait", lane.channel, style="oil")
     lane.fail(trouble, "GET", CHANNEL, lane.thread.id)
-    return await lane.settled(asked)
+    return await lane.settled(asked, trouble)
 
 
 async def direct(lane: Lane, trouble: Trouble) -> str:
@@ -233,7 +244,7 @@ async def direct(lane: Lane, trouble: Trouble) -> str:
         lane.fail(closed, "POST", MESSAGES, place)
     asked = await lane.mina.slash("/portrait", lane.thread, style="oil")
     lane.fail(trouble, "POST", DOORS, "")
-    return await lane.settled(asked)
+    return await lane.settled(asked, trouble)
 
 
 def binned(method: str, route: str, *, by_moderator: bool = False, shut: bool = False) -> Talk:
@@ -249,7 +260,7 @@ def binned(method: str, route: str, *, by_moderator: bool = False, shut: bool = 
         await who.react(message, "🗑️")
         if shut:
             lane.alive.discord.archive(lane.thread)
-        return await lane.gone(message)
+        return await lane.gone(message, who)
 
     return talk
 
@@ -262,8 +273,8 @@ ROUTES: dict[str, Talk] = {
     "look at the answer": enrolment("GET", ORIGINAL, token=True),
     "open a thread": enrolment("POST", MESSAGE + "/threads"),
     "send": portrait("POST", MESSAGES),
-    "edit progress": portrait("PATCH", MESSAGE, wish="ms=60"),
-    "delete progress": portrait("DELETE", MESSAGE, wish="ms=40"),
+    "edit progress": portrait("PATCH", MESSAGE, wish="ms=600"),
+    "delete progress": portrait("DELETE", MESSAGE, wish="ms=400"),
     "search": searched,
     "add reactions": portrait("PUT", EMOJI + "/@me"),
     "look at a thread": archived,
@@ -274,15 +285,29 @@ ROUTES: dict[str, Talk] = {
     "look at a member": binned("GET", MEMBER, by_moderator=True),
 }
 
+SLOW = ("edit progress", "delete progress")  # a painting of theirs takes seconds, and all others wait in line behind it
+
 
 @dataclass(frozen=True)
 class Case:
     """One trouble on one route, and how it ended; `hits`: how many requests failed."""
 
     route: str
-    trouble: str
+    trouble: Trouble
     hits: int
     end: str
+
+    @property
+    def is_right(self) -> bool:
+        """Is nothing lost, and was the person answered or told, where Discord lets anything through?"""
+        gone = self.trouble.code == UNKNOWN_MESSAGE
+        if "given up" in self.end:
+            return gone or self.route == "open direct messages"
+        if self.end == "no response":
+            return self.route.startswith("first answer") and self.trouble in REFUSED
+        if self.end == "silent":
+            return gone
+        return "lost" not in self.end and ("thinking" not in self.end or self.route.startswith("edit of"))
 
 
 async def play(alive: BotEnv, route: str, troubles: list[Trouble]) -> list[Case]:
@@ -291,9 +316,11 @@ async def play(alive: BotEnv, route: str, troubles: list[Trouble]) -> list[Case]
     await lane.renew()
     for trouble in troubles:
         end = await talk(lane, trouble)
-        hits = lane.faults[-1].hits if lane.faults else 0
+        until = time.monotonic() + HIT_S
+        while not all(fault.hits for fault in lane.faults) and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.03)
         lane.mend()
-        cases.append(Case(route, trouble.name, hits, end))
+        cases.append(Case(route, trouble, lane.hits, end))
         if end != "answered" and route not in ("first answer", "edit of the answer"):
             await lane.renew()
     return cases

@@ -61,10 +61,10 @@ def front_door(token: str, faults: Faults, limits: RateLimits, recorder: Recorde
 
 
 async def read(request: web.Request) -> bytes:
-    """The body, for the record; empty if it was too large to be taken."""
+    """The body, for the record; empty if it was too large to be taken, or the connection was cut."""
     try:
         return await request.read()
-    except web.HTTPRequestEntityTooLarge:
+    except (web.HTTPRequestEntityTooLarge, ConnectionResetError):
         return b""
 
 
