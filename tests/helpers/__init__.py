@@ -10,7 +10,7 @@ inline_executor.py  memory_journal.py    the seams without a process, without a 
 tiny_models.py     the real model classes, as small as they get
 children.py  unreapable.py    child processes as the operating system sees them
 mutations.py       JSON as nobody should send it
-error_matrix.py    every failure of every request, while people use the bot
+error_matrix.py  error_lane.py    every failure of every request, while people use the bot
 hostile.py         photos that a bot should be afraid of
 truncate.py        a power cut, simulated
 witness.py         what can be seen of one enrolment from outside
