@@ -83,14 +83,17 @@ async def apologising(interaction: Interaction) -> AsyncGenerator[None]:
 async def apologise(interaction: Interaction, error: Exception) -> None:
     """Tell the person who asked what went wrong."""
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    late = isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN)
-    if late or interaction.type is discord.InteractionType.autocomplete:
-        log.info("An interaction was answered too late, or not: %r", cause)  # nobody is listening any more
+    if isinstance(cause, discord.HTTPException) and cause.code in (UNKNOWN_INTERACTION, DEAD_TOKEN):
+        log.info("An interaction was answered too late: %s", cause)  # nobody is listening any more
         return
     if is_due_to_closing(interaction.client, cause):
         log.warning("An interaction was not answered: the bot is closing: %s", cause)
         return
-    await tell(interaction, sentence(language(interaction.locale), cause))
+    words = sentence(language(interaction.locale), cause)
+    if interaction.type is discord.InteractionType.autocomplete:  # there is no place for words
+        log.info("Nothing was suggested: %r", cause)
+    else:
+        await tell(interaction, words)
 
 
 def sentence(language: str, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -104,6 +105,22 @@ async def test_words_that_are_dropped_hide_no_bug(
     await bot.close()
     note_dropped(bot, error, "Progress")
     assert [one.levelname for one in caplog.records if "Progress" in one.getMessage()] == ["ERROR"] * bug
+
+
+async def test_a_bug_in_suggestions_is_heard(
+    alive: BotEnv, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("cogs.portrait.known_pets", broken)
+    mina = alive.discord.person("Mina")
+    typing = asyncio.create_task(mina.autocomplete("/portrait", alive.discord.channel, "pet", "re", style="oil"))
+    for _ in range(100):
+        if loud(caplog):
+            break
+        await asyncio.sleep(0.05)
+    typing.cancel()
+    with suppress(TimeoutError, asyncio.CancelledError):  # nothing is suggested
+        await typing
+    assert ["a bug" in line for line in loud(caplog)] == [True]
 
 
 async def test_a_bug_in_a_progress_message_is_heard(
