@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.kills import KillTest
+from tests.bench.kills import KNOWN, KillTest
 from tests.helpers.bot_env import named, photos
 from tests.helpers.bot_process import BotProcess, light
 from tests.helpers.witness import Witness
@@ -137,6 +137,8 @@ async def test_blows_at_random_moments(tmp_path: Path) -> None:
     async with await Loopback.start() as discord:
         test = KillTest(discord, tmp_path, SEED, light("steps=10 ms=30"), crowd=3)
         await test.bot.start()
+        await test.keep_busy()
+        await test.until(lambda: bool(test.rows(KNOWN)), 60)  # only then others ask for something, too
         await test.kill_at_random({"bot": 2, "child": 2, "term": 2}, lull_s=2.0)
         await test.settle()
         status, _ = await test.bot.stop()
