@@ -103,7 +103,7 @@ def taken_apart(data: bytes) -> Jpeg:
     if not frames or not scans:
         raise BadPhoto("truncated")
     jpeg = Jpeg([one for one in segments if one.is_needed], frames[0], scans)
-    if jpeg.lacks_restarts() or (not ended and jpeg.lacks_scans()):
+    if jpeg.lacks_restarts() or (not ended and jpeg.lacks_scans()):  # with an end marker, it was meant to be coarse
         raise BadPhoto("truncated")
     return jpeg
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from storage.decoder.verdict import answer
-from tests.bench.photos import difference
+from tests.bench.photos import MOST_DIFFERENCE, difference
+from tests.bench.photos_browser import Browser
 from tests.bench.photos_made import LEAST_PX, photos
 
 COUNT, SEED = 120, 7  # not the bench's own 500
@@ -27,6 +28,18 @@ def test_made_photos_are_judged_and_shown_right():
                 assert kept.size == made.shown.size, made.name
                 assert difference(kept, made.shown) < MOST_OFF, made.name
     assert {"taken", "truncated", "wrong_type", "not_an_image", "too_small", "hdr"} == set(seen)
+
+
+@pytest.mark.skipif(Browser.find() is None, reason="no Chromium is installed here")
+async def test_a_browser_shows_the_same():
+    browser, made = Browser.find(), [one for one in photos(60, SEED) if one.shown and one.as_in_browser]
+    assert browser
+    seen = await browser.show([one.data for one in made])
+    assert sum(picture is not None for picture in seen) > len(made) * 0.7  # not HEIC
+    for one, picture in zip(made, seen, strict=True):
+        if picture:
+            with Image.open(io.BytesIO(answer(one.data, LEAST_PX).partition(b"\n")[2])) as kept:
+                assert difference(kept, picture) <= MOST_DIFFERENCE, one.name
 
 
 @pytest.mark.parametrize("seed", [1, 2])
