@@ -28,20 +28,14 @@ class PatientAdapter(AsyncWebhookAdapter):
         self, interaction_id: int, token: str, *, params: MultipartParameters, **options: Any
     ) -> Any:
         """Answer an interaction. Suggestions that come too late for a person's typing raise nothing."""
-        unknown = {"interaction": {"id": interaction_id}}  # more is not known of an answer that was lost
         try:
             return await super().create_interaction_response(interaction_id, token, params=params, **options)
-        except discord.HTTPException as error:
-            if error.code == ALREADY_ACKNOWLEDGED:
-                return unknown
-            if not _is_suggestion(params):
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            answered = isinstance(error, discord.HTTPException) and error.code == ALREADY_ACKNOWLEDGED
+            if not answered and not _is_suggestion(params):
                 raise
-            log.info("Suggestions came too late: %s", error)
-        except (aiohttp.ClientError, OSError) as error:
-            if not _is_suggestion(params):
-                raise
-            log.info("Suggestions were lost: %r", error)
-        return unknown
+            log.info("%s: %r", "Answered before" if answered else "Suggestions came too late", error)
+            return {"interaction": {"id": interaction_id}}  # more is not known of an answer that was lost
 
     async def request(self, route: Route, session: aiohttp.ClientSession, **options: Any) -> Any:
         """Make a request. Ours may be made twice: a second answer is refused, and the same edit changes nothing."""

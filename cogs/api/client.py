@@ -4,9 +4,8 @@ Discord allows 1,000 IDENTIFYs in 24 hours, one for every 86 s. A bot that makes
 token reset (docs, events/gateway, "Identifying"). One that crashes right after logging in, under a supervisor that
 restarts it every few seconds, has used them up within the hour. discord.py asks how many are left (GET /gateway/bot)
 only where it shards by itself, and never waits. Nor does it retry before it has been connected once: until then a 503
-or a cut connection would end the bot, and the GPU's work with it.
-
-Nor does it bear anything that it cannot read, at the gateway (gateway.py) or while it logs in; then we connect anew.
+or a cut connection would end the bot, and the GPU's work with it; and so would, at any time, a frame that it cannot
+read (for a single event, see gateway.py). Here that is one more lost connection.
 
 Knows: Discord's own count of logins, which includes those of other machines, and of this one before its data folder was
 lost; so nothing is stored here. Does not know: what the commands do, why the bot logs in again, or its other options
@@ -41,8 +40,8 @@ from cogs.shared.text import Translator
 log = logging.getLogger(__name__)
 
 FREE = 0.5  # share of a day's logins that need no waiting: no ordinary day comes near it
-STEADY_S = 600.0  # a connection that held so long was a good one: the next try comes soon
 RESERVE = 0.1  # share that is left for the person who comes to repair things
+STEADY_S = 600.0  # a connection that held so long was a good one: the next try comes soon
 
 
 def login_delay_s(total: int, remaining: int, reset_s: float) -> float:

@@ -18,6 +18,7 @@ from discord.ext import commands
 from PIL import Image
 
 from cogs.api.budget import Budget, watched
+from cogs.api.client import Client
 from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
 from cogs.guilds import GuildsCog
@@ -74,9 +75,10 @@ class DeliveryEnv:
 
     def login(self) -> commands.Bot:
         """A client that is not logged in yet, with cogs that know nothing but what is stored, as after a restart."""
-        self.bot = commands.Bot(
-            "!", intents=discord.Intents(guilds=True, guild_reactions=True), guild_ready_timeout=0.05,
-            allowed_mentions=discord.AllowedMentions.none(), max_messages=None, http_trace=watched(self.budget),
+        self.bot = Client(
+            guild_id=None, synced=self.files.root / "commands.sha256", command_prefix="!", max_messages=None,
+            intents=discord.Intents(guilds=True, guild_reactions=True), guild_ready_timeout=0.05,
+            allowed_mentions=discord.AllowedMentions.none(), http_trace=watched(self.budget),
         )  # fmt: skip
         self.restart()
         return self.bot
