@@ -57,6 +57,16 @@ class Tree(app_commands.CommandTree[commands.Bot]):
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         await apologise(interaction, error)
 
+    async def _call(self, interaction: Interaction) -> None:
+        """discord.py reads the options here, and where it cannot, nobody would be told."""
+        try:
+            await super()._call(interaction)
+        except app_commands.AppCommandError:
+            raise
+        except Exception as error:
+            log.warning("A command could not be read: %.200r", error)
+            await tell(interaction, say(language(interaction.locale), "sorry.input"))
+
 
 def is_due_to_closing(client: discord.Client, error: BaseException | None) -> bool:
     """Did it only fail because the bot is closing?"""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.bot_env import BotEnv, enrolled, named, photos, private, whole
 from tests.helpers.mutations import mutated
-from tests.loopback import rules, wire
+from tests.loopback import Exchange, rules, wire
 from tests.loopback.interactions import Interactions
 
 CALLBACK = "/interactions/{interaction_id}/{token}/callback"
@@ -62,11 +62,23 @@ async def test_what_is_new_to_discord_py_costs_nothing(
     ],
     ids=["text", "list", "hello", "ready", "resumed", "deep"],
 )  # fmt: skip
-async def test_a_frame_that_cannot_be_read_costs_the_connection(alive: BotEnv, frame: str):
+async def test_a_frame_that_cannot_be_read_costs_the_connection(
+    alive: BotEnv, monkeypatch: pytest.MonkeyPatch, frame: str
+):
     """There is no knowing what was lost with it, so the bot logs in again."""
+    monkeypatch.setattr("cogs.api.refusals.backoff_s", lambda tries: 0.01)
     await alive.discord.gateway.write(frame)
     await alive.discord.until(lambda: alive.discord.gateway.identified == 2, 15)
     assert await still_answers(alive)
+
+
+async def test_a_command_that_cannot_be_read_is_told(alive: BotEnv, caplog: pytest.LogCaptureFixture):
+    pets = next(one for one in alive.discord.commands if one["name"] == "pets")
+    mina, data = alive.discord.person("Mina"), {"id": pets["id"], "name": "pets", "type": 1, "resolved": 5}
+    interactions = alive.discord._interactions
+    asked = Exchange(interactions.ask(2, mina.user, alive.discord.channel, data), alive.discord.world, interactions)
+    assert "did not understand" in await private(asked)
+    assert ["A command could not be read" in line for line in lines(caplog)] == [True]
 
 
 async def test_spoilt_events_do_not_stop_it(alive: BotEnv):
