@@ -149,10 +149,12 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
 async def tell(interaction: Interaction, sentence: str) -> None:
     """Say it in place of the answer that is still owed; if nothing was answered yet, only this person sees it."""
     try:
-        if interaction.response.is_done():
-            await interaction.edit_original_response(content=sentence, view=None)
-        else:
-            await interaction.response.send_message(sentence, ephemeral=True)
+        if not interaction.response.is_done():
+            sent = await interaction.response.send_message(sentence, ephemeral=True)
+            if sent.message_id:
+                return
+            # An earlier answer had got through unheard (cogs/api/callbacks.py), so this one is not shown yet.
+        await interaction.edit_original_response(content=sentence, view=None)
     except (*DROPPED, RuntimeError) as error:
         expected = isinstance(error, DROPPED) or is_due_to_closing(interaction.client, error)
         log.warning("Could not tell %r: %s", sentence, error, exc_info=None if expected else error)

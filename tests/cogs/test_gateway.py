@@ -151,6 +151,14 @@ async def test_a_first_answer_is_sent_again_where_it_may_be_lost(
     assert lost.hits == 1 and not lines(caplog)
 
 
+async def test_a_sentence_comes_through_where_the_first_answer_was_not_heard_of(alive: BotEnv):
+    """The answer was made, but what came back was a 429 that discord.py takes for a ban: the command ends there."""
+    lost = alive.discord.fail("POST", CALLBACK, status=429, after=True)
+    asked = await alive.discord.person("Mina").slash("/pets", alive.discord.channel)
+    assert "Discord did not hear me" in await private(asked)
+    assert lost.hits == 1
+
+
 async def test_commands_in_direct_messages_are_told_to_go_to_a_server(
     alive: BotEnv, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):

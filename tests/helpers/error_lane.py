@@ -25,7 +25,7 @@ from tests.loopback.faults import Fault
 Json = dict[str, Any]
 
 LONGEST_S = 6.0  # so long a case goes wrong at most
-LATER_S = 30.0  # and so long it takes at most after all is well again
+LATER_S = 60.0  # and so long it takes at most after all is well again
 QUIET_S, ACK_S = 0.6, 3.2  # so long after a command no answer comes any more: to a refused one, to any
 NEW = count()
 
@@ -90,6 +90,8 @@ class Lane:
     known: set[str] = field(default_factory=set[str])  # jobs of earlier cases
     faults: list[Fault] = field(default_factory=list[Fault])
     hits: int = 0  # requests of the last case that failed
+    _unhit: float = 0.0
+    _hit: float = 0.0
 
     async def renew(self, *, learn: bool = True) -> None:
         """A new person and channel; with a dog. The old channel goes: each look at a place passes all messages."""
@@ -136,22 +138,32 @@ class Lane:
 
     async def settled(self, asked: Exchange, trouble: Trouble) -> str:
         """What became of a command, once nothing more is to be expected."""
-        if end := await self._look(asked, LONGEST_S, passes=trouble in PASSING):
+        if end := await self._look(asked, lambda: self._since_hit() > LONGEST_S, passes=trouble in PASSING):
             return end
         self.mend()
-        return "later " + (await self._look(asked, LATER_S, passes=True) or "lost")
+        until = time.monotonic() + LATER_S
+        return "later " + (await self._look(asked, lambda: time.monotonic() > until, passes=True) or "lost")
 
-    async def _look(self, asked: Exchange, patience_s: float, *, passes: bool) -> str | None:
-        began = time.monotonic()
-        while (waited := time.monotonic() - began) < patience_s:
+    def _since_hit(self) -> float:
+        """Seconds since all that is to fail has failed, and was seen to."""
+        if not all(fault.hits for fault in self.faults) and time.monotonic() < self._unhit + LATER_S:
+            self._hit = time.monotonic()
+        return time.monotonic() - self._hit
+
+    async def _look(self, asked: Exchange, has_waited: Callable[[], bool], *, passes: bool) -> str | None:
+        began = self._unhit = self._hit = time.monotonic()
+        over = 0.0  # since when every job is
+        while not has_waited():
             await asyncio.sleep(0.03)
+            waited = time.monotonic() - began
             fresh = [(job, state) for job, state in self._rows() if job not in self.known]
             said, owed = (
                 self._said(asked),
                 [row for job, _ in fresh for row in self._owed(job) if row[1:] == (None, None)],
             )
             if fresh and not owed and all(state not in ("waiting", "running") for _, state in fresh):
-                if said or waited > (patience_s / 2 if passes else QUIET_S):
+                over = over or time.monotonic()
+                if said or time.monotonic() - over > (LONGEST_S - 1.0 if passes else QUIET_S):
                     return self._answered(asked, [job for job, _ in fresh])
             elif not fresh and said:
                 return f"told: {said[:40]}"
