@@ -65,7 +65,7 @@ class Tree(app_commands.CommandTree[commands.Bot]):
             raise
         except Exception as error:
             log.warning("A command could not be read: %.200r", error)
-            await tell(interaction, say(language(interaction.locale), "sorry.input"))
+            raise Sorry("sorry.input") from error
 
 
 def is_due_to_closing(client: discord.Client, error: BaseException | None) -> bool:

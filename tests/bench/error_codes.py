@@ -6,6 +6,7 @@ Bar: nothing is lost, each person has one answer or one sentence, and the bot li
 
 import asyncio
 import logging
+import re
 import sys
 import tempfile
 import time
@@ -45,7 +46,7 @@ def table(cases: list[Case]) -> dict[str, dict[str, dict[str, int]]]:
     made: dict[str, dict[str, Counter[str]]] = {}
     for case in cases:
         kind = f"{case.trouble.status} with a code" if case.trouble.code else case.trouble.name
-        made.setdefault(case.route, {}).setdefault(kind, Counter())[case.end] += 1
+        made.setdefault(case.route, {}).setdefault(kind, Counter())[re.sub(r"\d{9,}", "…", case.end)] += 1
     return {route: {kind: dict(ends.most_common()) for kind, ends in kinds.items()} for route, kinds in made.items()}
 
 
