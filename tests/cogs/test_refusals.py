@@ -38,8 +38,10 @@ def test_the_way_of_an_answer_ends_and_its_nonces_differ():
     ("status", "code", "verdict"),
     [
         (401, 0, Verdict.RETRY), (403, 0, Verdict.RETRY), (429, 0, Verdict.RETRY), (503, 0, Verdict.RETRY),
-        (400, 40003, Verdict.RETRY), (413, 0, Verdict.TOO_LARGE), (413, 40005, Verdict.TOO_LARGE),
-        (400, 50045, Verdict.TOO_LARGE), (404, 10008, Verdict.DELETED), (404, 10003, Verdict.NOT_HERE),
+        (400, 40003, Verdict.RETRY), (400, 20028, Verdict.RETRY), (403, 40006, Verdict.RETRY),
+        (403, 40333, Verdict.RETRY), (400, 110001, Verdict.RETRY),
+        (413, 0, Verdict.TOO_LARGE), (413, 40005, Verdict.TOO_LARGE), (400, 50045, Verdict.TOO_LARGE),
+        (404, 10008, Verdict.DELETED), (404, 10003, Verdict.NOT_HERE),
         (403, 50001, Verdict.NOT_HERE), (403, 50013, Verdict.NOT_HERE), (403, 50007, Verdict.NOT_HERE),
         (400, 160005, Verdict.NOT_HERE), (400, 50083, Verdict.NOT_HERE), (400, 200000, Verdict.NOT_HERE),
     ],
