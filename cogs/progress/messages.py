@@ -71,11 +71,13 @@ class ProgressMessages(commands.Cog):
 
     async def finish(self, job_id: str) -> None:
         """The answer of this job is there: its progress message goes, unless it shows other jobs that are not over."""
-        job = await self._jobs.get(job_id)
-        if job is None or job.progress_message_id is None:
+        if (job := await self._jobs.get(job_id)) is None:
             return
         place = self._place(job.thread_id or job.channel_id)
-        async with place.lock:
+        async with place.lock:  # its first message may be on its way
+            job = await self._jobs.get(job_id)
+            if job is None or job.progress_message_id is None:
+                return
             if not any(one.progress_message_id == job.progress_message_id for one in await self._jobs.active()):
                 await place.delete(job.guild_id, job.progress_message_id)
 

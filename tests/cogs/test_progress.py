@@ -273,6 +273,19 @@ async def test_messages_of_an_older_version_become_one(env: DeliveryEnv):
     assert jobs[1].pet_name in text
 
 
+async def test_a_first_message_that_is_late_goes_all_the_same(env: DeliveryEnv):
+    thread = env.thread()
+    pet, before = await env.posted(thread)  # so it is known that several requests may be made there
+    job = await env.order(pet)
+    late = env.net.fail("POST", SEND, status=200, slow=0.5, after=True)
+    opening = asyncio.create_task(env.progress.open(int(thread.id)))
+    await env.heard(lambda: late.hits)
+    await env.settle(job)
+    await env.delivery.deliver()
+    await opening
+    assert [bool(one["attachments"]) for one in env.net.messages(thread)] == [True, True], before
+
+
 async def test_a_job_whose_answer_goes_nowhere_is_not_shown_as_running(env: DeliveryEnv):
     thread = env.thread()
     job = await ordered(env, thread)
