@@ -138,7 +138,8 @@ class Lane:
 
     async def settled(self, asked: Exchange, trouble: Trouble) -> str:
         """What became of a command, once nothing more is to be expected."""
-        if end := await self._look(asked, lambda: self._since_hit() > LONGEST_S, passes=trouble in PASSING):
+        passes = trouble in PASSING or trouble.status >= 500  # discord.py tries again after any 5xx
+        if end := await self._look(asked, lambda: self._since_hit() > LONGEST_S, passes=passes):
             return end
         self.mend()
         until = time.monotonic() + LATER_S
@@ -188,13 +189,21 @@ class Lane:
         return "" if original is None or original.flags & 128 else original.content
 
     def seen_twice(self) -> set[str]:
-        """Deliveries that can be seen twice: in the channel, its threads, or this person's direct messages."""
+        """Deliveries that can be seen twice: in the channel, its threads, or this person's direct messages.
+
+        A copy which the bot has on record to take down, at a place that is hidden from it, does not count.
+        """
         discord = self.alive.discord
         threads = [one for one in discord.threads if one.parent is self.channel]
         places = [self.channel, *threads, *self._doors(self.mina)]
-        shown = [message for place in places for message in discord.world.history(place)]
-        names = [file.name.rpartition("-")[0] for one in shown for file in one.files if "-0." in file.name]
+        shown = [(int(place.id), name) for place in places for name in self._deliveries(place)]
+        owed = set(self.query("SELECT channel_id, mark FROM strays WHERE mark IS NOT NULL"))
+        names = [name for place, name in shown if not any(place == at and mark in name for at, mark in owed)]
         return {name for name in names if names.count(name) > 1}
+
+    def _deliveries(self, place: Any) -> list[str]:
+        files = [file.name for message in self.alive.discord.world.history(place) for file in message.files]
+        return [name.rpartition("-")[0] for name in files if "-0." in name]
 
     def _doors(self, who: Person) -> list[Any]:
         return [door for door in self.alive.discord.world.doors.values() if door.recipient is who.user]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cogs.api.refusals import UNKNOWN_MESSAGE
+from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE
 from cogs.shared.errors import DEAD_TOKEN, UNKNOWN_INTERACTION
 from tests.helpers.bot_env import BotEnv, named, photos, portraits
 from tests.helpers.error_lane import REFUSED, Lane, Trouble
@@ -133,9 +133,12 @@ class Case:
             return gone
         if self.end == "later lost":
             return self.trouble.code in (UNKNOWN_INTERACTION, DEAD_TOKEN)  # whoever asked cannot be reached
+        unseen = (
+            self.route == "search" and self.trouble.code == UNKNOWN_CHANNEL
+        )  # nothing shows in a channel that is gone
         return (
             "lost" not in self.end
-            and "twice" not in self.end
+            and ("twice" not in self.end or unseen)
             and ("thinking" not in self.end or self.route.startswith("edit of"))
         )
 
