@@ -46,7 +46,6 @@ from cogs.shared.threads import Threads
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
-from gpu.profile import PROFILES
 from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.erasure import Erasure
 from storage.files import Files
@@ -194,7 +193,7 @@ def refuse(sentence: str) -> int:
 def configure_logging(settings: Settings) -> None:
     """One handler, to stderr; what nobody catches goes the same way."""
     handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(settings.discord_token.get_secret_value()))
+    handler.setFormatter(RedactingFormatter(*settings.secrets()))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     sys.excepthook = lambda _kind, error, _trace: log.critical("The bot crashed", exc_info=error)
 
@@ -207,10 +206,10 @@ def main() -> int:
     except ValidationError as error:
         return refuse(explain(error))
     configure_logging(settings)
-    environment = {name: value for name, value in os.environ.items() if name.upper() != "DISCORD_TOKEN"}
+    profile, environment = settings.studio_profile(), settings.child_environment()
+    executor = ProcessExecutor(worker(profile, settings.log_level), environment=environment, timeouts=profile.timeouts)
     try:
-        child, timeouts = worker(settings.profile, settings.log_level), PROFILES[settings.profile].timeouts
-        return asyncio.run(serve(settings, ProcessExecutor(child, environment=environment, timeouts=timeouts)))
+        return asyncio.run(serve(settings, executor))
     except (AlreadyRunning, TooNew, MigrationFailed) as error:
         return refuse(str(error))
 

@@ -7,6 +7,9 @@ rank 16 is enough; diffusers' advanced SDXL script). `pocket` is the same studio
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from gpu.types import Progress
 
@@ -127,6 +130,8 @@ class Profile:
     dino_revision: str | None = None
     dino_px: int = 224
     segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/segment.py says how to make one)
+    rewrite: Literal["llama", "template"] = "llama"  # who turns a wish into a prompt; the template needs no Llama
+    allow_cpu: bool = False  # may it compute without a card? At full size a portrait takes the better part of an hour
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 
     segmenting: Segmenting = Segmenting()
@@ -139,6 +144,8 @@ class Profile:
     timeouts: Timeouts
     recycle: RecyclePolicy
 
+
+PROFILE: TypeAdapter[Profile] = TypeAdapter(Profile)
 
 SDXL = Profile(
     name="sdxl",
@@ -162,6 +169,7 @@ PROFILES: dict[str, Profile] = {
     "pocket": replace(
         SDXL,
         name="pocket",
+        allow_cpu=True,
         sdxl=str(WEIGHTS / "sdxl"),
         sdxl_variant=None,
         vae=None,

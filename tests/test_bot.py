@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bot import Settings
 from cogs.ops.redaction import RedactingFormatter
 from cogs.ops.settings import explain
+from gpu.profile import PROFILE, PROFILES, SDXL
 from storage.files import Files
 from tests.helpers.bot_env import BotEnv, named, photos
 from tests.helpers.bot_process import LEASH, BotProcess, light
@@ -31,7 +32,7 @@ PRINT_HEAVY = f"import sys, json, bot; print(json.dumps([name for name in {HEAVY
 
 
 def settings(**values: Any) -> Settings:
-    return Settings(_env_file=None, discord_token="t", **values)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **{"discord_token": "t"} | values)  # type: ignore[call-arg]
 
 
 async def run(*command: str, **environment: str) -> tuple[int | None, str, str]:
@@ -80,12 +81,37 @@ def test_the_example_is_complete_and_loads(tmp_path: Path, monkeypatch: pytest.M
     assert loaded == settings()
 
 
+def test_what_is_set_in_a_file_reaches_the_process_that_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("HF_TOKEN", "HF_HOME", "CUDA_VISIBLE_DEVICES", "HF_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISCORD_TOKEN", "bot.secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not yours")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / ".env").write_text(f"HF_TOKEN=hf_mine\nHF_HOME={tmp_path}\nCUDA_VISIBLE_DEVICES=1\n")
+    given = Settings(_env_file=tmp_path / ".env").child_environment()  # type: ignore[call-arg]
+    assert given["HF_TOKEN"] == "hf_mine" and given["HF_HOME"] == str(tmp_path) and given["CUDA_VISIBLE_DEVICES"] == "1"
+    assert given["PATH"] and given["OMP_NUM_THREADS"] == "1" and "HF_ENDPOINT" not in given
+    assert not {"bot.secret", "not yours"} & set(given.values())
+
+
+def test_models_of_ones_own_take_the_place_of_the_profiles(tmp_path: Path):
+    profile = settings(
+        sdxl_model=str(tmp_path), vae_model="me/vae@abc", segmenter="models/mine", rewrite="template", allow_cpu="1"
+    ).studio_profile()
+    assert (profile.sdxl, profile.sdxl_revision) == (str(tmp_path), None)
+    assert (profile.vae, profile.vae_revision) == ("me/vae", "abc")
+    assert (profile.segmenter, profile.rewrite, profile.allow_cpu) == ("models/mine", "template", True)
+    assert profile.llama == SDXL.llama and profile.timeouts == SDXL.timeouts
+    assert PROFILE.validate_json(PROFILE.dump_json(profile)) == profile
+    assert settings().studio_profile() == SDXL and settings(profile="pocket").studio_profile() == PROFILES["pocket"]
+
+
 def test_secrets_are_not_logged():
-    formatter = RedactingFormatter("my.secret.token")
-    text = "my.secret.token /webhooks/12/aW50ZXI_x?wait=1 /interactions/34/dG9r-en/callback"
+    formatter = RedactingFormatter(*settings(discord_token="my.secret.token", hf_token="hf_mine").secrets())
+    text = "my.secret.token hf_mine /webhooks/12/aW50ZXI_x?wait=1 /interactions/34/dG9r-en/callback"
     record = logging.LogRecord("x", logging.INFO, "", 0, text, None, None)
     line = formatter.format(record)
-    assert "[redacted] /webhooks/[redacted]?wait=1 /interactions/[redacted]/callback" in line
+    assert "[redacted] [redacted] /webhooks/[redacted]?wait=1 /interactions/[redacted]/callback" in line
 
 
 async def test_without_a_token_it_says_so_in_one_sentence(tmp_path: Path):
@@ -101,6 +127,7 @@ NUMBERS = {
     "jobs_total": (1, 10_000),
     "photos_days": (0, 36_500),
     "portraits_days": (0, 36_500),
+    "failed_photos_hours": (0, 8760),
     "tidy_hour": (0, 23),
     "metrics_port": (1, 65535),
 }

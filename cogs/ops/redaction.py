@@ -1,6 +1,6 @@
 """Secrets do not get into the log.
 
-Knows: the bot's token, and where interaction tokens stand. Does not know: how a line looks (gpu/log.py).
+Knows: the tokens that are set, and where interaction tokens stand. Does not know: how a line looks (gpu/log.py).
 """
 
 import re
@@ -9,12 +9,12 @@ from gpu.log import KeyValue
 
 
 class RedactingFormatter(KeyValue):
-    """Writes a line of the log without the bot's token and without interaction tokens."""
+    """Writes a line of the log without these secrets and without interaction tokens."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, *secrets: str) -> None:
         super().__init__()
         places = [
-            re.escape(token),
+            *(re.escape(secret) for secret in secrets if secret),
             r"(?<=/webhooks/)\d+/[^/\s?]+",
             r"(?<=/interactions/)\d+/[^/\s?]+",
             r"""(?<=['"]token['"]: ['"])[^'"]+""",  # events, as discord.py would log them

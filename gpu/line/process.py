@@ -16,7 +16,7 @@ from contextlib import suppress
 from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.watchdog import StartBackoff, Watchdog
-from gpu.profile import SDXL, Timeouts
+from gpu.profile import PROFILE, SDXL, Profile, Timeouts
 from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
 from gpu.wire import Ask, Close, End, Run, Step
 
@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 CLOSE_S = 15.0  # for a closing child to reach its next step and write its checkpoint
 
 
-def worker(profile: str, log_level: str = "INFO") -> tuple[str, ...]:
-    """The command of the real child."""
-    return (sys.executable, "-m", "gpu.worker", "--profile", profile, "--log-level", log_level)
+def worker(profile: Profile, log_level: str = "INFO") -> tuple[str, ...]:
+    """The command of the real child, with all of its profile."""
+    values = PROFILE.dump_json(profile).decode()
+    return (sys.executable, "-m", "gpu.worker", "--profile", values, "--log-level", log_level)
 
 
 class ProcessExecutor:

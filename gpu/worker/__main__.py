@@ -1,4 +1,4 @@
-"""The process that computes: `python -m gpu.worker --profile pocket FD_IN FD_OUT`; the bot starts it.
+"""The process that computes: `python -m gpu.worker --profile JSON FD_IN FD_OUT`; the bot starts it.
 
 Knows: the command line, how this process gives way to the bot, when the heavy libraries are imported. Does not know:
 the messages on the pipes (serve.py), the line, the database, Discord.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpu.log import KeyValue
-from gpu.profile import PROFILES, Profile
+from gpu.profile import PROFILE, Profile
 from gpu.worker.control import StudioProtocol
 from gpu.worker.serve import serve
 
@@ -55,7 +55,7 @@ def _give_way() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The process that computes; bot.py starts it.")
-    parser.add_argument("--profile", choices=PROFILES, required=True)
+    parser.add_argument("--profile", type=PROFILE.validate_json, required=True)
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("fd_in", type=int)
     parser.add_argument("fd_out", type=int)
@@ -66,7 +66,7 @@ def main() -> None:
     logging.captureWarnings(True)
     faulthandler.enable()
     _give_way()
-    profile = PROFILES[options.profile]
+    profile: Profile = options.profile
     serve(lambda: _studio(profile), options.fd_in, options.fd_out, profile.recycle)
     sys.stdout.flush()
     os._exit(0)  # what counts is on disk, and taking torch down in order lasts seconds

@@ -22,7 +22,7 @@ from storage.journal import JobJournal
 from storage.pets import Pet, Pets
 from tests.helpers.bot_process import dog_photos
 
-REAL = worker("pocket")
+REAL = worker(PROFILES["pocket"])
 TIMEOUTS = PROFILES["pocket"].timeouts
 GUILD, CHANNEL, OWNER = 10**18 + 1, 10**18 + 2, 10**18 + 3
 FIRST_WISH = Wish(style="photo")

@@ -16,6 +16,7 @@ from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.executor import Executor
 from gpu.line.process import ProcessExecutor, worker
+from gpu.profile import PROFILES
 from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, ProcessStats
 from gpu.worker.__main__ import SPINS
 from gpu.worker.control import StudioProtocol
@@ -204,7 +205,7 @@ async def test_a_child_that_is_not_there_says_so() -> None:
 
 
 async def test_the_real_child_lets_the_bot_go_first() -> None:
-    child = await Child.spawn(worker("pocket"), None)
+    child = await Child.spawn(worker(PROFILES["pocket"]), None)
     try:
         [process] = [one for one in psutil.Process().children() if "gpu.worker" in one.cmdline()]
         async with asyncio.timeout(20):
