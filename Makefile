@@ -1,18 +1,23 @@
 # Everything a person does here: demo, test, run. Each sets up what it needs.
 
-PYTHON ?= python3.11
+# The first Python that will do; `make PYTHON=... test` names another one.
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do \
+	$$one -c '$(FITS)' 2>/dev/null && echo $$one && break; done)
 PY := .venv/bin/python
 export YOLO_AUTOINSTALL := 0
 export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
 SDXL_CONFIG ?= ../shared/data/sdxl-config
 
-.PHONY: help demo test check run bench bench-pocket torture torture-long fullsize pocket clean
+.PHONY: help demo test check run service backup restore bench bench-pocket torture torture-long fullsize pocket clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/ready: pyproject.toml constraints.txt
+	@test -x $(PY) || test -n "$(PYTHON)" || { echo "Pawtrait needs Python 3.11, 3.12 or 3.13 with its venv module \
+	(Debian, Ubuntu: apt install python3-venv); make PYTHON=/path/to/python names one." >&2; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
@@ -30,6 +35,15 @@ check: .venv/ready  ## Style and types
 
 run: .venv/ready  ## The bot, with the settings in .env
 	$(PY) bot.py
+
+service: .venv/ready  ## A systemd unit for this folder, to read and to install
+	@$(PY) -m cogs.ops.service
+
+backup: .venv/ready  ## All that the bot keeps in one file (TO=file), also while it runs
+	@$(PY) -m cogs.ops.archive save $(TO)
+
+restore: .venv/ready  ## Put a backup (FROM=file) back into an empty data folder
+	@$(PY) -m cogs.ops.archive restore $(FROM)
 
 bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, and how long jobs take
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.answers

@@ -17,6 +17,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     takedowns.py   messages that have to come down
     erasure.py     a pet forgotten, with everything that belongs to it
     backup.py      copies from before a migration, from which forgotten pets are deleted too
+    archive.py     all of a data folder in one file, and back
     retention.py   removes each night what is not needed any more
     stats.py       what a dashboard asks
 """

@@ -3,4 +3,6 @@
 settings.py    every setting, and what it may be
 metrics.py     numbers for Prometheus
 redaction.py   keeps tokens out of the log
+archive.py     all that is kept in one file, and back
+service.py     the systemd unit
 """
