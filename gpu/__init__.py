@@ -9,6 +9,7 @@ the one that computes, and import no torch; the folders say which process their 
     sources.py     which models a profile needs, and which of their files
     weights.py     where they are on this machine, and whether each is there and whole
     model_files.py whether one file is whole
+    fetch.py       fetches what is missing of them: `make models`, never part of a job
     styles.py      the catalogue of styles (styles.toml)
     wire.py        the messages between the two processes
     durable.py     a file or a folder that appears whole or not at all

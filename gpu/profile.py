@@ -116,8 +116,8 @@ class Painting:
 class Profile:
     name: str
 
-    # Models: a hub id or a folder; revision pins a hub id.
-    sdxl: str
+    # Models: a folder or a hub id, which a revision pins. Which of their files are needed, gpu/sources.py says.
+    sdxl: str  # or a single .safetensors
     sdxl_revision: str | None = None
     sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
     vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
@@ -129,7 +129,7 @@ class Profile:
     dino: str
     dino_revision: str | None = None
     dino_px: int = 224
-    segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/segment.py says how to make one)
+    segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/convert.py makes one)
     rewrite: Literal["llama", "template"] = "llama"  # who turns a wish into a prompt; the template needs no Llama
     allow_cpu: bool = False  # may it compute without a card? At full size a portrait takes the better part of an hour
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
@@ -150,11 +150,16 @@ PROFILE: TypeAdapter[Profile] = TypeAdapter(Profile)
 SDXL = Profile(
     name="sdxl",
     sdxl="stabilityai/stable-diffusion-xl-base-1.0",
+    sdxl_revision="462165984030d82259a11f4367a4eed129e94a7b",
     sdxl_variant="fp16",
     vae="madebyollin/sdxl-vae-fp16-fix",
+    vae_revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
     refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
+    refiner_revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
     llama="meta-llama/Meta-Llama-3-8B-Instruct",
+    llama_revision="8afb486c1db24fe5011ec46dfbe5b5dccdb575c2",
     dino="facebook/dinov2-base",
+    dino_revision="f9e44c814b77203eaa57a6bdbbd535f21ede1415",
     segmenter="models/yolov8x-seg",
     # A phase ends with the next one's first progress, so each but `learning` holds the loading of a model, Llama's
     # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step on a small card is under a minute.

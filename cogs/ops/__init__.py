@@ -1,6 +1,7 @@
 """cogs/ops: what the operator sets and sees.
 
 settings.py    every setting, and what it may be
+models.py      `make models`: fetches what is missing
 metrics.py     numbers for Prometheus
 redaction.py   keeps tokens out of the log
 archive.py     all that is kept in one file, and back

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
             changed |= _pinned(name, model) if model else {}
         return replace(profile, **changed, segmenter=self.segmenter or profile.segmenter)
 
+    def hub_cache(self) -> Path | None:
+        """The folder of the hub's cache, as the process that computes will see it; None: the library's own choice."""
+        return self.hf_home.expanduser() / "hub" if self.hf_home and "HF_HUB_CACHE" not in os.environ else None
+
     def child_environment(self) -> dict[str, str]:
         """The whole environment of the process that computes."""
         passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}

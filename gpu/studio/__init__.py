@@ -2,9 +2,10 @@
 
 studio.py      enrol a dog, paint a portrait: read this first
 models.py      loads the models, owns the card's memory
-hub.py         where a model's files come from
+hub.py         where a model's files come from (no torch)
 device.py      which device, in which precision
 segment.py     photo -> cut-out
+convert.py     an ultralytics checkpoint -> a segmenter's folder; a program of its own
 crop.py        which dog is meant, and the crop around it (no torch)
 dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings

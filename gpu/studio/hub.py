@@ -1,38 +1,35 @@
-"""Where a model's files come from: a folder, or the Hugging Face hub and its cache.
+"""Where a model's files come from when it is loaded: a folder, a file, or the hub's cache, never the network.
 
-Knows: the hub's errors, and what a person can do about each. Does not know: what is in the files. No torch.
+Knows: that a model is used only if it is whole. Does not know: what is in the files, how they are fetched
+(gpu/fetch.py), which are needed (gpu/sources.py). No torch.
 """
 
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
 from gpu.errors import ModelsMissing
+from gpu.profile import Profile
+from gpu.sources import Name, configuration, sources
+from gpu.weights import find, problem
 
 
-def files(model: str, revision: str | None = None, variant: str | None = None) -> Path:
-    """The model's folder: `model` itself if it is one, else the hub's, downloaded or from its cache.
+def files(profile: Profile, name: Name) -> Path:
+    """The model's folder, or its file. Raises ModelsMissing with what is wrong and the command that mends it."""
+    needed = [source for source in sources(profile) if source.name == name]
+    for source in needed:
+        if wrong := problem(source):
+            raise ModelsMissing(str(wrong))
+    place = find(needed[0])
+    assert place  # a moment ago it was whole
+    return place
 
-    Raises ModelsMissing with a sentence about what to do.
-    """
-    if Path(model).is_dir():
-        return Path(model)
-    weights = f"*.{variant}.safetensors" if variant else "*.safetensors"
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=["*.json", "*.txt", weights]))
-    except GatedRepoError as error:  # is a RepositoryNotFoundError, so it comes first
-        raise ModelsMissing(f"{model}: accept its licence on its page at the hub, then set HF_TOKEN") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise ModelsMissing(f"{model}: the hub has no such model or revision, or wants a token") from error
-    except LocalEntryNotFoundError as error:
-        raise ModelsMissing(f"{model}: not on this machine, and the hub cannot be reached") from error
-    except (HFValidationError, HfHubHTTPError) as error:
-        raise ModelsMissing(f"{model}: neither a folder nor a model of the hub") from error
+
+def configuration_files(profile: Profile) -> Path:
+    """The folder that tells what the parts of an SDXL in one file are; files() has proved that it is there."""
+    folder = find(configuration(profile))
+    assert folder
+    return folder
+
+
+def variant(folder: Path, wanted: str | None) -> str | None:
+    """The wanted variant of the weights, if there are any of it: diffusers refuses one that there is not."""
+    return wanted if wanted and any(folder.glob(f"*/*.{wanted}[.-]*")) else None

@@ -25,7 +25,7 @@ from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.profile import Profile
 from gpu.studio import segment, tokens
 from gpu.studio.device import best_device, probe, prove, reproducible
-from gpu.studio.hub import files
+from gpu.studio.hub import configuration_files, files, variant
 
 HOLDS_ALL = 44e9  # bytes of a card's memory from which all models stay on it (about 38 GB with Llama-3-8B in bf16)
 
@@ -98,10 +98,10 @@ class ModelPool:
                 case "llama":
                     return self._llama()
                 case "dino":
-                    dino = Dinov2Model.from_pretrained(files(self.profile.dino, self.profile.dino_revision))
+                    dino = Dinov2Model.from_pretrained(files(self.profile, "dino"))
                     return self._place(name, dino)
                 case "yolo":
-                    return segment.load(Path(self.profile.segmenter), self.device)
+                    return segment.load(files(self.profile, "segmenter"), self.device)
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelsMissing(f"{name}: {error}") from error
 
@@ -110,10 +110,17 @@ class ModelPool:
         kinds = {"dtype": self.dtype, "use_safetensors": True}
         other = {}
         if profile.vae:
-            other["vae"] = AutoencoderKL.from_pretrained(files(profile.vae, profile.vae_revision), **kinds)
-        pipe = StableDiffusionXLPipeline.from_pretrained(
-            self._sdxl_files, variant=profile.sdxl_variant, add_watermarker=False, **kinds, **other
-        )
+            other["vae"] = AutoencoderKL.from_pretrained(files(profile, "vae"), **kinds)
+        place, kinds["add_watermarker"] = self._sdxl_files, False
+        if place.is_file():
+            config = str(configuration_files(profile))
+            pipe = StableDiffusionXLPipeline.from_single_file(
+                str(place), config=config, local_files_only=True, **kinds, **other
+            )
+        else:
+            pipe = StableDiffusionXLPipeline.from_pretrained(
+                place, variant=variant(place, profile.sdxl_variant), **kinds, **other
+            )
         tokens.install(pipe, profile.learning.token_count)
         if self.offloads:
             pipe.unet.enable_gradient_checkpointing()  # training in 6.5 GB for 13, at half the speed
@@ -122,12 +129,12 @@ class ModelPool:
     def _refiner(self) -> StableDiffusionXLImg2ImgPipeline:
         """The refiner reads and decodes with the base's own modules: the pet's tokens work there too."""
         profile = self.profile
-        assert profile.refiner
         with self.use("sdxl") as base:
             shared = {"vae": base.vae, "text_encoder_2": base.text_encoder_2, "tokenizer_2": base.tokenizer_2}
+        place = files(profile, "refiner")
         pipe = StableDiffusionXLImg2ImgPipeline.from_pretrained(
-            files(profile.refiner, profile.refiner_revision, profile.sdxl_variant),
-            variant=profile.sdxl_variant,
+            place,
+            variant=variant(place, profile.sdxl_variant),
             dtype=self.dtype,
             use_safetensors=True,
             add_watermarker=False,
@@ -136,7 +143,7 @@ class ModelPool:
         return self._place_pipe("refiner", pipe, besides=tuple(shared))
 
     def _llama(self) -> Llama:
-        folder = files(self.profile.llama, self.profile.llama_revision)
+        folder = files(self.profile, "llama")
         model = LlamaForCausalLM.from_pretrained(folder, dtype=self.dtype).eval()
         return Llama(self._place("llama", model), PreTrainedTokenizerFast.from_pretrained(folder), self.device)
 
@@ -158,13 +165,13 @@ class ModelPool:
 
     @cached_property
     def _sdxl_files(self) -> Path:
-        return files(self.profile.sdxl, self.profile.sdxl_revision, self.profile.sdxl_variant)
+        return files(self.profile, "sdxl")
 
     @cached_property
     def base(self) -> str:
         """The base model's hash: sha256 over its UNet's weight files. An adapter fits the base it was learnt on."""
-        digest = hashlib.sha256()
-        for path in sorted((self._sdxl_files / "unet").glob("*.safetensors")):
+        digest, place = hashlib.sha256(), self._sdxl_files
+        for path in [place] if place.is_file() else sorted((place / "unet").glob("*.safetensors")):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

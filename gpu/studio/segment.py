@@ -29,6 +29,7 @@ from ultralytics import YOLO, settings
 from ultralytics.nn.tasks import SegmentationModel
 
 from gpu.durable import whole
+from gpu.errors import ModelsMissing
 from gpu.profile import Segmenting
 from gpu.studio.crop import Mask, choose, contact_sheet, crop_box
 from gpu.types import Cutout, Photo, Rejected
@@ -49,11 +50,19 @@ CUT: TypeAdapter[Cut] = TypeAdapter(Cut)
 
 
 def load(folder: Path, device: torch.device) -> YOLO:
-    """Raises FileNotFoundError where the folder does not hold a segmenter."""
+    """The segmenter in a folder whose files are whole (gpu/weights.py). Raises ModelsMissing if they do not fit."""
     config = yaml.safe_load((folder / "model.yaml").read_text("utf-8"))
-    model = segmentation_model(config)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
-    model.names = dict(enumerate(config["names"].values()))
+    state = load_file(folder / "model.safetensors")
+    try:
+        model = segmentation_model(config)
+        model.load_state_dict(state)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # ultralytics reads the yaml with eval() and getattr(): anything may come of it
+        first = str(error).partition("\n")[0]
+        raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({first}): make models") from error
+    names = config["names"]
+    model.names = dict(enumerate(names.values() if isinstance(names, dict) else names))
     yolo = YOLO("yolov8n-seg.yaml", task="segment")  # only the shell; the network in it is replaced
     yolo.model = model.requires_grad_(False).eval().to(device)
     return yolo

@@ -1,0 +1,196 @@
+"""Fetches what is missing of a profile's models into the hub's cache, and makes the segmenter's folder.
+
+Knows: the hub's errors, and what the operator can do about each; the disk that is needed. Does not know: settings
+(cogs/ops/models.py, which is `make models`), which files a model has (sources.py), torch: what reads a foreign
+checkpoint is a child (gpu/studio/convert.py). Nothing here is part of a job.
+
+huggingface_hub shows the bars, goes on within a file that was cut off, and keeps every file that came whole: to be
+stopped, or killed, costs the files that were on their way.
+"""
+
+import errno
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_hf_file_metadata,  # pyright: ignore[reportUnknownVariableType]
+    hf_hub_download,  # pyright: ignore[reportUnknownVariableType]
+    hf_hub_url,
+    snapshot_download,  # pyright: ignore[reportUnknownVariableType]
+)
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile
+
+from gpu.profile import Profile
+from gpu.sources import Source, missing, needed, sources
+from gpu.weights import FETCH, find, problem
+
+AGAIN = f"then `{FETCH}` again"
+Say = Callable[[str], None]
+
+
+class Refused(Exception):
+    """Something that the operator has to do first: the sentence says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Which hub, as whom, and where to. None: what huggingface_hub takes of itself."""
+
+    cache: Path | None = None
+    endpoint: str | None = None
+    token: str | None = None
+
+    @property
+    def address(self) -> str:
+        return (self.endpoint or constants.ENDPOINT).rstrip("/")
+
+
+def fetch(profile: Profile, hub: Hub, say: Say) -> None:
+    """Fetch what is not there or not whole. Raises Refused when all that can be fetched is there."""
+    files: dict[Source, dict[str, int]] = {}
+    refused: list[str] = []
+    for source in sources(profile):
+        if source.is_of_the_hub and problem(source, hub.cache):
+            try:
+                files[source] = _listed(source, hub)
+            except Refused as error:
+                refused.append(str(error))
+    _check_disk(files, hub, say)
+    for source, sizes in files.items():
+        try:
+            _download(source, list(sizes), hub)
+        except Refused as error:
+            refused.append(str(error))
+        else:
+            say(f"{source} is whole.")
+    if refused:
+        raise Refused("\n".join(refused))
+
+
+def _listed(source: Source, hub: Hub) -> dict[str, int]:
+    """The files to fetch, and their bytes. Raises Refused if they would not be given to us."""
+    try:
+        api = HfApi(endpoint=hub.address, token=hub.token)
+        listed = api.list_repo_tree(source.model, recursive=True, revision=source.revision)
+        sizes = {file.path: file.size for file in listed if isinstance(file, RepoFile)}
+        if lacking := missing(source, sizes):
+            raise Refused(f"{source} has no {lacking[0]}: name another model in {source.setting} in .env, {AGAIN}.")
+        names = needed(source, sizes)
+        url = hf_hub_url(source.model, names[0], revision=source.revision, endpoint=hub.address)
+        get_hf_file_metadata(url, token=hub.token, endpoint=hub.address)  # a licence that was not accepted shows now
+    except (OSError, httpx2.HTTPError) as error:
+        raise Refused(explain(source, error, hub)) from error
+    here = find(source, hub.cache)
+    return {name: sizes[name] for name in names if not (here and (here / name).is_file())}
+
+
+def _check_disk(files: Mapping[Source, Mapping[str, int]], hub: Hub, say: Say) -> None:
+    """Say how much is to come, and refuse to begin what cannot be ended."""
+    folder = hub.cache or Path(constants.HF_HUB_CACHE)
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    free = shutil.disk_usage(there).free
+    for source, sizes in files.items():
+        say(f"{source.name}: {source}, {gigabytes(sum(sizes.values()))} in {len(sizes)} files")
+    total = sum(size for sizes in files.values() for size in sizes.values())
+    if files:
+        say(f"{gigabytes(total)} to fetch into {folder}, where {gigabytes(free)} are free.")
+    if total > free:
+        raise Refused(
+            f"The disk is too small: {gigabytes(total - free)} more have to be free in {there}."
+            f" Make room, or set HF_HOME in .env to a folder on another disk, {AGAIN}."
+        )
+
+
+def _download(source: Source, names: list[str], hub: Hub) -> None:
+    """Fetch these files of the model, and anew each that lies there damaged. Raises Refused."""
+    kinds: dict[str, Any] = {
+        "revision": source.revision,
+        "cache_dir": hub.cache,
+        "token": hub.token,
+        "endpoint": hub.address,
+    }
+    try:
+        if names:
+            snapshot_download(source.model, allow_patterns=names, **kinds)
+        tried: set[Path] = set()
+        while (wrong := problem(source, hub.cache)) and wrong.file and wrong.file not in tried:
+            tried.add(wrong.file)
+            folder = find(source, hub.cache)
+            assert folder
+            hf_hub_download(source.model, wrong.file.relative_to(folder).as_posix(), force_download=True, **kinds)
+    except (OSError, ValueError, httpx2.HTTPError) as error:
+        raise Refused(explain(source, error, hub)) from error
+    if wrong:
+        raise Refused(f"{wrong.wrong}, although it was fetched: {source} may be damaged at the hub.")
+
+
+def explain(source: Source, error: Exception, hub: Hub) -> str:
+    """What the operator can do about an error of the hub, the network or the disk, in a sentence."""
+    page, setting = f"{hub.address}/{source.model}", source.setting
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+    match error:
+        case GatedRepoError() if hub.token is None or status == 401:  # is a RepositoryNotFoundError, so it comes first
+            return (
+                f"{source.model} wants to know who you are: log in at {page} and accept its licence, make a token that"
+                f" may read it and set HF_TOKEN in .env, {AGAIN}."
+            )
+        case GatedRepoError():
+            return (
+                f"The account of your HF_TOKEN may not read {source.model} yet: accept its licence at {page}"
+                f" (an answer may take a while), {AGAIN}."
+            )
+        case RevisionNotFoundError():
+            return f"{source.model} has no revision {source.revision}: correct {setting} in .env, {AGAIN}."
+        case RepositoryNotFoundError():
+            return (
+                f"The hub has no {source.model}, or keeps it private: correct {setting} in .env, or set HF_TOKEN there"
+                f" to a token that may read it, {AGAIN}."
+            )
+        case HfHubHTTPError() if status in (401, 403):
+            return f"The hub does not accept your HF_TOKEN for {source.model}: make a new one, set it in .env, {AGAIN}."
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return f"The disk is full: make room, {AGAIN}. What came whole is kept."
+        case PermissionError():
+            return f"{error.filename} may not be written: give it to the user who runs this, {AGAIN}."
+        case OfflineModeIsEnabled():
+            return f"HF_HUB_OFFLINE is set, so {source} cannot be fetched: unset it, {AGAIN}."
+        case HfHubHTTPError():
+            return f"The hub cannot give {source} just now (status {status}): wait a little, {AGAIN}."
+        case httpx2.HTTPError() | LocalEntryNotFoundError() | ConnectionError():
+            return f"The hub at {hub.address} cannot be reached, or hung up: look at the network, {AGAIN}."
+        case _:
+            return f"{source} was not fetched ({error}): look at the network and the disk, {AGAIN}."
+
+
+def gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def make_segmenter(folder: Path, checkpoint: Path | None, environment: Mapping[str, str]) -> None:
+    """Make a segmenter's folder of an ultralytics checkpoint; None: ultralytics' own of that name. Raises Refused.
+
+    A checkpoint is a pickle: a child of its own reads it, which is told no secret.
+    """
+    command = (sys.executable, "-m", "gpu.studio.convert", str(folder), *([str(checkpoint)] if checkpoint else ()))
+    done = subprocess.run(
+        command, env=dict(environment), stderr=subprocess.PIPE, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2] or f"it ended with status {done.returncode}"
+        raise Refused(f"The segmenter {folder} was not made: {last}")
