@@ -12,7 +12,8 @@ import errno
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ class Refused(Exception):
     """Something that the operator has to do first: the sentence says what."""
 
 
+class Unreachable(Refused):
+    """Nothing else can come either."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
     """Which hub, as whom, and where to. None: what huggingface_hub takes of itself."""
@@ -64,23 +69,30 @@ class Hub:
 def fetch(profile: Profile, hub: Hub, say: Say) -> None:
     """Fetch what is not there or not whole. Raises Refused when all that can be fetched is there."""
     files: dict[Source, dict[str, int]] = {}
+    wanted = [source for source in sources(profile) if source.is_of_the_hub and problem(source, hub.cache)]
     refused: list[str] = []
-    for source in sources(profile):
-        if source.is_of_the_hub and problem(source, hub.cache):
-            try:
-                files[source] = _listed(source, hub)
-            except Refused as error:
-                refused.append(str(error))
-    _check_disk(files, hub, say)
-    for source, sizes in files.items():
-        try:
-            _download(source, list(sizes), hub)
-        except Refused as error:
-            refused.append(str(error))
-        else:
-            say(f"{source} is whole.")
+    for source in wanted:
+        with _noting(refused):
+            files[source] = _listed(source, hub)
+    with _noting(refused):
+        _check_disk(files, hub, say)
+        for source, sizes in files.items():
+            with _noting(refused):
+                _download(source, list(sizes), hub)
+                say(f"{source} is whole.")
     if refused:
         raise Refused("\n".join(refused))
+
+
+@contextmanager
+def _noting(refused: list[str]) -> Generator[None]:
+    """What is refused inside is said in the end; the others may come meanwhile."""
+    try:
+        yield
+    except Unreachable:
+        raise
+    except Refused as error:
+        refused.append(str(error))
 
 
 def _listed(source: Source, hub: Hub) -> dict[str, int]:
@@ -95,7 +107,7 @@ def _listed(source: Source, hub: Hub) -> dict[str, int]:
         url = hf_hub_url(source.model, names[0], revision=source.revision, endpoint=hub.address)
         get_hf_file_metadata(url, token=hub.token, endpoint=hub.address)  # a licence that was not accepted shows now
     except (OSError, httpx2.HTTPError) as error:
-        raise Refused(explain(source, error, hub)) from error
+        raise refusal(source, error, hub) from error
     here = find(source, hub.cache)
     return {name: sizes[name] for name in names if not (here and (here / name).is_file())}
 
@@ -135,47 +147,51 @@ def _download(source: Source, names: list[str], hub: Hub) -> None:
             assert folder
             hf_hub_download(source.model, wrong.file.relative_to(folder).as_posix(), force_download=True, **kinds)
     except (OSError, ValueError, httpx2.HTTPError) as error:
-        raise Refused(explain(source, error, hub)) from error
+        raise refusal(source, error, hub) from error
     if wrong:
         raise Refused(f"{wrong.wrong}, although it was fetched: {source} may be damaged at the hub.")
 
 
-def explain(source: Source, error: Exception, hub: Hub) -> str:
+def refusal(source: Source, error: Exception, hub: Hub) -> Refused:
     """What the operator can do about an error of the hub, the network or the disk, in a sentence."""
-    page, setting = f"{hub.address}/{source.model}", source.setting
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
     match error:
-        case GatedRepoError() if hub.token is None or status == 401:  # is a RepositoryNotFoundError, so it comes first
-            return (
-                f"{source.model} wants to know who you are: log in at {page} and accept its licence, make a token that"
-                f" may read it and set HF_TOKEN in .env, {AGAIN}."
-            )
-        case GatedRepoError():
-            return (
-                f"The account of your HF_TOKEN may not read {source.model} yet: accept its licence at {page}"
-                f" (an answer may take a while), {AGAIN}."
-            )
-        case RevisionNotFoundError():
-            return f"{source.model} has no revision {source.revision}: correct {setting} in .env, {AGAIN}."
-        case RepositoryNotFoundError():
-            return (
-                f"The hub has no {source.model}, or keeps it private: correct {setting} in .env, or set HF_TOKEN there"
-                f" to a token that may read it, {AGAIN}."
-            )
-        case HfHubHTTPError() if status in (401, 403):
-            return f"The hub does not accept your HF_TOKEN for {source.model}: make a new one, set it in .env, {AGAIN}."
+        case HfHubHTTPError() if error.response.status_code < 500:
+            return Refused(_no(source, error, hub))
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"The disk is full: make room, {AGAIN}. What came whole is kept."
+            return Unreachable(f"The disk is full: make room, {AGAIN}. What came whole is kept.")
         case PermissionError():
-            return f"{error.filename} may not be written: give it to the user who runs this, {AGAIN}."
+            return Refused(f"{error.filename} may not be written: give it to the user who runs this, {AGAIN}.")
         case OfflineModeIsEnabled():
-            return f"HF_HUB_OFFLINE is set, so {source} cannot be fetched: unset it, {AGAIN}."
-        case HfHubHTTPError():
-            return f"The hub cannot give {source} just now (status {status}): wait a little, {AGAIN}."
-        case httpx2.HTTPError() | LocalEntryNotFoundError() | ConnectionError():
-            return f"The hub at {hub.address} cannot be reached, or hung up: look at the network, {AGAIN}."
+            return Unreachable(f"HF_HUB_OFFLINE is set, so {hub.address} cannot be asked: unset it, {AGAIN}.")
+        case httpx2.HTTPError() | LocalEntryNotFoundError() | ConnectionError():  # and what the hub says from 500 up
+            return Unreachable(f"{hub.address} gives no answer just now ({_first(error)}): wait a little, {AGAIN}.")
         case _:
-            return f"{source} was not fetched ({error}): look at the network and the disk, {AGAIN}."
+            return Refused(f"{source} was not fetched ({_first(error)}): look at the network and the disk, {AGAIN}.")
+
+
+def _no(source: Source, error: HfHubHTTPError, hub: Hub) -> str:
+    """What the hub itself means by its no."""
+    model, page, status = source.model, f"{hub.address}/{source.model}", error.response.status_code
+    match error:
+        case GatedRepoError() if status == 401:  # is a RepositoryNotFoundError, so it comes first
+            cure = f"log in at {page} and accept its licence, make a token that may read it and set HF_TOKEN in .env"
+            return f"{model} wants to know who you are: {cure}, {AGAIN}."
+        case GatedRepoError():
+            cure = f"accept its licence at {page} (an answer may take a while)"
+            return f"The account of your HF_TOKEN may not read {model} yet: {cure}, {AGAIN}."
+        case RevisionNotFoundError():
+            return f"{model} has no revision {source.revision}: correct {source.setting} in .env, {AGAIN}."
+        case _ if isinstance(error, RepositoryNotFoundError) or (status == 401 and hub.token is None):
+            cure = f"correct {source.setting} in .env, or set HF_TOKEN there to a token that may read it"
+            return f"The hub has no {model}, or keeps it private: {cure}, {AGAIN}."
+        case _ if status in (401, 403):
+            return f"The hub does not accept your HF_TOKEN for {model}: make a new one, set it in .env, {AGAIN}."
+        case _:
+            return f"The hub does not give {source} ({_first(error)}): wait a little, {AGAIN}."
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def gigabytes(size: float) -> str:

@@ -41,7 +41,7 @@ def get(settings: Settings, yolo: Path | None) -> None:
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     refused: list[str] = []
     try:
-        fetch(profile, Hub(cache=cache, endpoint=settings.hf_endpoint, token=token), print)
+        fetch(profile, Hub(cache=cache, endpoint=settings.hf_endpoint, token=token), say)
     except Refused as error:
         refused.append(str(error))
     left = problems(profile, cache)
@@ -54,13 +54,17 @@ def get(settings: Settings, yolo: Path | None) -> None:
     told = refused or [str(one) for one in left]
     if told:
         raise Refused("\n".join(told))
-    print(f"All models of the profile {profile.name} are here and whole.")
+    say(f"All models of the profile {profile.name} are here and whole.")
 
 
 def without_secrets(settings: Settings) -> dict[str, str]:
     """The environment of a child that reads what somebody else wrote."""
     given = settings.child_environment()
     return {name: value for name, value in given.items() if "TOKEN" not in name} | {"ULTRALYTICS_SAFE_LOAD": "1"}
+
+
+def say(sentence: str) -> None:
+    print(sentence, flush=True)  # in order with the bars, also into a file
 
 
 def refuse(sentences: str) -> int:

@@ -37,7 +37,7 @@ class LoopbackHub:
         self.asked: list[tuple[str, str, str]] = []
         self.ranges: list[str] = []
         self.told_elsewhere: list[str] = []  # tokens that the other host was sent
-        self.down = False
+        self.lost: set[str] = set()  # names of files that it lists and has not
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[self._days])
@@ -67,8 +67,6 @@ class LoopbackHub:
     @web.middleware
     async def _days(self, request: web.Request, handler: Any) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self.down:
-            return web.Response(status=503)
         if request.path.startswith("/large/"):
             self.told_elsewhere += [token] if token else []
         elif token and token not in self.tokens:
@@ -99,7 +97,7 @@ class LoopbackHub:
         self.asked.append((request.method, model, "" if name.endswith(LARGE) else name))
         if model in self.gated and token not in self.gated[model]:
             return refused(403 if token else 401, "GatedRepo", f"Access to model {model} is restricted.")
-        if name not in self.files[model]:
+        if name not in self.files[model] or name in self.lost:
             return refused(404, "EntryNotFound")
         data = self.files[model][name]
         commit = {"X-Repo-Commit": str(REVISIONS[model])}
