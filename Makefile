@@ -20,6 +20,8 @@ help:
 	(Debian, Ubuntu: apt install python3-venv); make PYTHON=/path/to/python names one." >&2; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PY) -c 'import cv2' 2>/dev/null || { echo "OpenCV, which finds dogs, lacks libraries of the system \
+	(Debian, Ubuntu: sudo apt install libgl1 libglib2.0-0); then the same again." >&2; exit 2; }
 	touch $@
 
 demo: .venv/ready  ## The whole bot against a Discord on this machine; ends with demo/index.html
