@@ -40,6 +40,7 @@ from cogs.portrait import PortraitCog
 from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
 from cogs.shared.errors import Tree
+from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
@@ -120,12 +121,14 @@ async def serve(settings: Settings, executor: Executor) -> int:
             outbox=Outbox(db),
             takedowns=Takedowns(db),
             line=line,
+            models=(models := Models(settings.studio_profile(), settings.hub_cache())),
             threads=(threads := Threads(bot, jobs, pets)),
             progress=ProgressMessages(bot, jobs, threads, line),
             owners=Owners(),
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
         )
+        await models.look()  # the log says what is missing
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
         catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
         commanded = [command(bot, services) for command in COMMANDS]

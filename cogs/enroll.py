@@ -84,6 +84,7 @@ class EnrollCog(commands.Cog):
         if photos := [photo for photo in given if photo]:
             await self.take_in(interaction, name, photos)
         else:
+            await self._services.models.check()
             await interaction.response.send_modal(PhotoForm(self, name, language(interaction.locale)))
 
     @commands.Cog.listener()
@@ -110,6 +111,7 @@ class EnrollCog(commands.Cog):
         await self._welcome(interaction, job, len(taken), left_out)
 
     async def _check_limits(self, interaction: Interaction) -> None:
+        await self._services.models.check()
         assert interaction.guild_id  # commands are for guilds only
         pets = await self._services.pets.of_owner(interaction.guild_id, interaction.user.id)
         if len(pets) >= self._services.pets_each:

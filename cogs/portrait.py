@@ -63,6 +63,7 @@ class PortraitCog(commands.Cog):
         known, typed = find(style), without_tokens(style)
         if not known and not typed:
             raise Sorry("sorry.style")
+        await self._services.models.check()
         channel_id, thread_id = await self._place(found, interaction)
         check_place(interaction.guild, thread_id, channel_id, language(interaction.locale))
         job = await self._services.jobs.accept_paint(

@@ -4,6 +4,7 @@ text.py        what people read: finds the languages, fills the sentences
 texts/         every sentence; a language is one file
 errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
 services.py    what a cog may use, put together in bot.py
+models.py      whether the models are complete
 pet_choice.py  which dog people mean
 owners.py      what the owners of dogs are called
 photos.py      how photos are downloaded, and how those left out are named

@@ -6,6 +6,7 @@ Knows: what there is. Does not know: which cog uses what.
 from dataclasses import dataclass
 
 from cogs.progress.messages import ProgressMessages
+from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
@@ -34,6 +35,7 @@ class Services:
     outbox: Outbox
     takedowns: Takedowns
     line: Line
+    models: Models
     threads: Threads
     progress: ProgressMessages
     owners: Owners

@@ -29,7 +29,7 @@ class BotEnv:
         self._task: asyncio.Task[int] | None = None
 
     async def start(self, *, expect_online: bool = True, **settings: Any) -> None:
-        known = {name.lower(): value for name, value in self.discord.environment.items()}
+        known = {name.lower(): value for name, value in self.discord.environment.items()} | {"profile": "pocket"}
         setup = bot.Settings(_env_file=None, data=self.data, **known | settings)  # type: ignore[call-arg]
         self._task = asyncio.create_task(bot.serve(setup, InlineExecutor(self.studio)))
         if not expect_online:

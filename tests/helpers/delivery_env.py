@@ -24,11 +24,13 @@ from cogs.delivery.cog import DeliveryCog
 from cogs.guilds import GuildsCog
 from cogs.progress.messages import ProgressMessages
 from cogs.reactions import ReactionsCog
+from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
+from gpu.profile import PROFILES
 from gpu.types import Done, Failed, Painted, Photo, Wish
 from storage.database import Database
 from storage.erasure import Erasure
@@ -93,6 +95,7 @@ class DeliveryEnv:
         self.services = Services(
             files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
             jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db), line=line,
+            models=Models(PROFILES["pocket"], None),
             threads=threads, progress=self.progress, owners=Owners(), cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)

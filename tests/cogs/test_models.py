@@ -1,0 +1,48 @@
+"""A bot whose models are not complete: the operator reads which, people are asked for nothing, and then it goes on."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gpu.profile import PROFILES
+from tests.helpers.bot_env import bot_env, enrolled, named, photos, private
+from tests.helpers.model_repositories import weights
+
+
+async def test_missing_models_are_told_and_mended_without_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "cogs.shared.models")
+    segmenter, llama = tmp_path / "seg", tmp_path / "llama"
+    shutil.copytree(PROFILES["pocket"].llama, llama)
+    async with bot_env(tmp_path, segmenter=str(segmenter), llama_model=str(llama)) as alive:
+        [line] = [record for record in caplog.records if record.levelname == "WARNING"]
+        wrong = f"{segmenter} is not on this machine"
+        assert line.__dict__["fields"] == {"model": "segmenter", "wrong": wrong, "cure": "make models"}
+
+        mina = alive.discord.person("Mina")
+        for given in (named(photos(3)), {}):
+            asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **given)
+            answer = await asked.message(25)
+            assert "My models are not complete yet, so I kept nothing" in answer["content"]
+        assert not (alive.data / "jobs").exists() or not [*(alive.data / "jobs").rglob("*.jpg")]
+        assert len(caplog.records) == 1, "the operator is told once"
+
+        shutil.copytree(PROFILES["pocket"].segmenter, segmenter)
+        thread = await enrolled(alive, mina)
+        assert caplog.records[-1].message == "All models are here and whole"
+
+        (llama / "model.safetensors").write_bytes(weights("lm_head.weight")[:-1])
+        refused = await private(await mina.slash("/portrait", thread, style="oil"))
+        assert "My models are not complete yet" in refused
+        assert "has 212 bytes of 213" in caplog.records[-1].__dict__["fields"]["wrong"]
+        assert "LLAMA_MODEL in .env" in caplog.records[-1].__dict__["fields"]["cure"]
+        shutil.copy(Path(PROFILES["pocket"].llama) / "model.safetensors", llama)
+        assert "come to" in await private(await mina.slash("/portrait", thread, style="oil"))
+
+
+async def test_a_form_is_not_shown_for_nothing(tmp_path: Path):
+    async with bot_env(tmp_path, segmenter=str(tmp_path)) as alive:
+        mina = alive.discord.person("Mina", locale="ko")
+        asked = await mina.slash("/enroll", alive.discord.channel, name="보리")
+        assert "아직 모델이 다 준비되지 않아서" in await private(asked)
