@@ -81,7 +81,11 @@ class DiscordTransport:
 
     async def _send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
         channel = self._bot.get_partial_messageable(channel_id)
-        send = partial(channel.send, message.text, nonce=nonce, suppress_embeds=True)
+        send = partial(
+            channel.send, message.text, nonce=nonce, suppress_embeds=True, allowed_mentions=message.mentions()
+        )
+        if view := message.view():
+            send = partial(send, view=view)
         if message.reply_to is not None:
             to = discord.MessageReference(message_id=message.reply_to, channel_id=channel.id, fail_if_not_exists=False)
             send = partial(send, reference=to)

@@ -37,6 +37,15 @@ class LoopbackPlace:
         """The lost answer was one."""
         self._env.net.deny(0)
 
+    def buttons(self, message_id: int) -> list[str]:
+        rows = self._env.net.world.messages[str(message_id)].components
+        return [button["custom_id"] for row in rows for button in row["components"]]
+
+    def notified(self, message_id: int) -> list[int]:
+        message = self._env.net.world.messages[str(message_id)]
+        assert not message.mention_everyone
+        return [int(user.id) for user in message.mentions]
+
 
 class SimPlace:
     def __init__(self) -> None:
@@ -57,6 +66,16 @@ class SimPlace:
     def mend(self) -> None:
         self._discord.weather = Weather()
         self._channel.replies = True
+
+    def buttons(self, message_id: int) -> list[str]:
+        return list(self._message(message_id).buttons)
+
+    def notified(self, message_id: int) -> list[int]:
+        mention = self._message(message_id).mention
+        return [] if mention is None else [mention]
+
+    def _message(self, message_id: int) -> sim_discord.Message:
+        return next(one for one in self._channel.messages if one.id == message_id)
 
 
 class TestDiscordTransport(TransportContract):

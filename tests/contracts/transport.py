@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from cogs.api.message import OutgoingMessage
+from cogs.api.message import Button, OutgoingMessage
 from cogs.api.refusals import Refused, Verdict, is_transient
 from cogs.api.transport import Transport
 
@@ -33,6 +33,14 @@ class Place(Protocol):
 
     def mend(self) -> None:
         """All is well again."""
+        ...
+
+    def buttons(self, message_id: int) -> list[str]:
+        """The custom ids of the buttons under a message, as they stand there."""
+        ...
+
+    def notified(self, message_id: int) -> list[int]:
+        """Who was notified by a message."""
         ...
 
 
@@ -96,6 +104,19 @@ class TransportContract:
         first, again = [await place.transport.send(place.channel, reply, "m") for _ in range(2)]
         place.mend()
         assert first == again == await place.transport.find(place.channel, "b-0", 0.0) != asked
+
+    async def test_buttons_come_along_and_mark_it_too(self, place: Place) -> None:
+        buttons = tuple(Button(custom_id=f"pat:a-0:{n}", label=f"Pat {n}", emoji="🐶") for n in range(6))
+        message = OutgoingMessage(id="a-0", text="Woof.", buttons=buttons)
+        sent, plain = [await place.transport.send(place.channel, one, one.id) for one in (message, post("b-0"))]
+        assert place.buttons(sent) == [one.custom_id for one in buttons] and place.buttons(plain) == []
+        assert await place.transport.find(place.channel, "a-0", 0.0) == sent
+
+    async def test_one_person_is_notified_and_once(self, place: Place) -> None:
+        named = OutgoingMessage(id="a-0", text=f"<@{place.mina}> Woof, @everyone.\n-# a-0")
+        quiet = await place.transport.send(place.channel, named, "n")
+        loud, again = [await place.transport.send(place.channel, replace(named, mention=place.mina), "m") for _ in "mm"]
+        assert place.notified(quiet) == [] and place.notified(loud) == [place.mina] and again == loud
 
     async def test_a_person_has_one_door(self, place: Place) -> None:
         door = await place.transport.open_dm(place.mina)

@@ -15,6 +15,7 @@ from math import inf
 from random import Random
 from typing import Literal, TypeVar
 
+from cogs.api.message import OutgoingMessage
 from cogs.api.refusals import Refused
 from tests.sim.clockwork import LIFE
 
@@ -43,6 +44,8 @@ class Message:
     nonce: str
     name: str  # of the delivery, as file names hold it
     at: float
+    buttons: tuple[str, ...] = ()  # custom ids
+    mention: int | None = None  # the person who was notified
     gone: bool = False
     refused: bool = False  # a person took it down: it was an answer
 
@@ -115,9 +118,9 @@ class SimDiscord:
         there = {one.id for one in self.channels.values() if one.state not in OUT_OF_SIGHT and one.shown <= since}
         return [post for post in self.answers() if post.channel_id in there]
 
-    async def send(self, channel_id: int, nonce: str, name: str, *, reply: bool = False) -> Message:
+    async def send(self, channel_id: int, nonce: str, message: OutgoingMessage) -> Message:
         """Raises Refused, Lost."""
-        return await self._request(lambda: self._post(channel_id, nonce, name, reply=reply))
+        return await self._request(lambda: self._post(channel_id, nonce, message))
 
     async def history(self, channel_id: int) -> list[Message]:
         """Newest first. Raises Refused, Lost."""
@@ -155,11 +158,11 @@ class SimDiscord:
         loop.call_later(there, arrive, context=Context())
         return await answer
 
-    def _post(self, channel_id: int, nonce: str, name: str, *, reply: bool) -> Message:
+    def _post(self, channel_id: int, nonce: str, sent: OutgoingMessage) -> Message:
         channel = self._known(channel_id)
         if channel.state != "open":
             raise Refused(*REFUSALS[channel.state])
-        if reply and not channel.replies:
+        if sent.reply_to is not None and not channel.replies:
             raise Refused(*NO_REPLY)
         now = asyncio.get_running_loop().time()
         for old in channel.messages:
@@ -167,7 +170,8 @@ class SimDiscord:
                 if old.gone:
                     raise Refused(*UNKNOWN_MESSAGE)
                 return old
-        message = Message(self._id(), channel_id, nonce, name, now)
+        buttons = tuple(one.custom_id for one in sent.buttons)
+        message = Message(self._id(), channel_id, nonce, sent.id, now, buttons, sent.mention)
         channel.messages.append(message)
         return message
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
+from cogs.api.message import OutgoingMessage
 from tests.contracts.executor import ExecutorContract
 from tests.sim.child import SimChild
 from tests.sim.clockwork import Clockwork
@@ -66,7 +67,7 @@ def test_an_answer_that_is_lost_is_there_all_the_same() -> None:
         discord.weather = Weather(reset=1.0)
         for _ in range(3):
             with pytest.raises(Lost):
-                await discord.send(channel.id, "nonce", "a")
+                await discord.send(channel.id, "nonce", OutgoingMessage(id="a", text=""))
         assert [message.name for message in discord.posts()] == ["a"]
 
     run(main())

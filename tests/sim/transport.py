@@ -34,8 +34,7 @@ class SimTransport:
         return await self._send(channel_id, replace(message, reply_to=None), nonce)
 
     async def _send(self, channel_id: int, message: OutgoingMessage, nonce: str) -> int:
-        reply = message.reply_to is not None
-        return (await self._ask(lambda: self._discord.send(channel_id, nonce, message.id, reply=reply))).id
+        return (await self._ask(lambda: self._discord.send(channel_id, nonce, message))).id
 
     async def find(self, channel_id: int, mark: str, since: float) -> int | None:
         history = await self._ask(lambda: self._discord.history(channel_id))
