@@ -6,6 +6,7 @@ The files here are commands and listeners, one for each thing that people do; th
     enroll.py      /enroll: photos in, a thread, a job
     portrait.py    /portrait
     reactions.py   what a reaction under a portrait does
+    buttons.py     what the buttons under a portrait do
     pets.py        /pets, /pet forget
     admin.py       /queue, /cancel
     catch_up.py    reactions made while the bot was away

@@ -5,33 +5,22 @@ is gone. Does not know: prompts, what a seed means, painting, what a reaction un
 """
 
 import logging
-import secrets
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.progress.eta import standings
 from cogs.shared.access import check_member, check_place
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.pet_choice import MOST_CHOICES, choices, find_pet, known_pets
+from cogs.shared.portraits import MOST_SEED, new_seeds, promise
 from cogs.shared.services import Services
-from cogs.shared.text import Name, duration, label, language, say, style_name, without_tokens
+from cogs.shared.text import Name, label, language, style_name, without_tokens
 from gpu.styles import STYLES, find
 from gpu.types import Wish
-from storage.jobs import JobRow
 from storage.pets import Pet
 
 log = logging.getLogger(__name__)
-
-MOST_SEED = 2**32 - 1
-
-
-def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
-    """So many seeds: `first` and those that follow it, or random ones."""
-    if first is None:
-        return tuple(secrets.randbits(32) for _ in range(count))
-    return tuple((first + n) % (MOST_SEED + 1) for n in range(count))
 
 
 class PortraitCog(commands.Cog):
@@ -74,10 +63,11 @@ class PortraitCog(commands.Cog):
             wish=Wish(style=known.key if known else typed, text=without_tokens(wish or "")),
             seeds=new_seeds(count, seed),
             locale=language(interaction.locale),
+            interaction_id=interaction.id,
         )
         self._services.line.submit(job.id)
         try:
-            await interaction.edit_original_response(content=await self._promise(job))
+            await interaction.edit_original_response(content=await promise(self._services, job))
         except DROPPED as error:  # it is in line all the same
             log.warning("The answer to job %s was dropped: %s", job.id, error)
 
@@ -117,12 +107,3 @@ class PortraitCog(commands.Cog):
         known = await known_pets(self._services, interaction)
         ready = (pet for pet in known if pet.state == "ready")
         return await choices(self._services, interaction, ready, typed)
-
-    async def _promise(self, job: JobRow) -> str:
-        mine = [one for one in await standings(self._services.line, self._services.jobs) if one.job.id == job.id]
-        place, seconds = (mine[0].place, mine[0].left) if mine else (0, None)
-        left = say(job.locale, "portrait.left", time=duration(job.locale, seconds)) if seconds is not None else ""
-        thread = f"<#{job.thread_id or job.channel_id}>"
-        if place == 0:
-            return say(job.locale, "portrait.running", left=left, thread=thread)
-        return say(job.locale, "portrait.accepted", place=place, left=left, thread=thread)

@@ -1,6 +1,7 @@
 """What a reaction under a portrait does: 🔁 paints it again, 🗑️ takes it down.
 
-Knows: the two reactions, and who may delete. Does not know: how it is painted, what happened while we were away.
+Knows: the two reactions, and who may delete. Does not know: how it is painted, what happened while we were away, the
+buttons beside them (buttons.py).
 Reactions come as raw events, or later from catch_up.py if the bot was away. Everything about a portrait is in its row,
 so they work on any portrait ever posted. Each reaction is answered once: it is noted before it is acted upon, so a
 crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the network or
@@ -17,12 +18,11 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
-from cogs.api.transport import REACTIONS, DiscordTransport, Transport, raising_refused
-from cogs.portrait import new_seeds
-from cogs.shared.access import check_place
+from cogs.api.refusals import Refused, is_transient
+from cogs.api.transport import REACTIONS, raising_refused
 from cogs.shared.errors import Sorry, sentence
 from cogs.shared.notices import Notices
+from cogs.shared.portraits import Asker, PostedPortraits
 from cogs.shared.services import Services
 from cogs.shared.text import language, say
 from storage.jobs import JobRow
@@ -50,7 +50,7 @@ class ReactionsCog(commands.Cog):
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
         self._services = services
-        self._transport: Transport = DiscordTransport(bot)
+        self._posted = PostedPortraits(bot, services)
         self._notices = Notices(bot)
 
     @commands.Cog.listener()
@@ -109,7 +109,7 @@ class ReactionsCog(commands.Cog):
         if job is None or not await self._services.portraits.note_reaction(rows[0].id, reaction.user_id, reaction.sign):
             return
         try:
-            await (self._reroll(reaction, rows, job) if reaction.sign == REROLL else self._delete(reaction, rows))
+            await (self._reroll if reaction.sign == REROLL else self._delete)(reaction, rows, job)
         except Exception as error:
             if is_transient(error):
                 await self._services.portraits.forget_reaction(rows[0].id, reaction.user_id, reaction.sign)
@@ -118,39 +118,20 @@ class ReactionsCog(commands.Cog):
 
     async def _reroll(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """New seeds, the same prompt. Raises Sorry."""
-        pet = await self._services.pets.get(rows[0].pet_id)
-        if pet is None:
-            raise Sorry("forget.gone")
-        if guild := self._bot.get_guild(pet.guild_id):
-            check_place(guild, reaction.channel_id, pet.channel_id, job.locale)
-        again = await self._services.jobs.accept_paint(
-            pet=pet,
+        asker = Asker(
             user_id=reaction.user_id,
-            channel_id=pet.channel_id,
-            thread_id=reaction.channel_id,
-            wish=rows[0].wish,
-            seeds=new_seeds(len(rows)),
-            prompt=rows[0].portrait.prompt,
+            channel_id=reaction.channel_id,
+            message_id=reaction.message_id,
             locale=job.locale,
-            reply_to=reaction.message_id,
         )
-        self._services.line.submit(again.id)
+        await self._posted.paint(rows, rows[0].wish, rows[0].portrait.prompt, asker)
 
-    async def _delete(self, reaction: Reaction, rows: list[PortraitRow]) -> None:
-        """The message first: without the rows nobody could ask for it again. Raises Sorry, and what may pass."""
-        pet = await self._services.pets.get(rows[0].pet_id)
-        owners = {rows[0].requester_id, pet.owner_id if pet else None}
-        try:
-            if reaction.user_id not in owners and not (pet and await self._moderates(reaction, pet.guild_id)):
-                raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
-            await self._transport.delete(reaction.channel_id, reaction.message_id)
-        except Refused as error:
-            if is_transient(error):
-                raise
-            if error.code != UNKNOWN_MESSAGE:
-                log.warning("Portrait %s could not be deleted: %s", reaction.message_id, error)
-                raise Sorry("sorry.no_delete") from None
-        await self._services.portraits.delete([row.id for row in rows])
+    async def _delete(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
+        """Raises Sorry, and what may pass."""
+        by_right = await self._posted.belongs_to(reaction.user_id, rows)
+        if not by_right and not await self._moderates(reaction, job.guild_id):
+            raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
+        await self._posted.delete(rows, reaction.channel_id, reaction.message_id)
 
     async def _moderates(self, reaction: Reaction, guild_id: int) -> bool:
         """May this person delete messages there? By the channel's own rules, unless it is an unknown thread."""

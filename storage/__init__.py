@@ -11,6 +11,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     guilds.py      the servers of which something is kept
     jobs.py        the job rows: accepted, and looked up
     journal.py     the job rows: claimed, paused, settled (the line's Journal)
+    presses.py     one press, one job
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
     outbox.py      answers that are still owed
@@ -18,6 +19,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     erasure.py     a pet forgotten, with everything that belongs to it
     backup.py      copies from before a migration, from which forgotten pets are deleted too
     archive.py     all of a data folder in one file, and back
+    notifications.py  how people want to hear of answers
     retention.py   removes each night what is not needed any more
     stats.py       what a dashboard asks
 """

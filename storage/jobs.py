@@ -14,7 +14,7 @@ from time import time
 from typing import Literal
 
 from gpu.types import ADAPTER, CUTOUTS, JOB, Cause, Enroll, JobKind, Paint, Photo, Prompt, Wish
-from storage import pets
+from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.names import clean_name
@@ -146,10 +146,18 @@ class Jobs:
         prompt: Prompt | None = None,
         locale: str,
         reply_to: int | None = None,
+        interaction_id: int | None = None,
     ) -> JobRow:
-        """Add a job that paints with the adapter the pet has now. Raises PetNotReady, LineFull, TooManyJobs."""
+        """Add a job that paints with the adapter the pet has now. Raises PetNotReady, LineFull, TooManyJobs.
+
+        One press is one job: what an interaction asked for before is returned, and not added (presses.py).
+        """
         job_id = new_job_id()
         async with self._db.write() as tx:
+            if interaction_id and (
+                known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt)
+            ):
+                return _job(known, self._clock())
             await self._check_limits(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
             if ready is None:
@@ -164,7 +172,10 @@ class Jobs:
                 prompt=prompt,
             )
             row = (pet.id, pet.name, pet.guild_id, user_id, channel_id, thread_id, locale, reply_to)
-            return await _insert(tx, job, self._clock(), row, None)
+            made = await _insert(tx, job, self._clock(), row, None)
+            if interaction_id:
+                await presses.note(tx, interaction_id, job_id)
+            return made
 
     async def get(self, job_id: str) -> JobRow | None:
         """The job, or None if it is unknown or its pet was forgotten."""

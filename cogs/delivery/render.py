@@ -6,6 +6,7 @@ is sent, and when (sender.py).
 
 from cogs.api.message import OutgoingMessage, Picture, mark_of
 from cogs.shared.photos import reasons
+from cogs.shared.portrait_buttons import portrait_buttons
 from cogs.shared.text import Name, duration, plain_code, say, style_name
 from gpu.types import Cause, Done, Enrolled, Failed, Portrait, Rejected
 from storage.outbox import AnswerPayload, Delivery, Destination, Part
@@ -24,11 +25,13 @@ def compose(delivery: Delivery) -> OutgoingMessage:
     last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
     text = text if whole else say(language, f"error.{Cause.INTERNAL}")
+    direct = delivery.destination is Destination.DM  # nothing is heard of those
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return OutgoingMessage(
         id=delivery.id,
         text="\n".join([text[:room], *last]),
         pictures=shown,
+        buttons=portrait_buttons(delivery.id, language) if shown and answer.portraits and not direct else (),
         reply_to=answer.reply_to if delivery.destination is Destination.ORIGIN else None,
     )
 

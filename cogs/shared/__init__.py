@@ -7,6 +7,8 @@ services.py    what a cog may use, put together in bot.py
 models.py      whether the models are complete
 pet_choice.py  which dog people mean
 owners.py      what the owners of dogs are called
+portraits.py   what people may do with a portrait that is posted
+portrait_buttons.py  the buttons under it, as values
 photos.py      how photos are downloaded, and how those left out are named
 notices.py     one line to a person who reacted
 threads.py     a job's own thread

@@ -29,9 +29,10 @@ from storage.intake import Reason
 from tests.helpers.german import GERMAN, add_german
 
 KEYS = [f"{section}.{name}" for section, names in TEXTS["en"].items() for name in names]
-LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100}  # Discord's, by section
-LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100}
+LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100, "button": 80}  # Discord's, by section
+LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100, "portrait.change_wish": 45}
 LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80}
+LABELS |= {"notify.on": 100, "notify.off": 100, "notify.dm": 100, "portrait.which_style": 100}
 LONGEST = 600  # of a plain sentence, so that two of them and a prompt fit into 2000
 NAMED = re.compile(r"^[-_'\w]{1,32}$")
 HERE = discord.app_commands.TranslationContext(discord.app_commands.TranslationContextLocation.other, None)
@@ -76,7 +77,7 @@ def test_names_in_the_command_list_are_names(spoken: str):
 @in_every_language
 def test_a_command_that_a_sentence_names_is_called_so(spoken: str):
     command = TEXTS[spoken]["command"]
-    names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel")}
+    names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel", "notify")}
     names |= {f"{command['pet']} {command['forget']}"}
     assert set(re.findall(r"`/([^`]+)`", str(TEXTS[spoken]))) <= names
     assert f"`{TEXTS[spoken]['option']['pet']}`" in say(spoken, "sorry.which_pet")

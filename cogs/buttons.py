@@ -1,0 +1,206 @@
+"""The buttons under a portrait: 🔁 paints it again, 🎨 in another style, ✏️ with another wish, 🗑️ deletes it.
+
+Knows: what is asked before a painting (a menu of styles, a form), and who may delete. Does not know: what a reaction
+under a portrait does (reactions.py), how anything is painted.
+The promise kept here: a button works under every portrait ever posted. Nothing about it is remembered in the process:
+its custom id holds the job, and those of the menu and the form hold the message too. Whoever presses is told privately;
+what they asked for is one job, however often Discord sends the press (storage/presses.py).
+"""
+
+import logging
+import re
+from dataclasses import replace
+from typing import Any, Self
+
+import aiohttp
+import discord
+from discord import ui
+from discord.ext import commands
+
+from cogs.api.refusals import Refused
+from cogs.shared.access import check_member
+from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.shared.pet_choice import MOST_CHOICES
+from cogs.shared.portrait_buttons import DELIVERY, PORTRAIT_BUTTON, What
+from cogs.shared.portraits import Asker, PostedPortraits, promise
+from cogs.shared.services import Services
+from cogs.shared.text import language, say, style_name, without_tokens
+from gpu.styles import STYLES
+from gpu.types import Prompt, Wish
+from storage.portraits import PortraitRow
+
+log = logging.getLogger(__name__)
+
+LONGEST_WISH = 300  # characters, as in /portrait
+STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)")
+WISH_FORM = re.compile(rf"wish:{DELIVERY}:(?P<message>\d+)")
+
+
+class ButtonsCog(commands.Cog):
+    """Does what the buttons, the menu and the form ask for."""
+
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
+        self._bot = bot
+        self._services = services
+        self._posted = PostedPortraits(bot, services)
+
+    async def cog_load(self) -> None:
+        self._bot.add_dynamic_items(PortraitButton, StyleMenu)
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A form for a wish was sent: forms are not kept, so that one from before a restart is like any other."""
+        data: dict[str, Any] = {**interaction.data} if interaction.data else {}
+        form = WISH_FORM.fullmatch(str(data.get("custom_id")))
+        if form and interaction.type is discord.InteractionType.modal_submit:
+            async with apologising(interaction):
+                [row] = data["components"]
+                await self.change_wish(interaction, form, row["component"]["value"])
+
+    async def press(self, interaction: Interaction, button: re.Match[str]) -> None:
+        """A button was pressed. Raises Sorry, and what may pass."""
+        assert interaction.message
+        check_member(self._bot, interaction)
+        what: What = button["what"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
+        if what == "wish":  # a form is a first answer: it cannot come after another one
+            rows = await self._rows(button)
+            form = WishForm(button["delivery"], interaction.message.id, rows[0].wish.text, language(interaction.locale))
+            await interaction.response.send_modal(form)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        rows = await self._rows(button)
+        if what == "delete":
+            await self._delete(interaction, rows)
+        elif what == "style":
+            await self._offer_styles(interaction, button)
+        else:
+            await self._paint(interaction, rows, interaction.message.id, rows[0].wish, rows[0].portrait.prompt)
+
+    async def choose_style(self, interaction: Interaction, menu: re.Match[str], style: str) -> None:
+        """A style was chosen. Raises Sorry, and what may pass."""
+        await interaction.response.defer()
+        rows = await self._rows(menu)
+        await self._paint(interaction, rows, int(menu["message"]), replace(rows[0].wish, style=style))
+
+    async def change_wish(self, interaction: Interaction, form: re.Match[str], typed: str) -> None:
+        """The form for a wish was sent. Raises Sorry, and what may pass."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        rows = await self._rows(form)
+        wish = replace(rows[0].wish, text=without_tokens(typed))
+        await self._paint(interaction, rows, int(form["message"]), wish)
+
+    async def _rows(self, match: re.Match[str]) -> list[PortraitRow]:
+        """The portraits of the message. Raises Sorry where nothing of it is kept any more.
+
+        By their job, as a process that was killed may have sent the message without noting its id.
+        """
+        rows = await self._services.portraits.of_job(match["job"])
+        if not rows:
+            raise Sorry("sorry.nothing_left")
+        return rows
+
+    async def _paint(
+        self,
+        interaction: Interaction,
+        rows: list[PortraitRow],
+        message_id: int,
+        wish: Wish,
+        prompt: Prompt | None = None,
+    ) -> None:
+        assert interaction.channel_id  # portraits with buttons hang in servers
+        asker = Asker(
+            user_id=interaction.user.id,
+            channel_id=interaction.channel_id,
+            message_id=message_id,
+            locale=language(interaction.locale),
+            interaction_id=interaction.id,
+        )
+        job = await self._posted.paint(rows, wish, prompt, asker)
+        try:
+            await interaction.edit_original_response(content=await promise(self._services, job), view=None)
+        except DROPPED as error:  # it is in line all the same
+            log.warning("The answer to job %s was dropped: %s", job.id, error)
+
+    async def _offer_styles(self, interaction: Interaction, button: re.Match[str]) -> None:
+        assert interaction.message
+        tongue = language(interaction.locale)
+        view = ui.View(timeout=None)
+        view.add_item(StyleMenu.offer(button["delivery"], interaction.message.id, tongue))
+        view.stop()  # the dynamic item answers, here as after a restart
+        await interaction.edit_original_response(content=say(tongue, "portrait.which_style"), view=view)
+
+    async def _delete(self, interaction: Interaction, rows: list[PortraitRow]) -> None:
+        assert interaction.message and interaction.channel_id
+        by_right = await self._posted.belongs_to(interaction.user.id, rows)
+        if not by_right and not interaction.permissions.manage_messages:
+            raise Sorry("sorry.not_your_portrait", user=interaction.user.mention)
+        if rows[0].message_id is None:  # just sent: whoever sends it has to hear of that first, or would send it again
+            raise Sorry("sorry.no_delete")
+        try:
+            await self._posted.delete(rows, interaction.channel_id, interaction.message.id)
+        except (Refused, aiohttp.ClientError, OSError) as error:
+            log.warning("Portrait %s is not deleted: %s", interaction.message.id, error)
+            raise Sorry("sorry.no_delete") from None
+        await interaction.edit_original_response(content=say(language(interaction.locale), "portrait.deleted"))
+
+
+class PortraitButton(ui.DynamicItem[ui.Button[Any]], template=PORTRAIT_BUTTON):
+    """A button under a portrait."""
+
+    def __init__(self, button: ui.Button[Any], match: re.Match[str]) -> None:
+        super().__init__(button)
+        self._match = match
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        assert isinstance(item, ui.Button)
+        return cls(item, match)
+
+    async def callback(self, interaction: Interaction) -> None:
+        async with apologising(interaction):
+            await _cog(interaction).press(interaction, self._match)
+
+
+class StyleMenu(ui.DynamicItem[ui.Select[Any]], template=STYLE_MENU):
+    """The menu of styles that 🎨 opens."""
+
+    def __init__(self, menu: ui.Select[Any], match: re.Match[str] | None = None) -> None:
+        super().__init__(menu)
+        self._match = match
+
+    @classmethod
+    def offer(cls, delivery_id: str, message_id: int, tongue: str) -> Self:
+        """A menu of the catalogue's first styles, in this language."""
+        options = [discord.SelectOption(label=style_name(tongue, key), value=key) for key in STYLES][:MOST_CHOICES]
+        custom_id, hint = f"style:{delivery_id}:{message_id}", say(tongue, "option.style")
+        return cls(ui.Select(custom_id=custom_id, placeholder=hint, options=options))
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        assert isinstance(item, ui.Select)
+        return cls(item, match)
+
+    async def callback(self, interaction: Interaction) -> None:
+        assert self._match
+        async with apologising(interaction):
+            await _cog(interaction).choose_style(interaction, self._match, self.item.values[0])
+
+
+class WishForm(ui.Modal):
+    """The form that ✏️ opens, with the old wish in it."""
+
+    def __init__(self, delivery_id: str, message_id: int, wish: str, tongue: str) -> None:
+        super().__init__(
+            title=say(tongue, "portrait.change_wish"), timeout=None, custom_id=f"wish:{delivery_id}:{message_id}"
+        )
+        typed = ui.TextInput[Self](
+            style=discord.TextStyle.paragraph, default=wish or None, max_length=LONGEST_WISH, required=False
+        )
+        self.add_item(ui.Label(text=say(tongue, "button.wish"), description=say(tongue, "about.wish"), component=typed))
+        self.stop()  # ButtonsCog.on_interaction reads it, here as after a restart
+
+
+def _cog(interaction: Interaction) -> ButtonsCog:
+    cog = interaction.client.get_cog(ButtonsCog.__cog_name__)
+    assert isinstance(cog, ButtonsCog)
+    return cog
