@@ -4,7 +4,8 @@ Knows everything, does nothing: commands are in cogs/, computing is in gpu/ (in 
 cogs/ ever imports torch), keeping is in storage/.
 
 Two promises are kept here. At SIGTERM the bot stops taking jobs, lets the training write its checkpoint, delivers what
-is done, and exits within 25 s; at a second signal it exits at once. And no message of the bot mentions anybody.
+is done, and exits within 25 s; at a second signal it exits at once. And no message of the bot mentions anybody, except
+the one person whose long job is done.
 """
 
 import asyncio
@@ -28,10 +29,12 @@ from pydantic import ValidationError
 from cogs.admin import AdminCog
 from cogs.api.budget import Budget, watched
 from cogs.api.client import Client
+from cogs.buttons import ButtonsCog
 from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
 from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
+from cogs.notify import NotifyCog
 from cogs.ops.metrics import Metrics
 from cogs.ops.redaction import RedactingFormatter
 from cogs.ops.settings import Settings, explain
@@ -54,6 +57,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import Jobs, QueueLimits
 from storage.journal import JobJournal
+from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
@@ -64,7 +68,7 @@ from storage.takedowns import Takedowns
 log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
-COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog)
+COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MISUSED = 2  # exit status: the operator has to change something
@@ -120,6 +124,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             portraits=Portraits(db),
             outbox=Outbox(db),
             takedowns=Takedowns(db),
+            notifications=Notifications(db),
             line=line,
             models=(models := Models(settings.studio_profile(), settings.hub_cache())),
             threads=(threads := Threads(bot, jobs, pets)),
@@ -132,7 +137,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
         catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
         commanded = [command(bot, services) for command in COMMANDS]
-        for cog in (*commanded, reactions, services.progress, delivery, catch_up, guilds):
+        for cog in (*commanded, ButtonsCog(bot, services), reactions, services.progress, delivery, catch_up, guilds):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Stats(db), executor.stats, settings.metrics_port))

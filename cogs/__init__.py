@@ -9,6 +9,7 @@ The files here are commands and listeners, one for each thing that people do; th
     buttons.py     what the buttons under a portrait do
     pets.py        /pets, /pet forget
     admin.py       /queue, /cancel
+    notify.py      /notify
     catch_up.py    reactions made while the bot was away
     guilds.py      servers that the bot was removed from, threads that were deleted
     progress/      the one progress message of each job, and how long it will take

@@ -54,6 +54,15 @@ class Scene(Witness):
         await self.discord.until(lambda: self.answers and len(self.answers[0].get("reactions", [])) == 2, 60)
         await asyncio.sleep(2.5)
 
+    async def press_again(self) -> None:
+        """🔁 under what a process sent that was killed before it knew."""
+        [answer] = self.answers
+        [again, *_] = [button["custom_id"] for button in answer["components"][0]["components"]]
+        asked = await self.discord.person("Theo").click(answer, again)
+        assert "The pictures will come to" in (await asked.message(10))["content"]
+        await self.discord.until(lambda: len(self.answers) == 2, 30)
+        assert self.answers[1]["message_reference"]["message_id"] == answer["id"]
+
     # ---- moments -------------------------------------------------------------------------------------------
 
     def accepted(self) -> bool:
@@ -121,6 +130,7 @@ async def test_ten_kills_of_the_bot_in_one_enrolment(scene: Scene) -> None:
     lost.times = 0
     await scene.answered()
     check_the_end(scene)
+    await scene.press_again()
 
 
 async def test_three_kills_of_the_child_in_one_enrolment(scene: Scene) -> None:

@@ -12,6 +12,7 @@ import discord
 from discord.ext import commands
 
 from cogs.api.transport import DiscordTransport
+from cogs.delivery.notifier import Notifier
 from cogs.delivery.sender import Sender
 from cogs.delivery.takedown import TakedownWorker
 from cogs.shared.services import Services
@@ -25,7 +26,8 @@ class DeliveryCog(commands.Cog):
         self._clock = clock
         self._outbox = services.outbox
         transport = DiscordTransport(bot)
-        self._sender = Sender(services.outbox, services.jobs, services.pets, transport, services.progress.finish, clock)
+        notifier, finish = Notifier(services.notifications, transport, clock), services.progress.finish
+        self._sender = Sender(services.outbox, services.jobs, services.pets, transport, notifier, finish, clock)
         self._takedown_worker = TakedownWorker(services.takedowns, transport, clock)
         self._workers: list[asyncio.Task[None]] = []
 

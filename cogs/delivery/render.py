@@ -7,7 +7,7 @@ is sent, and when (sender.py).
 from cogs.api.message import OutgoingMessage, Picture, mark_of
 from cogs.shared.photos import reasons
 from cogs.shared.portrait_buttons import portrait_buttons
-from cogs.shared.text import Name, duration, plain_code, say, style_name
+from cogs.shared.text import Name, duration, plain_code, readable, say, style_name
 from gpu.types import Cause, Done, Enrolled, Failed, Portrait, Rejected
 from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
@@ -16,8 +16,11 @@ LONGEST_TEXT = 2000
 MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.sent_directly"}
 
 
-def compose(delivery: Delivery) -> OutgoingMessage:
-    """The message of a delivery at its present destination. Pictures whose files are gone make it an apology."""
+def compose(delivery: Delivery, mention: int | None = None) -> OutgoingMessage:
+    """The message of a delivery at its present destination, which mentions this person.
+
+    Pictures whose files are gone make it an apology.
+    """
     answer, language = delivery.answer, delivery.answer.locale
     text, pictures = _sheet(answer) if delivery.part is Part.SHEET else (_words(answer), _portraits(answer))
     whole = all(one.path.is_file() for one in pictures)
@@ -25,6 +28,8 @@ def compose(delivery: Delivery) -> OutgoingMessage:
     last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
     text = text if whole else say(language, f"error.{Cause.INTERNAL}")
+    if mention is not None and f"<@{mention}>" not in text:
+        text = f"<@{mention}> {text}"
     direct = delivery.destination is Destination.DM  # nothing is heard of those
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return OutgoingMessage(
@@ -32,6 +37,7 @@ def compose(delivery: Delivery) -> OutgoingMessage:
         text="\n".join([text[:room], *last]),
         pictures=shown,
         buttons=portrait_buttons(delivery.id, language) if shown and answer.portraits and not direct else (),
+        mention=mention,
         reply_to=answer.reply_to if delivery.destination is Destination.ORIGIN else None,
     )
 
@@ -46,14 +52,15 @@ def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
 
 def _portraits(answer: AnswerPayload) -> tuple[Picture, ...]:
     made = answer.outcome.result.portraits if isinstance(answer.outcome, Done) else ()
-    return tuple(Picture(path=one.path, name=str(n), alt=one.prompt.text) for n, one in enumerate(made))
+    name = answer.pet_name
+    return tuple(Picture(path=one.path, name=str(n), alt=readable(one.prompt.text, name)) for n, one in enumerate(made))
 
 
 def _words(answer: AnswerPayload) -> str:
     language, outcome, name = answer.locale, answer.outcome, Name(answer.pet_name)
     if isinstance(outcome, Failed):
         return "\n".join([say(language, f"error.{outcome.cause}", name=name), *_rejected(answer, outcome.rejected)])
-    recipe = _recipe(language, outcome.result.portraits, outcome.seconds)
+    recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         return "\n".join(
             [say(language, "enroll.done", name=name), *_rejected(answer, outcome.result.rejected), *recipe]
@@ -70,10 +77,11 @@ def _rejected(answer: AnswerPayload, rejected: tuple[Rejected, ...]) -> list[str
     return [say(answer.locale, "enroll.left_out", reasons=lines)]
 
 
-def _recipe(language: str, portraits: tuple[Portrait, ...], seconds: float) -> list[str]:
+def _recipe(answer: AnswerPayload, portraits: tuple[Portrait, ...], seconds: float) -> list[str]:
     if not portraits:
         return []
-    prompt = plain_code(portraits[0].prompt.text, LONGEST_PROMPT)
+    language = answer.locale
+    prompt = plain_code(readable(portraits[0].prompt.text, answer.pet_name), LONGEST_PROMPT)
     seeds = ", ".join(str(one.seed) for one in portraits)
     time = duration(language, seconds)
     return [say(language, "portrait.prompt", prompt=prompt), say(language, "portrait.seeds", seeds=seeds, time=time)]

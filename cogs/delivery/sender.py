@@ -28,6 +28,7 @@ from cogs.api.refusals import (
     retry_after_s,
 )
 from cogs.api.transport import Transport
+from cogs.delivery.notifier import Notifier
 from cogs.delivery.render import compose
 from cogs.delivery.routes import must_be_sought, next_destination, nonce
 from storage.jobs import JobRow, Jobs
@@ -51,6 +52,7 @@ class Sender:
         jobs: Jobs,
         pets: Pets,
         transport: Transport,
+        notifier: Notifier,
         finish: FinishProgress,
         clock: Callable[[], float],
     ) -> None:
@@ -58,6 +60,7 @@ class Sender:
         self._jobs = jobs
         self._pets = pets
         self._transport = transport
+        self._notifier = notifier
         self._finish = finish
         self._clock = clock
         self._wake = asyncio.Event()
@@ -129,7 +132,7 @@ class Sender:
         if not self._transport.serves(job.guild_id):  # we were removed: asked back we go on at once (cog.py)
             await self._outbox.retry(delivery.id, self._clock() + LONGEST_REST_S)
             return
-        message = compose(delivery)
+        message = compose(delivery, await self._notifier.mentioned(delivery, job))
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 message_id = await self._find_or_send(delivery, message)
@@ -137,7 +140,7 @@ class Sender:
             await self._handle_refusal(delivery, job, error)
             return
         if message_id is not None:
-            await self._mark_delivered(delivery, message, message_id)
+            await self._mark_delivered(delivery, job, message, message_id)
 
     async def _find_or_send(self, delivery: Delivery, message: OutgoingMessage) -> int | None:
         """The message's id; None: the pet was forgotten before anything was sent."""
@@ -192,11 +195,12 @@ class Sender:
                 raise
             return None
 
-    async def _mark_delivered(self, delivery: Delivery, message: OutgoingMessage, message_id: int) -> None:
+    async def _mark_delivered(self, delivery: Delivery, job: JobRow, message: OutgoingMessage, message_id: int) -> None:
         """Mark it before anything else: after a crash an unmarked answer has to be looked for, which may be forbidden.
 
         The progress message goes after it: the answer opens an archived thread, where nothing can be deleted before.
         Reactions are heard in servers only, so in direct messages the portraits are not noted and get none.
+        Whoever wants a direct message of it is told last: a try that marks nothing tells nobody.
         """
         direct = delivery.destination is Destination.DM
         portraits = () if direct else delivery.answer.portraits
@@ -204,3 +208,5 @@ class Sender:
         await self._finish(delivery.job_id)
         if known and portraits and message.pictures:
             await self._transport.add_reactions(delivery.channel_id, message_id)
+        if known:
+            await self._notifier.write(delivery, job, message_id)

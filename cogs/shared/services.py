@@ -15,6 +15,7 @@ from storage.files import Files
 from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import Jobs
+from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
@@ -34,6 +35,7 @@ class Services:
     portraits: Portraits
     outbox: Outbox
     takedowns: Takedowns
+    notifications: Notifications
     line: Line
     models: Models
     threads: Threads

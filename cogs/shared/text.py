@@ -76,6 +76,11 @@ def without_tokens(wish: str) -> str:
     return visible(re.sub(r"<[^<>\s]{0,32}>", " ", visible(wish)))
 
 
+def readable(prompt: str, name: str) -> str:
+    """A prompt for people: the pet's name in place of its tokens and the class word after them ("<s0> <s1> dog")."""
+    return re.sub(r"(?:<s\d+>\s*)+\w*", lambda _: name, prompt)
+
+
 def language(locale: discord.Locale) -> str:
     """The language to answer a client in: "pt-BR" or else "pt", if there is a file of that name; else English."""
     known = (name for name in (locale.value, locale.value.partition("-")[0]) if name in TEXTS)

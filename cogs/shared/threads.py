@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from cogs.api.refusals import Refused, is_transient, retry_after_s
 from cogs.api.transport import raising_refused
+from cogs.shared.errors import DROPPED, note_dropped
 from storage.jobs import JobRow, Jobs
 from storage.pets import Pets
 
@@ -62,6 +63,15 @@ class Threads:
             if fresh is None or fresh.state not in ("waiting", "running"):  # its answer is in the channel already
                 return
         await self._pets.set_thread(job.pet_id, home)
+        if home != job.channel_id:
+            await self._add_owner(home, job.user_id)
+
+    async def _add_owner(self, thread_id: int, user_id: int) -> None:
+        """Whoever is in a thread sees it in the list of channels and is told of news; nobody has to be mentioned."""
+        try:
+            await self._bot.http.add_user_to_thread(thread_id, user_id)
+        except (*DROPPED, RuntimeError) as error:
+            note_dropped(self._bot, error, f"The owner's place in thread {thread_id}")
 
     async def _try(self, job: JobRow, tries: int) -> int | None:
         """The thread's id, or the channel's; None after a rest, where it may be tried again."""

@@ -22,7 +22,8 @@ async def test_enrolment_ends_with_a_sheet_and_a_first_portrait(alive: BotEnv):
     alive.studio.open.set()
     [first] = await whole(alive, thread, 1)
     assert re.search(r"seed \d+ · ", first["content"])
-    assert "watercolour painting of <s0> <s1> dog" in first["content"]
+    assert "> `a watercolour painting of Rex`" in first["content"], "the tokens are for the painter"
+    assert first["attachments"][0]["description"] == "a watercolour painting of Rex"
     [sheet, answer] = alive.discord.messages(thread)
     assert progress["id"] not in (sheet["id"], answer["id"]), "it is gone"
     assert "Learnt **Rex**" in sheet["content"]

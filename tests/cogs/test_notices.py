@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from cogs.reactions import NOTHING_LEFT_S
+from cogs.reactions import NOTHING_LEFT_S, ReactionsCog
 from cogs.shared import notices
 from cogs.shared.notices import MOST_DIRECT, QUIET_S, Notices
 from storage.jobs import Jobs, QueueLimits
@@ -18,7 +18,8 @@ FULL = "My line is full right now"
 def full(env: DeliveryEnv) -> None:
     """No more jobs are taken."""
     jobs = Jobs(env.db, env.files, limits=QueueLimits(total=0))
-    env.reactions._services = env.services = dataclasses.replace(env.services, jobs=jobs)
+    env.services = dataclasses.replace(env.services, jobs=jobs)
+    env.reactions = ReactionsCog(env.bot, env.services)
     env.reactions._notices = Notices(env.bot, env.clock)
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from cogs.api.budget import Budget, watched
 from cogs.api.client import Client
+from cogs.buttons import ButtonsCog
 from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
 from cogs.guilds import GuildsCog
@@ -39,6 +40,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
+from storage.notifications import Notifications
 from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
@@ -94,12 +96,13 @@ class DeliveryEnv:
         self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
             files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db), line=line,
-            models=Models(PROFILES["pocket"], None),
+            jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db),
+            notifications=Notifications(db), line=line, models=Models(PROFILES["pocket"], None),
             threads=threads, progress=self.progress, owners=Owners(), cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)
+        self.buttons = ButtonsCog(self.bot, self.services)
         self.catch_up = CatchUpCog(self.bot, self.services, self.reactions, self.clock)
         self.guilds = GuildsCog(self.bot, self.services, self.clock)
 

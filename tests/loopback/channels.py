@@ -44,6 +44,7 @@ class Channels:
             web.post(f"{channel}/typing", self.typing),
             web.post(f"{channel}/threads", self.start_thread),
             web.put(f"{channel}/thread-members/@me", self.join_thread),
+            web.put(f"{channel}/thread-members/{{user_id}}", self.add_to_thread),
             web.get(listed, self.history),
             web.post(listed, self.send),
             web.post(f"{listed}/bulk-delete", self.delete_many),
@@ -100,6 +101,17 @@ class Channels:
         thread = self._thread(request)
         threads.awake(thread)
         thread.members = [*{*thread.members, self._world.me.id}]
+        return done()
+
+    async def add_to_thread(self, request: web.Request) -> web.Response:
+        """PUT somebody else into a thread. Without a privileged intent the bot hears nothing of it."""
+        thread, user_id = self._thread(request), request.match_info["user_id"]
+        self._demand(thread, Permission.SEND_MESSAGES_IN_THREADS)
+        threads.awake(thread)
+        if user_id not in self._world.guild.users:
+            raise Refused(UNKNOWN_USER)
+        thread.members = [*dict.fromkeys([*thread.members, user_id])]
+        self._world.touch()
         return done()
 
     # ---- messages ------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ def one_component(component: Json) -> None:
         raise invalid("components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
     if "custom_id" in component:
         length("components.custom_id", component["custom_id"], 1, 100)
+    if component["type"] == STRING_SELECT:
+        menu(component)
     if component["type"] != BUTTON:
         return
     length("components.label", component.get("label") or "", 0, 80)
@@ -80,6 +82,19 @@ def one_component(component: Json) -> None:
         raise invalid("components.label", "BUTTON_COMPONENT_LABEL_REQUIRED", "A button needs a label or an emoji")
     if ("custom_id" in component) == (component["style"] in (5, 6)):
         raise invalid("components.custom_id", "BUTTON_COMPONENT_CUSTOM_ID_REQUIRED", "A custom id or link is required")
+
+
+def menu(component: Json) -> None:
+    """1-25 options, each with a label and a value of 1-100, no value twice."""
+    options = many(component, "options")
+    if not 1 <= len(options) <= 25:
+        raise invalid("components.options", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 25 in length.")
+    length("components.placeholder", component.get("placeholder") or "", 0, 150)
+    for index, option in enumerate(options):
+        length(f"components.options.{index}.label", option.get("label"), 1, 100)
+        length(f"components.options.{index}.value", option.get("value"), 1, 100)
+    if len({option["value"] for option in options}) < len(options):
+        raise invalid("components.options", "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "A value stands there twice")
 
 
 def flat(rows: list[Json]) -> list[Json]:
@@ -118,6 +133,7 @@ def modal_row(row: Json, where: str) -> None:
             raise invalid(f"{where}.component.max_values", "NUMBER_TYPE_MAX", "Must be between 1 and 10.")
     if inner["type"] == TEXT_INPUT:
         length(f"{where}.component.placeholder", inner.get("placeholder") or "", 0, 100)
+        length(f"{where}.component.value", inner.get("value") or "", 0, inner.get("max_length") or 4000)
 
 
 def emoji(name: str) -> Json:

@@ -20,6 +20,7 @@ from random import Random
 import aiosqlite
 
 from cogs.api.transport import Transport
+from cogs.delivery.notifier import Notifier
 from cogs.delivery.sender import Sender
 from cogs.delivery.takedown import TakedownWorker
 from gpu.line.journal import Claim
@@ -30,6 +31,7 @@ from storage.erasure import Erasure
 from storage.files import Files
 from storage.jobs import Jobs, QueueLimits
 from storage.journal import JobJournal
+from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
@@ -200,7 +202,9 @@ class BotLife:
         return cls(
             number=disk.life, db=db, files=files, jobs=jobs, journal=journal, pets=pets,
             erasure=Erasure(db, files, clock), portraits=Portraits(db), outbox=outbox, child=child, line=line,
-            sender=Sender(outbox, jobs, pets, transport, _finish, clock),
+            sender=Sender(
+                outbox, jobs, pets, transport, Notifier(Notifications(db), transport, clock), _finish, clock
+            ),
             takedown_worker=TakedownWorker(takedowns, transport, clock, SHUT_S),
         )  # fmt: skip
 
