@@ -37,6 +37,9 @@ DELETE_ANSWERS = f"""DELETE FROM outbox WHERE (message_id IS NOT NULL OR closed 
                 WHERE p.job_id = outbox.job_id AND p.message_id = outbox.message_id AND p.deleted IS NULL))"""
 DELETE_FAILED_ENROLMENTS = f"DELETE FROM jobs WHERE pet_id IS NULL AND {FINISHED}"  # enrolments that came to nothing
 
+DELETE_SETTINGS = """DELETE FROM notifications
+           WHERE user_id NOT IN (SELECT owner_id FROM pets UNION SELECT user_id FROM jobs)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
@@ -48,6 +51,7 @@ class Removed:
     leftovers: int  # files of portraits that were taken down
     jobs: int  # rows
     answers: int  # rows
+    settings: int  # rows: how people want to be told of whom nothing else is kept
 
 
 class Retention:
@@ -82,6 +86,7 @@ class Retention:
             leftovers=await self._leftovers(),
             answers=await self._rows(DELETE_ANSWERS),
             jobs=await self._rows(DELETE_FAILED_ENROLMENTS),
+            settings=await self._settings(),
         )
         await scrub(self._db)
         return removed
@@ -111,6 +116,10 @@ class Retention:
         """Files of deleted portraits: a crash may have come between the row and the file."""
         rows = await self._db.all("SELECT portrait FROM portraits WHERE deleted IS NOT NULL")
         return await asyncio.to_thread(_unlink, [row["portrait"] for row in rows])
+
+    async def _settings(self) -> int:
+        async with self._db.write() as tx:
+            return await tx.run(DELETE_SETTINGS)
 
     async def _rows(self, sql: str) -> int:
         async with self._db.write() as tx:

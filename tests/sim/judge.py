@@ -202,6 +202,9 @@ class Judge:
         for row in db.execute("SELECT * FROM outbox"):
             hold(row["message_id"] or row["closed"], "an answer is still owed:", dict(row))
             hold(row["closed"] or posts.get(row["message_id"]) == row["id"], "no visible answer:", dict(row))
+        for post in self._discord.answers():
+            promise = self.promises[post.name.partition("-")[0]]
+            hold(post.mention in (None, promise.user_id), "notified somebody else:", post)
         strays = [tuple(row) for row in db.execute("SELECT * FROM strays")]
         hold(not strays, "still to be taken down:", strays)
         self._none_of_forgotten(db)

@@ -21,7 +21,7 @@ from tests.helpers.storage_env import THREAD, StorageEnv, enrolled, painted
 
 NOW = 1000 * DAY_S
 PHOTOS, PORTRAITS, ROWS = 10, 5, 30  # days
-NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, jobs=0, answers=0)
+NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, jobs=0, answers=0, settings=0)
 
 
 class Case(NamedTuple):
