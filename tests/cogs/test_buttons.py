@@ -1,6 +1,7 @@
 """The buttons under a portrait, as people press them: the whole bot, or delivery alone, against a loopback Discord."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from cogs.shared.portrait_buttons import EMOJI, What, portrait_buttons
 from gpu.styles import STYLES
 from storage.jobs import Jobs, QueueLimits
 from tests.helpers.bot_env import BotEnv, enrolled, now, private, whole
-from tests.helpers.delivery_env import SEND, DeliveryEnv
+from tests.helpers.delivery_env import SEND, DeliveryEnv, delivery_env
 from tests.loopback import Exchange, Impossible, Person, messages
+from tests.loopback.checks import violations
 from tests.loopback.permissions import Permission
 
 Json = dict[str, Any]
@@ -90,6 +92,20 @@ async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
     )  # fmt: skip
     assert await say(mina, fourth, "delete") == "It's gone."
     await alive.discord.until(lambda: len(alive.discord.messages(thread)) == 4)
+
+
+async def test_all_that_is_asked_is_as_discord_describes_it(tmp_path: Path):
+    async with delivery_env(tmp_path / "data", tmp_path / "record") as env:
+        _, message = await env.posted(env.thread())
+        await env.bot.add_cog(env.buttons)
+        await say(env.mina, message, "again")
+        menu = await (await press(env.mina, message, "style")).message()
+        await env.mina.choose(menu, menu["components"][0]["components"][0]["custom_id"], "oil")
+        form = await press(env.mina, message, "wish")
+        [row] = (await form.modal())["components"]
+        await private(await form.submit({row["component"]["custom_id"]: "on the moon"}))
+        assert await say(env.mina, message, "delete") == "It's gone."
+    assert violations(tmp_path / "record") == []
 
 
 async def test_only_who_may_delete_does(env: DeliveryEnv):

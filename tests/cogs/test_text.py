@@ -19,6 +19,7 @@ from cogs.shared.text import (
     label,
     language,
     plain_code,
+    readable,
     say,
     style_name,
     without_tokens,
@@ -122,6 +123,12 @@ def test_typed_text_shows_as_typed():
     assert plain_code("a`b\nc", 40) == "a'b c"
     assert plain_code("x" * 50, 10) == "x" * 9 + "…"
     assert without_tokens("on <s0><s1> a  <loRA:x> beach < 3") == "on a beach < 3"
+
+
+def test_people_read_the_pets_name_in_a_prompt():
+    assert readable("a photo of <s0> <s1> dog asleep, on a beach", "Rex") == "a photo of Rex asleep, on a beach"
+    assert readable("a <s0><s1> dog", r"\1 보리") == r"a \1 보리" and readable("a dog", "Rex") == "a dog"
+    assert plain_code(readable("oil of <s0> <s1> dog", "R`e`x"), 40) == "oil of R'e'x", "it cannot end the code"
 
 
 def test_times_are_as_coarse_as_people_think():

@@ -30,6 +30,15 @@ def mina(raw: Raw) -> Person:
     return raw.loopback.person("Mina")
 
 
+def menu(options: list[Json]) -> Json:
+    return {"components": [{"type": 1, "components": [{"type": 3, "custom_id": "m", "options": options}]}]}
+
+
+def buttons(*changed: Json) -> Json:
+    pressed: Json = {"type": 2, "style": 1, "label": "a"}
+    return {"components": [{"type": 1, "components": [pressed | one for one in changed]}]}
+
+
 REFUSED: list[tuple[Json, tuple[int, int]]] = [
     ({"content": "x" * 2001}, (400, 50035)),
     ({"content": ""}, (400, 50006)),
@@ -43,6 +52,13 @@ REFUSED: list[tuple[Json, tuple[int, int]]] = [
         {"components": [{"type": 1, "components": [{"type": 2, "style": 1, "label": "a", "custom_id": "a"}] * 2}]},
         (400, 50035),
     ),
+    (buttons({"custom_id": "x" * 101}), (400, 50035)),
+    (buttons({"custom_id": "x", "label": "x" * 81}), (400, 50035)),
+    (buttons(*({"custom_id": f"{n}"} for n in range(6))), (400, 50035)),
+    (menu([]), (400, 50035)),
+    (menu([{"label": "a", "value": f"{n}"} for n in range(26)]), (400, 50035)),
+    (menu([{"label": "a", "value": "v"}, {"label": "b", "value": "v"}]), (400, 50035)),
+    (menu([{"label": "x" * 101, "value": "v"}]), (400, 50035)),
     ({"content": "x", "flags": 1 << 15, "components": [{"type": 10, "content": "t"}]}, (400, 50035)),
     ({"content": "x", "message_reference": {"message_id": "1"}}, (400, 50035)),
     ({"content": "x", "flags": "64"}, (400, 50035)),
