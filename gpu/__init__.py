@@ -11,6 +11,8 @@ the one that computes, and import no torch; the folders say which process their 
     model_files.py whether one file is whole
     fetch.py       fetches what is missing of them: `make models`, never part of a job
     styles.py      the catalogue of styles (styles.toml)
+    memory.py      the memory plan: which models stay on the card, which take turns
+    device.py      what a child computes on, and why a card cannot be used
     wire.py        the messages between the two processes
     durable.py     a file or a folder that appears whole or not at all
     log.py         how a line of the log looks
