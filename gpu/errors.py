@@ -45,6 +45,12 @@ class ModelsMissing(StudioError):
     cause = Cause.MODELS_MISSING
 
 
+class NoDevice(StudioError):
+    """There is no card that can be used, and the CPU is not allowed."""
+
+    cause = Cause.NO_DEVICE
+
+
 class AdapterMismatch(StudioError):
     """The adapter was learnt on another base model."""
 

@@ -173,6 +173,7 @@ class Cause(StrEnum):
     OUT_OF_MEMORY = "OutOfMemory"
     NOT_FINITE = "NotFinite"
     MODELS_MISSING = "ModelsMissing"
+    NO_DEVICE = "NoDevice"
     ADAPTER_MISMATCH = "AdapterMismatch"
     WORKER_DIED = "WorkerDied"
     CANCELLED = "Cancelled"

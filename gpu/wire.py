@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from gpu.device import DeviceReport
 from gpu.types import Job, Outcome, Progress
 
 HEADER = struct.Struct(">I")  # length of the JSON in bytes
@@ -33,6 +34,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
+    device: DeviceReport
     says: Literal["ready"] = "ready"
 
 

@@ -1,4 +1,7 @@
-"""Discord, or the way there, fails while the bot starts: it goes on trying, and nobody has to start it anew."""
+"""Discord, or the way there, fails while the bot starts: it goes on trying, and nobody has to start it anew.
+
+Or the machine may not compute: the bot starts all the same, and whoever asks is told.
+"""
 
 import asyncio
 import time
@@ -7,7 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.helpers.bot_env import BotEnv
+from gpu.worker.refusing import RefusingStudio
+from tests.helpers.bot_env import BotEnv, named, photos
 from tests.helpers.bot_process import BotProcess, light
 from tests.loopback import Loopback
 from tests.loopback.gateway import Gateway
@@ -83,3 +87,18 @@ async def test_asked_to_stop_it_does_not_wait_for_discord(tmp_path: Path):
         status, seconds = await bot.stop()
         assert (status, seconds < 25) == (0, True), bot.log.read_text()
         assert "level=error" not in bot.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("en-US", "I have no graphics card"), ("ko", "쓸 수 있는 그래픽 카드가 없어요")]
+)
+async def test_without_a_card_whoever_asks_is_told_at_once(tmp_path: Path, locale: str, words: str):
+    async with await Loopback.start(pace=10) as discord:
+        alive = BotEnv(discord, tmp_path / "data")
+        alive.studio = RefusingStudio("No card can be used.")  # type: ignore[assignment]
+        await alive.start()
+        mina = discord.person("Mina", locale=locale)
+        await mina.slash("/enroll", discord.channel, name="Rex", **named(photos(3)))
+        thread = await discord.until(lambda: next((one for one in discord.threads if one.name == "Rex"), None))
+        await alive.message(thread, words)
+        await alive.stop()

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from gpu.device import DeviceReport
 from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.watchdog import StartBackoff, Watchdog
 from gpu.profile import PROFILE, SDXL, Profile, Timeouts
 from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
-from gpu.wire import Ask, Close, End, Run, Step
+from gpu.wire import Ask, Close, End, Ready, Run, Step
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +132,10 @@ class ProcessExecutor:
         if self._closed.is_set():  # while it was starting
             child.kill()
         try:
-            await child.receive(self._timeouts.startup)
+            event = await child.receive(self._timeouts.startup)
             ready = True
+            if isinstance(event, Ready):
+                _log_device(event.device)
         except EOFError:
             raise WorkerDied(f"The child ended with status {await child.reap()} before it was ready.") from None
         except TimeoutError:
@@ -191,6 +194,14 @@ class ProcessExecutor:
                     await child.ended(self._close_s)
             finally:
                 await child.reap()
+
+
+def _log_device(device: DeviceReport) -> None:
+    """Once for each child: what it computes on, or why it cannot."""
+    if device.refused:
+        log.error("Every job will fail: %s", device.refused)
+    else:
+        log.info("The GPU process is ready on %s", device.describe())
 
 
 def _now() -> float:

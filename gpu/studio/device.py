@@ -8,6 +8,11 @@ import os
 import torch
 from torch import nn
 
+from gpu.device import ANYWAY, DeviceReport, card_objection, driver_objection, driver_version
+from gpu.errors import NoDevice
+from gpu.memory import MemoryPlan
+from gpu.profile import Profile
+
 
 def reproducible() -> None:
     """The same numbers every time on the same machine: deterministic kernels, a fixed count of threads."""
@@ -16,10 +21,43 @@ def reproducible() -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
-def best_device() -> torch.device:
-    """A card, if there is one for which torch has kernels: since Turing."""
-    usable = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (7, 5)
-    return torch.device("cuda" if usable else "cpu")
+def usable_device(profile: Profile) -> torch.device:
+    """A card, if torch can use one, else the CPU. Raises NoDevice where the profile may not compute on that."""
+    objection = _objection()
+    if not objection:
+        return torch.device("cuda")
+    if not profile.allow_cpu:
+        raise NoDevice(f"No card can be used: {objection}. {ANYWAY}")
+    return torch.device("cpu")
+
+
+def _objection() -> str:
+    """Why no card can be used, and what to do about it; empty if one can."""
+    if torch.cuda.is_available():
+        return card_objection(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+    if objection := driver_objection(torch.version.cuda, driver_version()):
+        return objection
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0].rstrip(".")
+    return "torch sees none: does CUDA_VISIBLE_DEVICES hide it?"
+
+
+def card_memory(device: torch.device) -> int | None:
+    """Bytes of the card's memory; None for the CPU."""
+    return torch.cuda.get_device_properties(0).total_memory if device.type == "cuda" else None
+
+
+def device_report(device: torch.device, dtype: torch.dtype, plan: MemoryPlan) -> DeviceReport:
+    """For the bot, which has no torch."""
+    card = device.type == "cuda"
+    return DeviceReport(
+        name=torch.cuda.get_device_name(0) if card else "CPU",
+        driver=driver_version() if card else "",
+        dtype=str(dtype).removeprefix("torch."),
+        plan=plan,
+    )
 
 
 def prove(device: torch.device) -> None:

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from gpu.durable import whole
 from gpu.errors import NotFinite
-from gpu.profile import Painting
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.models import ModelPool
@@ -60,9 +59,8 @@ def paint_session(
     pool: ModelPool, adapter: Adapter, prompt: Prompt, reporter: "_StepReporter"
 ) -> Iterator["PaintSession"]:
     """Apply the adapter and embed the prompt once for all batches."""
-    refined = pool.use("refiner") if pool.profile.refiner else nullcontext()
-    with pet_pipeline(pool, adapter) as base, refined as refiner:
-        yield PaintSession(pool.profile.painting, reporter, base, refiner, prompt)
+    with pet_pipeline(pool, adapter) as base:
+        yield PaintSession(pool, reporter, base, prompt)
 
 
 @contextmanager
@@ -75,18 +73,20 @@ def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionX
 
 
 class PaintSession:
-    """The pipelines, and the prompt as each embeds it."""
+    """The prompt as each pipeline embeds it. Base and refiner may take turns on the card, so each is asked for anew."""
 
-    def __init__(
-        self, painting: Painting, reporter: "_StepReporter", base: Any, refiner: Any | None, prompt: Prompt
-    ) -> None:
-        self._painting, self._reporter, self._base, self._refiner = painting, reporter, base, refiner
-        self._texts = embeddings(base, prompt, painting.batch)
-        self._refiner_texts = embeddings(refiner, prompt, painting.batch) if refiner else {}
+    def __init__(self, pool: ModelPool, reporter: "_StepReporter", base: Any, prompt: Prompt) -> None:
+        self._pool, self._reporter = pool, reporter
+        batch = pool.profile.painting.batch
+        self._texts = embeddings(base, prompt, batch)
+        self._refiner_texts: dict[str, Tensor] = {}
+        if pool.profile.refiner:
+            with pool.use("refiner") as refiner:
+                self._refiner_texts = embeddings(refiner, prompt, batch)
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
-        painting = self._painting
+        painting = self._pool.profile.painting
         common: dict[str, Any] = {
             "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
             "num_inference_steps": painting.steps,
@@ -94,13 +94,14 @@ class PaintSession:
             "callback_on_step_end": self._reporter.on_step_end,
         }
         base = {**self._texts, **common, "width": painting.size_px, "height": painting.size_px}
-        if self._refiner is None:
-            return _pictures(self._base, self._base(**base, output_type="np").images)
-        latents = self._base(**base, denoising_end=painting.refiner_from, output_type="latent").images
+        with self._pool.use("sdxl") as pipe:
+            if not self._pool.profile.refiner:
+                return _pictures(pipe, pipe(**base, output_type="np").images)
+            latents = pipe(**base, denoising_end=painting.refiner_from, output_type="latent").images
         # As `image` alone, latents of other than four channels would be taken for pixels.
         begun = {"image": latents, "latents": latents, "denoising_start": painting.refiner_from}
-        images = self._refiner(**self._refiner_texts, **common, **begun, output_type="np").images
-        return _pictures(self._refiner, images)
+        with self._pool.use("refiner") as pipe:
+            return _pictures(pipe, pipe(**self._refiner_texts, **common, **begun, output_type="np").images)
 
 
 @torch.no_grad()

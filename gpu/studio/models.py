@@ -1,11 +1,14 @@
-"""Loads the models, and alone decides what lies in device memory.
+"""Loads the models, and alone moves them between device and host memory.
 
-Knows: where files come from, in which precision and on which device, what leaves a small card for what.
-Does not know: what the models are used for.
+Knows: where files come from, and how the memory plan is obeyed. Does not know: what the plan should be (gpu/memory.py),
+or what the models are used for.
+
+Models that take turns are moved whole, before they are used, and not by hooks at their first call: what is made beside
+a model looks where it lies. On a machine without a card the device is the host, and moving is only an account.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,23 +16,23 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import torch
-from accelerate import cpu_offload_with_hook
-from accelerate.hooks import UserCpuOffloadHook
 from diffusers import AutoencoderKL, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 from safetensors import SafetensorError
 from torch import nn
-from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast, TorchAoConfig
 from ultralytics import YOLO
 
+from gpu import weights
+from gpu.device import host_memory
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.memory import MemoryPlan, Name, Sizes, plan, resident, sizes_of
+from gpu.model_files import Damaged
 from gpu.profile import Profile
 from gpu.studio import segment, tokens
-from gpu.studio.device import best_device, probe, prove, reproducible
+from gpu.studio.device import card_memory, probe, prove, reproducible, usable_device
 from gpu.studio.hub import configuration_files, files, variant
 
-HOLDS_ALL = 44e9  # bytes of a card's memory from which all models stay on it (about 38 GB with Llama-3-8B in bf16)
-
-Name = Literal["sdxl", "refiner", "llama", "dino", "yolo"]
+HOST = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,27 @@ class Llama:
 
 
 class ModelPool:
-    """Models by name, each loaded when first used. Used from one thread."""
+    """Models by name, each loaded when first used. Used from one thread.
 
-    def __init__(self, profile: Profile) -> None:
+    Raises NoDevice on a machine that the profile may not compute on. `memory`: plan for a card of so many bytes.
+    """
+
+    def __init__(self, profile: Profile, *, memory: int | None = None) -> None:
         reproducible()
         self.profile = profile
-        self.device = best_device()
+        self.device = usable_device(profile)
         prove(self.device)
         self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
-        # Whether Llama and the other models take turns on the card, and wait in host memory.
-        self.offloads = self.device.type == "cuda" and torch.cuda.get_device_properties(0).total_memory < HOLDS_ALL
+        self.plan = self._plan(memory or card_memory(self.device))
         self._models: dict[Name, Any] = {}
-        self._hooks: dict[Name, list[UserCpuOffloadHook]] = {}
+        self._modules: dict[Name, set[nn.Module]] = {}  # of each loaded model; the refiner has some of the base's
+        self._on_device: set[nn.Module] = set()
+
+    def _plan(self, memory: int | None) -> MemoryPlan:
+        sizes, host, itemsize = _sizes(self.profile), host_memory(), self.dtype.itemsize
+        if memory is None:
+            return resident(self.profile, sizes, memory=host, itemsize=itemsize)
+        return plan(self.profile, sizes, memory=memory, host=host, itemsize=itemsize)
 
     @overload
     def use(self, name: Literal["sdxl"]) -> AbstractContextManager[StableDiffusionXLPipeline]: ...
@@ -70,23 +82,40 @@ class ModelPool:
         Raises ModelsMissing where its files are not there.
         """
         try:
-            if self.offloads:
-                self._make_room(name)
             if name not in self._models:
                 self._models[name] = self._load(name)
-            for hook in self._hooks.get(name, ()):  # now, and not at its first call: what is made beside it looks there
-                hook.model.to(self.device)
+            self._bring(name)
             yield self._models[name]
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(str(error)) from error
 
-    def _make_room(self, name: Name) -> None:
-        """Offload Llama for the others, or the others for Llama; without it all fit (12.5 GB with the refiner)."""
-        for other, hooks in self._hooks.items():
-            if (other == "llama") != (name == "llama"):
-                for hook in hooks:
-                    hook.offload()
-        torch.cuda.empty_cache()
+    def on_device(self) -> set[Name]:
+        """The models that lie on the device now, whole."""
+        return {name for name, modules in self._modules.items() if modules <= self._on_device}
+
+    def evict(self, *names: Name) -> None:
+        """Move these models to host memory, until they are used again; what another one needs of them too."""
+        self._offload(set[nn.Module]().union(*(self._modules.get(name, ()) for name in names)))
+
+    def _bring(self, name: Name) -> None:
+        """Make room as the plan says, then move the model to the device; a move that ends half-way is taken back."""
+        beside = (self._modules.get(other, set[nn.Module]()) for other in self.plan.beside(name))
+        self._offload(self._on_device.difference(*beside))
+        for module in self._modules[name] - self._on_device:
+            self._on_device.add(module)
+            try:
+                module.to(self.device)
+            except BaseException:
+                self._offload([module])
+                raise
+
+    def _offload(self, modules: Iterable[nn.Module]) -> None:
+        moved = self._on_device.intersection(modules)
+        for module in moved:
+            module.to(HOST)
+        self._on_device -= moved
+        if moved and self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _load(self, name: Name) -> Any:
         try:
@@ -101,7 +130,9 @@ class ModelPool:
                     dino = Dinov2Model.from_pretrained(files(self.profile, "dino"))
                     return self._place(name, dino)
                 case "yolo":
-                    return segment.load(files(self.profile, "segmenter"), self.device)
+                    yolo = segment.load(files(self.profile, "segmenter"), self.device)
+                    self._place(name, yolo.model)
+                    return yolo
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelsMissing(f"{name}: {error}") from error
 
@@ -122,8 +153,8 @@ class ModelPool:
                 place, variant=variant(place, profile.sdxl_variant), **kinds, **other
             )
         tokens.install(pipe, profile.learning.token_count)
-        if self.offloads:
-            pipe.unet.enable_gradient_checkpointing()  # training in 6.5 GB for 13, at half the speed
+        if self.plan.checkpointing:
+            pipe.unet.enable_gradient_checkpointing()
         return self._place_pipe("sdxl", pipe)
 
     def _refiner(self) -> StableDiffusionXLImg2ImgPipeline:
@@ -140,28 +171,26 @@ class ModelPool:
             add_watermarker=False,
             **shared,
         )
-        return self._place_pipe("refiner", pipe, besides=tuple(shared))
+        return self._place_pipe("refiner", pipe)
 
     def _llama(self) -> Llama:
         folder = files(self.profile, "llama")
-        model = LlamaForCausalLM.from_pretrained(folder, dtype=self.dtype).eval()
-        return Llama(self._place("llama", model), PreTrainedTokenizerFast.from_pretrained(folder), self.device)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)  # before the model, which takes a minute
+        quantised = {"quantization_config": _int8()} if self.plan.llama == "int8" else {}
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=self.dtype, **quantised)
+        return Llama(self._place("llama", model), tokenizer, self.device)
 
-    def _place_pipe(self, name: Name, pipe: Any, besides: tuple[str, ...] = ()) -> Any:
+    def _place_pipe(self, name: Name, pipe: Any) -> Any:
         pipe.set_progress_bar_config(disable=True)
-        for part, module in pipe.components.items():
-            if isinstance(module, nn.Module) and part not in besides:
+        for module in pipe.components.values():
+            if isinstance(module, nn.Module):
                 self._place(name, module)
         return pipe
 
     def _place(self, name: Name, module: Any) -> Any:
-        """Frozen, and on the device: for good, or on a small card while it is used, until Llama needs the room."""
-        module.requires_grad_(False).eval()
-        if self.offloads:
-            module, hook = cpu_offload_with_hook(module, self.device)
-            self._hooks.setdefault(name, []).append(hook)
-            return module
-        return module.to(self.device)
+        """Frozen, and one of the model's modules from here on."""
+        self._modules.setdefault(name, set()).add(module.requires_grad_(False).eval())
+        return module
 
     @cached_property
     def _sdxl_files(self) -> Path:
@@ -175,3 +204,18 @@ class ModelPool:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
+
+
+def _sizes(profile: Profile) -> Sizes:
+    """By the headers of the files that are there."""
+    try:
+        return sizes_of(profile, {name: tensors.parameters for name, tensors in weights.sizes(profile).items()})
+    except (Damaged, OSError):  # what is wrong is told when that model is loaded
+        return sizes_of(profile, {})
+
+
+def _int8() -> TorchAoConfig:
+    """int8 weights, by torchao: unlike bitsandbytes', they may be moved between card and host (bitsandbytes#1815)."""
+    from torchao.quantization import Int8WeightOnlyConfig  # here: its import takes seconds, and few cards need it
+
+    return TorchAoConfig(Int8WeightOnlyConfig())

@@ -26,10 +26,12 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
+from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
 from gpu.studio import adapter, dataset, generate, likeness, segment, train
+from gpu.studio.device import device_report
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import Rewriter
 from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
@@ -103,6 +105,10 @@ class Studio:
         if self.warm and self.warm.job_id == job_id:
             self.warm.state.close()
             self.warm = None
+
+    def device_report(self) -> DeviceReport:
+        """What this studio computes on, and how it shares its memory."""
+        return device_report(self.pool.device, self.pool.dtype, self.pool.plan)
 
     def memory_reserved(self) -> int:
         """Bytes of the first card's memory, which ModelPool uses, that this process holds; 0 without a card.

@@ -19,6 +19,8 @@ from gpu.worker.control import StudioProtocol
 from gpu.worker.serve import serve
 
 LIBRARIES = ("transformers", "diffusers", "ultralytics")
+UNFOUNDED = ("diffusers.quantizers.torchao", "torch.utils._pytree")
+"""They warn when torchao is imported, of classes that it has given up and of how it registers others."""
 NICENESS = 10  # the bot's first answers go first
 SPINS = "10000"  # of a thread that waits for the others, before it sleeps (libgomp's GOMP_SPINCOUNT; its own: 300,000)
 OOM_SCORE = "1000"  # Linux kills this process first where memory runs out (proc_pid_oom_score_adj(5))
@@ -30,7 +32,12 @@ def _studio(profile: Profile) -> StudioProtocol:
     Some libraries set up log handlers of their own: from here on their lines go through ours.
     """
     gc.disable()
-    from gpu.studio.studio import build  # here: nothing else in this file waits for it
+    for name in UNFOUNDED:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    from gpu.studio.device import usable_device  # here: nothing else in this file waits for them
+
+    usable_device(profile)  # a machine that may not compute need not wait for the rest
+    from gpu.studio.studio import build
 
     gc.freeze()
     gc.enable()

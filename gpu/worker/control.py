@@ -9,6 +9,7 @@ import re
 import time
 from typing import Literal, Protocol
 
+from gpu.device import DeviceReport
 from gpu.errors import Cancelled, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
 from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
 
@@ -43,6 +44,10 @@ class StudioProtocol(Protocol):
 
     def drop(self, job_id: str) -> None:
         """Forget a paused training; a job it does not know is fine."""
+        ...
+
+    def device_report(self) -> DeviceReport:
+        """What it computes on, and how the memory there is shared."""
         ...
 
     def memory_reserved(self) -> int:

@@ -16,11 +16,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
 
+from gpu.errors import NoDevice
 from gpu.profile import RecyclePolicy
 from gpu.types import Cause, Failed
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
 from gpu.worker.control import JobControl, StudioProtocol, run_job
 from gpu.worker.recycle import RecycleTracker
+from gpu.worker.refusing import RefusingStudio
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +47,9 @@ def _work(
     send: Callable[[Ready | Step | End], None],
     recycle: RecyclePolicy,
 ) -> None:
-    studio = build()
+    studio = _built(build)
     tracker = RecycleTracker(recycle, _resident)
-    send(Ready())
+    send(Ready(studio.device_report()))
     last = False
     while not (last and commands.empty()) and not isinstance(command := commands.get(), Close):
         if isinstance(command, Ask):
@@ -59,6 +61,14 @@ def _work(
         if isinstance(outcome, Failed) and outcome.cause is Cause.WORKER_DIED:
             return  # the device is gone, and what was warm with it
     studio.checkpoint_paused()
+
+
+def _built(build: Callable[[], StudioProtocol]) -> StudioProtocol:
+    """A machine that cannot compute has a child all the same: it says so, and no other one is started in its place."""
+    try:
+        return build()
+    except NoDevice as error:
+        return RefusingStudio(str(error))
 
 
 def _resident() -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from gpu.device import DeviceReport
 from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
 from gpu.profile import SDXL, RecyclePolicy
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
@@ -98,6 +99,9 @@ class FakeStudio:
 
     def drop(self, job_id: str) -> None:
         self._warm.pop(job_id, None)
+
+    def device_report(self) -> DeviceReport:
+        return DeviceReport()
 
     def memory_reserved(self) -> int:
         return self.plan.reserved

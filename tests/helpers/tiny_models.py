@@ -33,9 +33,11 @@ from transformers import (
 
 from gpu.pocket.build.painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
+from gpu.studio import adapter
 from gpu.studio.models import ModelPool
 from gpu.studio.segment import segmentation_model
-from gpu.types import Cutout
+from gpu.studio.train import State
+from gpu.types import Adapter, Cutout
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
 CHAT = (
@@ -215,6 +217,19 @@ def yolo(folder: Path) -> None:
     config = yaml.safe_load(base.read_text()) | {"scale": "n", "nc": 1, "names": {0: "dog"}}
     (folder / "model.yaml").write_text(yaml.safe_dump(config))
     save_file(segmentation_model(config).state_dict(), folder / "model.safetensors")
+
+
+def pet(folder: Path) -> Adapter:
+    """Not trained, but filled: every row and every LoRA weight differs from nothing."""
+    with pool().use("sdxl") as pipe, torch.no_grad():
+        state = State(pipe, pool().profile.learning, adapter.recipe(pool(), (), "dog", 1))
+        state.pivot()
+        chance = torch.Generator().manual_seed(1)
+        for param in (state.rows | state.params).values():
+            param.add_(0.2 * torch.randn(param.shape, generator=chance))
+        pet = adapter.save(state, folder / "adapter")
+        state.close()
+        return pet
 
 
 def cutouts(folder: Path, count: int = 3) -> tuple[Cutout, ...]:

@@ -16,7 +16,6 @@ from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter
 from gpu.studio.generate import generate, pet_pipeline
 from gpu.studio.models import ModelPool
-from gpu.studio.train import State
 from gpu.types import Adapter, Progress, Prompt
 from tests.helpers import tiny_models as tiny_models
 
@@ -36,17 +35,8 @@ def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
 
 
 @pytest.fixture(scope="module")
-def pet(pool: ModelPool, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    """Not trained, but filled: every row and every LoRA weight differs from nothing."""
-    with pool.use("sdxl") as pipe, torch.no_grad():
-        state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", 1))
-        state.pivot()
-        chance = torch.Generator().manual_seed(1)
-        for param in (state.rows | state.params).values():
-            param.add_(0.2 * torch.randn(param.shape, generator=chance))
-        pet = adapter.save(state, tmp_path_factory.mktemp("pet") / "adapter")
-        state.close()
-        return pet
+def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
 
 
 def quiet(progress: Progress) -> None:
