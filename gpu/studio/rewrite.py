@@ -1,6 +1,7 @@
 """Wish -> Prompt: asks Llama for a plan of the picture, in JSON that cannot leave the schema while it is decoded.
 
-Knows: the chat, decoding, the constraint on it. Does not know: what a plan holds and how it becomes a prompt (plan.py),
+Without Llama the template speaks: a prompt is never worth a job. Knows: the chat, decoding, the constraint on it, and
+when there is no Llama to ask. Does not know: what a plan holds and how it becomes a prompt (plan.py),
 where models lie. The instructions and examples are data: prompts/*.md.
 """
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
 
 from gpu import styles
+from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.profile import Rewriting
 from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, clean, join, template
@@ -61,6 +63,40 @@ class _Guide(LogitsProcessor):
         return scores.masked_fill(allowed.to(scores.device) == 0, -math.inf)
 
 
+class PromptWriter:
+    """Llama, if it is there and the memory plan has room for it, else the template; the operator is told so once."""
+
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
+        self._rewriter: Rewriter | None = None
+        self._told = pool.profile.rewrite == "template"  # as the operator chose
+
+    def rewrite(self, wish: Wish, tokens: tuple[str, ...], class_word: str, seed: int) -> Prompt:
+        """A prompt in any case; its source says whose it is. Each wish asks Llama anew: it may be there by now."""
+        try:
+            return self._llama().rewrite(wish, tokens, class_word, seed)
+        except ModelsMissing as error:
+            self._tell(f"{error} (or REWRITE=template, to leave it at that)")
+        except OutOfMemory as error:
+            self._rewriter = None
+            self._pool.evict("llama")
+            self._tell(f"Llama does not fit into the card's memory ({error}): free some, or set REWRITE=template")
+        return template(wish, tokens, class_word)
+
+    def _llama(self) -> "Rewriter":
+        """Raises ModelsMissing and OutOfMemory."""
+        if not self._pool.plan.llama:
+            raise OutOfMemory("by the memory plan")
+        if not self._rewriter:
+            self._rewriter = Rewriter(self._pool, self._pool.profile.rewriting)
+        return self._rewriter
+
+    def _tell(self, why: str) -> None:
+        if not self._told:
+            self._told = True
+            log.warning("Wishes become prompts by the template, not by Llama: %s", why)
+
+
 class Rewriter:
     """Asks Llama. The fixed instruction is read once: its keys and values are copied for every wish."""
 
@@ -68,7 +104,7 @@ class Rewriter:
         self.pool, self.rewriting = pool, rewriting
         self.fixed = instruction(rewriting.prompt)
         with pool.use("llama") as llama, torch.no_grad():
-            self.head: str = llama.tokenizer.apply_chat_template(self.fixed, tokenize=False)
+            self.head = _head(llama, self.fixed)
             self.head_ids = _ids(llama, self.head)
             self.cache = DynamicCache(config=llama.model.config)
             llama.model(input_ids=self.head_ids, past_key_values=self.cache, use_cache=True)
@@ -106,6 +142,14 @@ class Rewriter:
                 logits_processor=LogitsProcessorList([guide]),
             )
             return str(llama.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+def _head(llama: Llama, messages: list[Message]) -> str:
+    """The fixed messages as one text. Raises ModelsMissing for a Llama that is no chat model."""
+    try:
+        return llama.tokenizer.apply_chat_template(messages, tokenize=False)
+    except ValueError as error:
+        raise ModelsMissing(f"llama: it has no chat template, so it is not an Instruct model: {error}") from error
 
 
 def _ids(llama: Llama, text: str) -> Tensor:

@@ -33,7 +33,7 @@ from gpu.profile import Profile
 from gpu.studio import adapter, dataset, generate, likeness, segment, train
 from gpu.studio.device import device_report
 from gpu.studio.models import ModelPool
-from gpu.studio.rewrite import Rewriter
+from gpu.studio.rewrite import PromptWriter
 from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class Studio:
         self.warm: Training | None = None
 
     @cached_property
-    def rewriter(self) -> Rewriter:
-        return Rewriter(self.pool, self.profile.rewriting)
+    def rewriter(self) -> PromptWriter:
+        return PromptWriter(self.pool)
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
         """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of painting.tries.
