@@ -54,7 +54,7 @@ class Adapter:
     class_word: str
     base: str  # hash of the base model it was trained on
     steps: int
-    likeness: float  # on held-out or training cut-outs, -1..1
+    likeness: float | None = None  # of its first portrait to the cut-outs, -1..1; None: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,20 +121,44 @@ Job = Annotated[Enroll | Paint, Field(discriminator="kind")]
 JobKind = Literal["enroll", "paint"]
 
 
+class Cause(StrEnum):
+    """Why a job failed: each is the name of a StudioError (errors.py). Rows and payloads keep these words."""
+
+    TOO_FEW_PHOTOS = "TooFewPhotos"
+    OUT_OF_MEMORY = "OutOfMemory"
+    NOT_FINITE = "NotFinite"
+    MODELS_MISSING = "ModelsMissing"
+    NO_DEVICE = "NoDevice"
+    ADAPTER_MISMATCH = "AdapterMismatch"
+    WORKER_DIED = "WorkerDied"
+    CANCELLED = "Cancelled"
+    INTERNAL = "Internal"
+
+    @property
+    def needs_new_process(self) -> bool:
+        """It is the process that failed, not the job: in a new one the job may well get done."""
+        return self in (Cause.OUT_OF_MEMORY, Cause.WORKER_DIED)
+
+    @property
+    def is_final(self) -> bool:
+        """Another try with the same photos would end in the same way, or nobody wants one."""
+        return self in (Cause.TOO_FEW_PHOTOS, Cause.CANCELLED)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Cause":
+        """A cause that only another version knows (its rows outlive it) is read as one that nobody expected."""
+        return cls.INTERNAL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """One true step of a job. steps and seconds_left count the phase, not the job."""
+class Failed:
+    """A StudioError as a value."""
 
-    phase: Literal["loading", "cutting", "learning", "thinking", "painting"]
-    step: int = 0
-    steps: int = 0
-    seconds_left: float | None = None
-    picture: Path | None = None  # the contact sheet, once there is one
-    checkpoint: int = 0  # the newest training step that is safe on disk
-
-
-Report = Callable[[Progress], None]
-"""Called between steps. It may raise Cancelled or PauseAsked (errors.py): that is how both take effect."""
+    kind: Literal["failed"] = "failed"
+    cause: Annotated[Cause, Field(validation_alias=AliasChoices("cause", "error"))]  # older rows say "error"
+    message: str  # English, for the log
+    rejected: tuple[Rejected, ...] = ()
+    checkpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +168,8 @@ class Enrolled:
     cutouts: tuple[Cutout, ...]
     rejected: tuple[Rejected, ...]
     sheet: Path  # contact sheet of the cut-outs
-    portraits: tuple[Portrait, ...]
+    portraits: tuple[Portrait, ...]  # the first one; none where it failed, or is not painted yet
+    failed: Failed | None = None  # what kept the first portrait from being painted: the pet is known all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,42 +191,24 @@ class Paused:
     checkpoint: int = 0
 
 
-class Cause(StrEnum):
-    """Why a job failed: each is the name of a StudioError (errors.py). Rows and payloads keep these words."""
-
-    TOO_FEW_PHOTOS = "TooFewPhotos"
-    OUT_OF_MEMORY = "OutOfMemory"
-    NOT_FINITE = "NotFinite"
-    MODELS_MISSING = "ModelsMissing"
-    NO_DEVICE = "NoDevice"
-    ADAPTER_MISMATCH = "AdapterMismatch"
-    WORKER_DIED = "WorkerDied"
-    CANCELLED = "Cancelled"
-    INTERNAL = "Internal"
-
-    @property
-    def needs_new_process(self) -> bool:
-        """It is the process that failed, not the job: in a new one the job may well get done."""
-        return self in (Cause.OUT_OF_MEMORY, Cause.WORKER_DIED)
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Cause":
-        """A cause that only another version knows (its rows outlive it) is read as one that nobody expected."""
-        return cls.INTERNAL
+Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A StudioError as a value."""
+class Progress:
+    """One true step of a job. steps and seconds_left count the phase, not the job."""
 
-    kind: Literal["failed"] = "failed"
-    cause: Annotated[Cause, Field(validation_alias=AliasChoices("cause", "error"))]  # older rows say "error"
-    message: str  # English, for the log
-    rejected: tuple[Rejected, ...] = ()
-    checkpoint: int = 0
+    phase: Literal["loading", "cutting", "learning", "thinking", "painting"]
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    picture: Path | None = None  # the contact sheet, once there is one
+    checkpoint: int = 0  # the newest training step that is safe on disk
+    learnt: Enrolled | None = None  # said once, when the adapter is safe on disk: whatever fails after it, it is kept
 
 
-Outcome = Annotated[Done | Paused | Failed, Field(discriminator="kind")]
+Report = Callable[[Progress], None]
+"""Called between steps. It may raise Cancelled or PauseAsked (errors.py): that is how both take effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +222,7 @@ class ProcessStats:
 
 
 JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)
+ENROLLED: TypeAdapter[Enrolled] = TypeAdapter(Enrolled)
 ADAPTER: TypeAdapter[Adapter] = TypeAdapter(Adapter)
 CUTOUTS: TypeAdapter[tuple[Cutout, ...]] = TypeAdapter(tuple[Cutout, ...])
 PORTRAIT: TypeAdapter[Portrait] = TypeAdapter(Portrait)

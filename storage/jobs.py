@@ -5,6 +5,7 @@ Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), h
 (journal.py), or what it computes.
 """
 
+import asyncio
 import secrets
 import sqlite3
 import sys
@@ -90,7 +91,7 @@ class Jobs:
 
     async def check_limits(self, guild_id: int, user_id: int) -> None:
         """Raises LineFull or TooManyJobs as accepting a job would, for those who ask before photos are downloaded."""
-        await self._check_limits(self._db, guild_id, user_id)
+        await self.check_limits_in(self._db, guild_id, user_id)
 
     async def accept_enroll(
         self,
@@ -111,6 +112,7 @@ class Jobs:
     ) -> JobRow:
         """Add pet, photos and job in one transaction; `names` are what the photos are called.
 
+        The owner's pet of that name goes if nothing was learnt of it and its photos are kept only to be tried again.
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
         name = clean_name(name)
@@ -118,7 +120,8 @@ class Jobs:
         job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
         now = self._clock()
         async with self._db.write() as tx:
-            await self._check_limits(tx, guild_id, user_id)
+            await self.check_limits_in(tx, guild_id, user_id)
+            replaced = await pets.drop_failed(tx, guild_id, user_id, name)
             pet_id = await pets.add(
                 tx,
                 guild_id=guild_id,
@@ -132,7 +135,10 @@ class Jobs:
                 now=now,
             )
             row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)
-            return await _insert(tx, job, now, row, ack)
+            accepted = await insert(tx, job, now, row, ack)
+        for old in replaced:
+            await asyncio.to_thread(self._files.remove, old)
+        return accepted
 
     async def accept_paint(
         self,
@@ -158,7 +164,7 @@ class Jobs:
                 known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt)
             ):
                 return _job(known, self._clock())
-            await self._check_limits(tx, pet.guild_id, user_id)
+            await self.check_limits_in(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
             if ready is None:
                 raise PetNotReady(PetNotReady.__doc__)
@@ -172,7 +178,7 @@ class Jobs:
                 prompt=prompt,
             )
             row = (pet.id, pet.name, pet.guild_id, user_id, channel_id, thread_id, locale, reply_to)
-            made = await _insert(tx, job, self._clock(), row, None)
+            made = await insert(tx, job, self._clock(), row, None)
             if interaction_id:
                 await presses.note(tx, interaction_id, job_id)
             return made
@@ -207,7 +213,8 @@ class Jobs:
         row = await self._db.one(sql, kind)
         return row[0] if row else None
 
-    async def _check_limits(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
+    async def check_limits_in(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
+        """check_limits(), within a transaction that accepts a job."""
         sql = """SELECT count(*) AS everybody, count(CASE WHEN guild_id = ? AND user_id = ? THEN 1 END) AS own
                  FROM jobs WHERE state IN ('waiting', 'running')"""
         [count] = await rows.all(sql, guild_id, user_id)
@@ -217,9 +224,10 @@ class Jobs:
             raise LineFull(LineFull.__doc__)
 
 
-async def _insert(
+async def insert(
     tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
 ) -> JobRow:
+    """The job's row; `row` holds the columns from pet_id on."""
     sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id,
                                pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""

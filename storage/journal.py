@@ -22,7 +22,7 @@ from time import time
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim, Journal
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import JOB, Done, Failed, Progress
+from gpu.types import ENROLLED, JOB, Done, Failed, Progress
 from storage import settlement
 from storage.database import Database, Transaction
 from storage.files import Files
@@ -35,16 +35,20 @@ SELECT moves.id AS move, job, jobs.id AS job_id, kind, user_id, guild_id, create
        CASE WHEN attempts + kills = 0 THEN started END AS begun
 FROM moves LEFT JOIN jobs ON jobs.rowid = job AND state = 'waiting' WHERE moves.id > ? ORDER BY moves.id
 """
-KEEPS_FOLDER = "SELECT id FROM jobs WHERE state IN ('waiting', 'running', 'done')"
+KEEPS_FOLDER = "SELECT id FROM jobs WHERE (state IN ('waiting', 'running', 'done') OR kept_until IS NOT NULL)"
 
 
 class JobJournal(Journal):
     """The line's journal over the jobs table; gpu/line/journal.py says what each method promises."""
 
-    def __init__(self, db: Database, files: Files, clock: Callable[[], float] = time) -> None:
+    def __init__(
+        self, db: Database, files: Files, clock: Callable[[], float] = time, keep_failed_s: float = 0.0
+    ) -> None:
+        """Of failed enrolments the photos are kept for `keep_failed_s`."""
         self._db = db
         self._files = files
         self._clock = clock
+        self._keep_failed_s = keep_failed_s
         self._first_recovery = True  # no photo is being taken in yet
         self._waiting = _WaitingTickets()
         self._reading = asyncio.Lock()
@@ -74,11 +78,13 @@ class JobJournal(Journal):
             await tx.run(sql, self._clock(), claim.job.job_id, claim.attempt)
 
     async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
-        sql = """UPDATE jobs SET checkpoint = ?1, alive = ?2, kills = 0, attempts = attempts - charged, charged = 0
-                 WHERE id = ?3 AND fence = ?4 AND state = 'running' AND checkpoint < ?1"""
+        sql = """UPDATE jobs SET checkpoint = max(checkpoint, ?1), alive = ?2, learnt = coalesce(learnt, ?3), kills = 0,
+                 attempts = attempts - charged, charged = 0 WHERE id = ?4 AND fence = ?5 AND state = 'running'
+                 AND (checkpoint < ?1 OR learnt IS NULL AND ?3 IS NOT NULL)"""
+        learnt = ENROLLED.dump_json(progress.learnt).decode() if progress.learnt else None
         if progress.checkpoint > 0:
             async with self._db.write() as tx:
-                await tx.run(sql, progress.checkpoint, self._clock(), claim.job.job_id, claim.attempt)
+                await tx.run(sql, progress.checkpoint, self._clock(), learnt, claim.job.job_id, claim.attempt)
 
     async def mark_paused(self, claim: Claim) -> None:
         async with self._db.write() as tx:
@@ -94,21 +100,21 @@ class JobJournal(Journal):
             if row and again:
                 await _wait_again(tx, row, self._clock())
             elif row:
-                await settlement.settle(tx, row, failed, self._clock())
+                await self._settle(tx, row, failed)
         await self._remove_useless_folder(claim.job.job_id)
         return again
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
         async with self._db.write() as tx:
             if row := await _claimed_row(tx, claim):
-                await settlement.settle(tx, row, outcome, self._clock())
+                await self._settle(tx, row, outcome)
         await self._remove_useless_folder(claim.job.job_id)
         return row is not None
 
     async def cancel_waiting(self, job_id: str) -> bool:
         async with self._db.write() as tx:
             if row := await tx.one("SELECT * FROM jobs WHERE id = ? AND state = 'waiting'", job_id):
-                await settlement.settle(tx, row, Cancelled().as_failed(row["checkpoint"]), self._clock())
+                await self._settle(tx, row, Cancelled().as_failed(row["checkpoint"]))
         if row:
             await self._remove_useless_folder(job_id)
         return row is not None
@@ -139,11 +145,14 @@ class JobJournal(Journal):
         """The bot died while this job ran: it waits again, unless somebody cancelled it or this was the 25th time."""
         sql = "UPDATE jobs SET kills = kills + 1, attempts = attempts - charged WHERE id = ?"
         await tx.run(sql, row["id"])
-        await _wait_again(tx, row, row["alive"])
-        if row["doomed"]:
-            await settlement.settle(tx, row, Cancelled().as_failed(row["checkpoint"]), self._clock())
-        elif row["kills"] + 1 >= MOST_KILLS:
-            await settlement.settle(tx, row, WorkerDied().as_failed(row["checkpoint"]), self._clock())
+        waiting = await _wait_again(tx, row, row["alive"])
+        if waiting["doomed"]:
+            await self._settle(tx, waiting, Cancelled().as_failed(waiting["checkpoint"]))
+        elif waiting["kills"] >= MOST_KILLS:
+            await self._settle(tx, waiting, WorkerDied().as_failed(waiting["checkpoint"]))
+
+    async def _settle(self, tx: Transaction, row: sqlite3.Row, outcome: Done | Failed) -> None:
+        await settlement.settle(tx, row, outcome, self._clock(), self._keep_failed_s)
 
     async def _remove_useless_folder(self, job_id: str) -> None:
         """Remove the folder of a job that came to nothing, or whose pet was forgotten meanwhile."""
@@ -187,7 +196,9 @@ async def _claimed_row(tx: Transaction, claim: Claim) -> sqlite3.Row | None:
     return await tx.one(sql, claim.job.job_id, claim.attempt)
 
 
-async def _wait_again(tx: Transaction, row: sqlite3.Row, until: float) -> None:
+async def _wait_again(tx: Transaction, row: sqlite3.Row, until: float) -> sqlite3.Row:
+    """The row as it is then."""
     sql = """UPDATE jobs SET state = 'waiting', charged = 0, claimed = NULL,
-             seconds = seconds + (? - claimed) WHERE id = ?"""
-    await tx.run(sql, until, row["id"])
+             seconds = seconds + (? - claimed) WHERE id = ? RETURNING *"""
+    [waiting] = await tx.all(sql, until, row["id"])
+    return waiting

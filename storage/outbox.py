@@ -52,6 +52,7 @@ class AnswerPayload:
     photos: tuple[tuple[str, str], ...]  # (sha256, what it is called) of an enrolment, to name the rejected ones
     outcome: Annotated[Done | Failed, Field(discriminator="kind")]
     portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
+    kept_until: float | None = None  # Unix seconds: the enrolment failed, and can be tried again with its photos
 
 
 ANSWER_PAYLOAD: TypeAdapter[AnswerPayload] = TypeAdapter(AnswerPayload)

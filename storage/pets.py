@@ -11,6 +11,9 @@ from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
 from storage.database import Database, Transaction
 from storage.names import name_key
 
+PETS = """SELECT pets.*, EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND kept_until IS NOT NULL) AS failed
+          FROM pets"""
+
 
 class NameTaken(Exception):
     """This person has a pet of that name here already."""
@@ -35,7 +38,7 @@ class Pet:
     class_word: str
     channel_id: int
     thread_id: int | None
-    state: Literal["learning", "ready"]
+    state: Literal["learning", "ready", "failed"]  # failed: nothing was learnt, and it can be tried again (failed.py)
     learnt: str | None  # with "ready": the adapter as JSON, parsed only on use, since lists of pets need none
     cut: str  # the cut-outs as JSON
     created: float  # Unix seconds
@@ -59,24 +62,23 @@ class Pets:
 
     async def get(self, pet_id: int) -> Pet | None:
         """The pet, or None if it is unknown or forgotten."""
-        row = await self._db.one("SELECT * FROM pets WHERE id = ?", pet_id)
+        row = await self._db.one(f"{PETS} WHERE id = ?", pet_id)
         return _pet(row) if row else None
 
     async def by_name(self, guild_id: int, owner_id: int | None, name: str) -> Pet | None:
         """The pet of that name, in whatever case; with owner None anybody's, the one enrolled first."""
-        sql = """SELECT * FROM pets WHERE guild_id = ? AND name_key = ? AND (?3 IS NULL OR owner_id = ?3)
-                 ORDER BY id"""
+        sql = f"{PETS} WHERE guild_id = ? AND name_key = ? AND (?3 IS NULL OR owner_id = ?3) ORDER BY id"
         row = await self._db.one(sql, guild_id, name_key(name), owner_id)
         return _pet(row) if row else None
 
     async def of_guild(self, guild_id: int) -> list[Pet]:
         """All pets of a guild, by name."""
-        sql = "SELECT * FROM pets WHERE guild_id = ? ORDER BY name_key, id"
+        sql = f"{PETS} WHERE guild_id = ? ORDER BY name_key, id"
         return [_pet(row) for row in await self._db.all(sql, guild_id)]
 
     async def of_owner(self, guild_id: int, owner_id: int) -> list[Pet]:
         """A person's pets in a guild, by name."""
-        sql = "SELECT * FROM pets WHERE guild_id = ? AND owner_id = ? ORDER BY name_key"
+        sql = f"{PETS} WHERE guild_id = ? AND owner_id = ? ORDER BY name_key"
         return [_pet(row) for row in await self._db.all(sql, guild_id, owner_id)]
 
     async def set_thread(self, pet_id: int, thread_id: int) -> None:
@@ -114,9 +116,7 @@ async def add(
 
     Raises NameTaken, and TooManyPets where the owner has `most` in this server.
     """
-    count = await _count(tx, "SELECT count(*) FROM pets WHERE guild_id = ? AND owner_id = ?", guild_id, owner_id)
-    if count >= most:
-        raise TooManyPets(count)
+    await check_count(tx, guild_id, owner_id, most)
     sql = """INSERT INTO pets (guild_id, owner_id, name, name_key, class_word, channel_id, created)
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"""
     row = await tx.one(sql, guild_id, owner_id, name, name_key(name), class_word, channel_id, now)
@@ -128,10 +128,30 @@ async def add(
     return row["id"]
 
 
-async def _count(tx: Transaction, sql: str, *values: int) -> int:
-    row = await tx.one(sql, *values)
-    assert row is not None  # an aggregate always has a row
-    return row[0]
+async def drop(tx: Transaction, pet_id: int) -> list[str]:
+    """Of this pet nothing was learnt, and nothing is to be kept: it goes with its photos' rows.
+
+    Returns its jobs: their folders, which hold the photos, go once this is committed. Their rows stay, for the answers.
+    """
+    jobs = await tx.all("SELECT id FROM jobs WHERE pet_id = ?", pet_id)
+    await tx.run("UPDATE jobs SET body = '', kept_until = NULL WHERE pet_id = ?", pet_id)
+    await tx.run("DELETE FROM pets WHERE id = ?", pet_id)
+    return [job["id"] for job in jobs]
+
+
+async def drop_failed(tx: Transaction, guild_id: int, owner_id: int, name: str) -> list[str]:
+    """Make room for an enrolment under the name of one that failed: drop() it, if there is one."""
+    sql = f"SELECT id FROM ({PETS} WHERE guild_id = ? AND owner_id = ? AND name_key = ?) WHERE failed"
+    row = await tx.one(sql, guild_id, owner_id, name_key(name))
+    return await drop(tx, row["id"]) if row else []
+
+
+async def check_count(rows: Database | Transaction, guild_id: int, owner_id: int, most: int) -> None:
+    """Raises TooManyPets where the owner has `most` in this server. Those that failed do not count."""
+    sql = f"SELECT count(*) FROM ({PETS} WHERE guild_id = ? AND owner_id = ?) WHERE NOT failed"
+    [(count,)] = await rows.all(sql, guild_id, owner_id)
+    if count >= most:
+        raise TooManyPets(count)
 
 
 def _pet(row: sqlite3.Row) -> Pet:
@@ -143,7 +163,7 @@ def _pet(row: sqlite3.Row) -> Pet:
         class_word=row["class_word"],
         channel_id=row["channel_id"],
         thread_id=row["thread_id"],
-        state=row["state"],
+        state="failed" if row["failed"] else row["state"],
         learnt=row["adapter"],
         cut=row["cutouts"],
         created=row["created"],

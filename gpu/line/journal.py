@@ -7,11 +7,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Done, Enroll, Failed, Paint, Progress
+from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Progress
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Journal(Protocol):
         ...
 
     async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
-        """Keep a checkpoint that is newer than the stored one and refund the attempt; anything else is no news."""
+        """Keep a newer checkpoint than the stored one, and what was learnt; refund the attempt. Else it is no news."""
         ...
 
     async def mark_paused(self, claim: Claim) -> None:
@@ -92,6 +92,13 @@ class Journal(Protocol):
         Or cancelled if that was requested; or, the 25th time, failed (Cause.WORKER_DIED).
         """
         ...
+
+
+def final_outcome(outcome: Done | Failed, learnt: Enrolled | None, seconds: float) -> Done | Failed:
+    """What a job comes to, of which `learnt` was noted: then only its first portrait failed, or was cancelled."""
+    if learnt is None or isinstance(outcome, Done):
+        return outcome
+    return Done(result=replace(learnt, failed=outcome), seconds=seconds)
 
 
 async def with_retries(write: Callable[[], Awaitable[T]]) -> T:

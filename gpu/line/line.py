@@ -209,7 +209,7 @@ class Line:
             def report(progress: Progress) -> None:
                 running.phase = progress.phase
                 asyncio.get_running_loop().call_soon(self._on_progress, running.job_id, progress)
-                if progress.checkpoint > running.checkpoint:
+                if progress.checkpoint > running.checkpoint or progress.learnt:
                     running.checkpoint, running.renewed = progress.checkpoint, _now()
                     writes.create_task(try_to_write(lambda: self._journal.note_checkpoint(claim, progress)))
                 elif _now() - running.renewed >= RENEW_S:

@@ -90,7 +90,6 @@ def load(folder: Path) -> Adapter:
         class_word=learnt["class_word"],
         base=learnt["base"],
         steps=learnt["steps"],
-        likeness=0.0,
     )
 
 

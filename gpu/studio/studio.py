@@ -26,9 +26,10 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
+from gpu import weights
 from gpu.device import DeviceReport
 from gpu.durable import whole
-from gpu.errors import OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
 from gpu.studio import adapter, dataset, generate, likeness, segment, train
 from gpu.studio.device import device_report
@@ -72,25 +73,25 @@ class Studio:
 
         Raises StudioError, or what `report` raises. After PauseAsked the same job goes on where it stopped, from memory
         if this studio still holds the training, else from its checkpoint; bit for bit as if nothing had happened.
+        Whatever is raised after the learning: what was learnt has been reported, and lies in the job's folder.
         """
         report(Progress(phase="loading"))
+        if not _has_begun(job):
+            self._check_models()
         cut = self._cut(job, report)
-        learnt = self._learn(job, cut.cutouts, report)
-        prompt = self._think(job.wish, learnt, job.seed, report)
+        pet = self._learn(job, cut.cutouts, report)
+        learnt = Enrolled(adapter=pet, cutouts=cut.cutouts, rejected=cut.rejected, sheet=cut.sheet, portraits=())
+        report(Progress(phase="thinking", checkpoint=pet.steps, learnt=learnt))
+        prompt = self._think(job.wish, pet, job.seed, report)
         seeds = tuple(range(job.seed, job.seed + self.profile.painting.tries))
-        portraits = self._paint(learnt, cut.cutouts, prompt, seeds, job.folder, report)
+        portraits = self._paint(pet, cut.cutouts, prompt, seeds, job.folder, report)
         best = max(portraits, key=lambda portrait: portrait.likeness)
-        return Enrolled(
-            adapter=replace(learnt, likeness=best.likeness),
-            cutouts=cut.cutouts,
-            rejected=cut.rejected,
-            sheet=cut.sheet,
-            portraits=(best,),
-        )
+        return replace(learnt, adapter=replace(pet, likeness=best.likeness), portraits=(best,))
 
     def paint(self, job: Paint, report: Report) -> Painted:
         """One portrait for each seed, all of one prompt. Raises StudioError, or what `report` raises."""
         report(Progress(phase="loading"))
+        self._check_models()
         prompt = job.prompt or self._think(job.wish, job.adapter, job.seeds[0], report)
         return Painted(portraits=self._paint(job.adapter, job.cutouts, prompt, job.seeds, job.folder, report))
 
@@ -116,6 +117,11 @@ class Studio:
         To ask which card is in use may fail once the device is broken, so it is not asked.
         """
         return torch.cuda.memory_reserved(0)
+
+    def _check_models(self) -> None:
+        """Raises ModelsMissing where a model is not there or not whole, by its headers. Llama may be missing."""
+        if found := [problem for problem in weights.problems(self.profile) if problem.model != "llama"]:
+            raise ModelsMissing("; ".join(map(str, found)))
 
     def _cut(self, job: Enroll, report: Report) -> segment.Cut:
         done = job.folder / "cutouts" / "cut.json"
@@ -221,3 +227,8 @@ class Studio:
             return [
                 likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
             ]
+
+
+def _has_begun(job: Enroll) -> bool:
+    """Is something learnt and on disk? Then the learning is finished, whatever is missing for what comes after it."""
+    return any((job.folder / name).exists() for name in ("checkpoint", "adapter"))

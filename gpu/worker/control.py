@@ -102,7 +102,7 @@ class _ControlledReport:
 
     def __call__(self, progress: Progress) -> None:
         self.checkpoint = max(self.checkpoint, progress.checkpoint)
-        position = (progress.phase, progress.picture, progress.checkpoint)
+        position = (progress.phase, progress.picture, progress.checkpoint, progress.learnt)
         now = time.monotonic()
         if position != self._sent or now - self._sent_at >= REPORT_S:
             self._sent, self._sent_at = position, now

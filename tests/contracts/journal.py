@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from gpu.errors import Cancelled, TooFewPhotos
+from gpu.errors import Cancelled, OutOfMemory, TooFewPhotos
 from gpu.line.journal import Journal
-from tests.contracts.recovery import DIED, RecoveryContract, claimed, reached
+from tests.contracts.recovery import DIED, RecoveryContract, claimed, learnt, reached
 from tests.helpers.fake_jobs import done
 
 
@@ -148,6 +148,37 @@ class JournalContract(RecoveryContract):
         assert await journal.settle(await claimed(journal, job_id), TooFewPhotos().as_failed())
         assert await self.state(journal, job_id) == "failed"
         assert await self.answers(journal, job_id) == 1
+
+    @pytest.mark.parametrize("end", ["fails", "is cancelled", "is cancelled as it waits", "dies", "dies with the bot"])
+    async def test_what_was_learnt_is_kept_whatever_comes_after_it(self, journal: Journal, end: str) -> None:
+        job_id = await self.accept(journal, "enroll")
+        claim = await claimed(journal, job_id)
+        await journal.note_checkpoint(claim, learnt(claim))
+        match end:
+            case "fails":
+                assert await journal.settle(claim, OutOfMemory().as_failed())
+            case "is cancelled":
+                assert await journal.settle(claim, Cancelled().as_failed())
+            case "is cancelled as it waits":
+                await journal.mark_paused(claim)
+                assert await journal.cancel_waiting(job_id)
+            case "dies":
+                assert await journal.mark_crashed(claim, DIED), "what was learnt is worth an attempt"
+                assert await self.spares(journal, job_id) == [True, True, False]
+            case _:
+                await journal.request_cancel(claim)
+                await journal.recover()
+        assert await self.state(journal, job_id) == "done"
+        assert await self.answers(journal, job_id) >= 1
+        assert await journal.waiting() == []
+
+    async def test_a_stale_claim_has_learnt_nothing(self, journal: Journal) -> None:
+        stale = await claimed(journal, await self.accept(journal, "enroll"))
+        await journal.mark_paused(stale)
+        fresh = await claimed(journal, stale.job.job_id)
+        await journal.note_checkpoint(stale, learnt(stale))
+        assert await journal.settle(fresh, OutOfMemory().as_failed())
+        assert await self.state(journal, stale.job.job_id) == "failed"
 
     async def test_a_running_job_is_cancelled_by_its_outcome(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "enroll")

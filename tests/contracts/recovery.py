@@ -3,13 +3,15 @@
 Knows: Journal.recover, and what a journal's test class says of itself. Does not know: how jobs come to run.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 
 from gpu.errors import WorkerDied
 from gpu.line.journal import Claim, Journal
-from gpu.types import Done, Progress
+from gpu.types import Done, Enroll, Progress
+from tests.helpers import fake_jobs
 from tests.helpers.fake_jobs import done
 
 DIED = WorkerDied().as_failed()
@@ -18,6 +20,13 @@ KILLS = 25  # of the bot under a job, until the job is set aside
 
 def reached(checkpoint: int) -> Progress:
     return Progress(phase="learning", step=checkpoint, steps=100, checkpoint=checkpoint)
+
+
+def learnt(claim: Claim) -> Progress:
+    """The learning is over, and a first portrait is to be painted."""
+    assert isinstance(claim.job, Enroll)
+    known = fake_jobs.learnt(replace(claim.job, photos=()))  # they need not be pictures
+    return Progress(phase="thinking", checkpoint=100, learnt=known)
 
 
 async def claimed(journal: Journal, job_id: str) -> Claim:

@@ -5,6 +5,7 @@ Knows: StudioProtocol (gpu/worker/control.py). Does not know: whether models or 
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,23 @@ class StudioContract:
         assert result.adapter.tokens
         assert all(portrait.path.is_file() for portrait in result.portraits)
         assert listener.learnt == sorted(set(listener.learnt))
+
+    def test_tells_what_it_has_learnt_before_it_paints(
+        self, build: Callable[[], StudioProtocol], enrolment: Enroll
+    ) -> None:
+        listener = Listener()
+        result = build().enroll(enrolment, listener)
+        [told] = [progress for progress in listener.heard if progress.learnt]
+        assert told.learnt and told.learnt.portraits == ()
+        assert replace(result.adapter, likeness=None) == told.learnt.adapter
+        assert (result.cutouts, result.sheet) == (told.learnt.cutouts, told.learnt.sheet)
+        assert told.learnt.adapter.folder.is_dir()
+        assert told.checkpoint > max(listener.learnt[:-1]), "it is news, whatever was safe before"
+        before = listener.heard[: listener.heard.index(told)]
+        assert not [progress for progress in before if progress.phase == "painting"]
+        again = Listener()
+        build().enroll(enrolment, again)
+        assert [progress.learnt for progress in again.heard if progress.learnt] == [told.learnt]
 
     def test_paints_one_for_each_seed(self, build: Callable[[], StudioProtocol], painting: Paint) -> None:
         result = build().paint(painting, Listener())

@@ -112,14 +112,20 @@ def paint_job(root: Path, job_id: str, text: str = "steps=2", seeds: tuple[int, 
     return Paint(job_id=job_id, folder=folder, adapter=adapter(root, 20), cutouts=(), wish=wish, seeds=seeds)
 
 
-def enrolled(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
+def learnt(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
+    """Before its first portrait."""
     return Enrolled(
-        adapter=adapter(job.folder, steps),
+        adapter=replace(adapter(job.folder, steps), likeness=None),
         cutouts=cut(job, rejects),
         rejected=tuple(Rejected(photo=photo.sha256, reason="no_dog") for photo in job.photos[:rejects]),
         sheet=job.folder / "sheet.png",
-        portraits=(portrait(job.folder, job.seed, prompt(job.wish)),),
+        portraits=(),
     )
+
+
+def enrolled(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
+    first = portrait(job.folder, job.seed, prompt(job.wish))
+    return replace(learnt(job, steps, rejects), adapter=adapter(job.folder, steps), portraits=(first,))
 
 
 def painted(job: Paint) -> Painted:

@@ -21,7 +21,7 @@ from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
 from gpu.profile import SDXL, RecyclePolicy
 from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
 from gpu.worker.serve import serve
-from tests.helpers.fake_jobs import cut, enrolled, learn, painted, saved_step
+from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, painted, saved_step
 
 COMMAND = (sys.executable, "-m", "tests.helpers.fake_studio")
 CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/studio/train.py does
@@ -79,6 +79,8 @@ class FakeStudio:
             self._tell(report, Progress(phase="cutting", step=number, steps=len(job.photos), picture=sheet))
         if not (job.folder / "adapter").exists():
             self._learn(job, plan, report)
+        done = learnt(job, plan.steps, self.rejects)
+        report(Progress(phase="thinking", checkpoint=plan.steps, learnt=done))
         self._stroke(replace(plan, steps=STROKES), report)
         return enrolled(job, plan.steps, self.rejects)
 

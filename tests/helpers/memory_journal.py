@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.line.journal import Claim
+from gpu.line.journal import Claim, final_outcome
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Cause, Done, Enroll, Failed, JobKind, Paint, Progress
+from gpu.types import Cause, Done, Enroll, Enrolled, Failed, JobKind, Paint, Progress
 
 ATTEMPTS, KILLS = 3, 25
 
@@ -27,6 +27,7 @@ class Row:
     began: float | None = None
     alive: float = 0.0
     checkpoint: int = 0
+    learnt: Enrolled | None = None
     answers: list[Done | Failed] = field(default_factory=list[Done | Failed])
 
 
@@ -69,8 +70,9 @@ class MemoryJournal:
 
     async def note_checkpoint(self, claim: Claim, progress: Progress) -> None:
         row = self._current(claim)
-        if row and progress.checkpoint > row.checkpoint:
-            row.checkpoint, row.kills, row.alive = progress.checkpoint, 0, self._now()
+        if row and (progress.checkpoint > row.checkpoint or (progress.learnt and not row.learnt)):
+            row.checkpoint, row.kills, row.alive = max(row.checkpoint, progress.checkpoint), 0, self._now()
+            row.learnt = row.learnt or progress.learnt
             self._refund(row)
 
     async def mark_paused(self, claim: Claim) -> None:
@@ -125,6 +127,7 @@ class MemoryJournal:
         row.refunded = True
 
     def _close(self, row: Row, outcome: Done | Failed) -> None:
+        outcome = final_outcome(outcome, row.learnt, seconds=0.0)
         row.answers.append(outcome)
         if isinstance(outcome, Done):
             row.state = "done"

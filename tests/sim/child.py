@@ -6,6 +6,7 @@ comes, what time is (the loop's), the line. What is on the disk outlives it; wha
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
@@ -102,10 +103,11 @@ class SimChild:
         plan = Plan().changed(job.wish.text)
         if not (job.folder / "adapter").exists():
             await self._learn(job, plan, watch)
+        pet = adapter(job.folder, plan.steps)
+        learnt = Enrolled(adapter=pet, cutouts=(), rejected=(), sheet=job.folder / "sheet", portraits=())
+        watch(Progress(phase="thinking", checkpoint=plan.steps, learnt=learnt))
         await self._stroke(job, STROKES, plan, watch)
-        picture = portrait(job.folder, job.seed)
-        learnt = adapter(job.folder, plan.steps)
-        return Enrolled(adapter=learnt, cutouts=(), rejected=(), sheet=job.folder / "sheet", portraits=(picture,))
+        return replace(learnt, portraits=(portrait(job.folder, job.seed),))
 
     async def _paint(self, job: Paint, watch: "_Thinned") -> Painted:
         watch(Progress(phase="loading"))
@@ -197,7 +199,7 @@ class _Thinned:
     def __call__(self, progress: Progress) -> None:
         self.checkpoint = max(self.checkpoint, progress.checkpoint)
         now = asyncio.get_running_loop().time()
-        news = (progress.phase, progress.checkpoint)
+        news = (progress.phase, progress.checkpoint, progress.learnt)
         if news != self._said or now - self._said_at >= REPORT_S:
             self._said, self._said_at = news, now
             self._report(progress)
