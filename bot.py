@@ -47,11 +47,13 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
+from cogs.try_again import TryAgainCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
 from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.erasure import Erasure
+from storage.failed import FailedEnrolments
 from storage.files import Files
 from storage.guilds import Guilds
 from storage.intake import Intake
@@ -71,6 +73,7 @@ Command = Callable[[commands.Bot, Services], commands.Cog]
 COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
+HOUR_S = 3600.0
 MISUSED = 2  # exit status: the operator has to change something
 LAST_WORDS_S = 4.0  # seconds to deliver what is done, when asked to stop
 GOODBYE_S = 4.0  # seconds for Discord to answer the closing handshake
@@ -112,7 +115,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
         files = Files(settings.data)
         jobs = Jobs(db, files, limits=QueueLimits(each=settings.jobs_each, total=settings.jobs_total))
         on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")
-        line = Line(executor, JobJournal(db, files), on_progress, on_settled)
+        journal = JobJournal(db, files, keep_failed_s=settings.failed_photos_hours * HOUR_S)
+        line = Line(executor, journal, on_progress, on_settled)
         pets = Pets(db)
         services = Services(
             files=files,
@@ -120,6 +124,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             pets=pets,
             guilds=Guilds(db),
             erasure=Erasure(db, files),
+            failed=FailedEnrolments(db, files, jobs),
             jobs=jobs,
             portraits=Portraits(db),
             outbox=Outbox(db),
@@ -137,7 +142,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
         catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
         commanded = [command(bot, services) for command in COMMANDS]
-        for cog in (*commanded, ButtonsCog(bot, services), reactions, services.progress, delivery, catch_up, guilds):
+        buttons = ButtonsCog(bot, services), TryAgainCog(bot, services)
+        for cog in (*commanded, *buttons, reactions, services.progress, delivery, catch_up, guilds):
             await bot.add_cog(cog)
         if settings.metrics_port:
             await bot.add_cog(Metrics(jobs, Stats(db), executor.stats, settings.metrics_port))

@@ -114,8 +114,9 @@ class EnrollCog(commands.Cog):
         await self._services.models.check()
         assert interaction.guild_id  # commands are for guilds only
         pets = await self._services.pets.of_owner(interaction.guild_id, interaction.user.id)
-        if len(pets) >= self._services.pets_each:
-            raise TooManyPets(len(pets))
+        count = sum(pet.state != "failed" for pet in pets)
+        if count >= self._services.pets_each:
+            raise TooManyPets(count)
         await self._services.jobs.check_limits(interaction.guild_id, interaction.user.id)
 
     async def _take_photos(

@@ -16,6 +16,7 @@ from cogs.shared.errors import Interaction, Sorry, apologising
 from cogs.shared.pet_choice import choices, find_pet, known_pets
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
+from storage.erasure import Receipt
 from storage.pets import Pet
 
 MOST_LINES = 10  # of /pets; so many of the longest names, every character escaped, fit into a message
@@ -89,8 +90,7 @@ class PetsCog(commands.Cog):
         receipt = await self._services.erasure.forget(pet.id, with_posts=with_posts, stop=self._services.line.stop)
         if receipt is None:
             raise Sorry("forget.gone")
-        counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
-        text = say(tongue, "forget.done", name=Name(pet.name), **counts)
+        text = receipt_of(tongue, pet, receipt)
         if with_posts:
             text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # TakedownWorker deletes them
         return text
@@ -129,6 +129,12 @@ def check_owner(interaction: Interaction, pet: Pet) -> None:
     """Raises Sorry for whoever may not forget this dog."""
     if not may_forget(interaction, pet) or pet.guild_id != interaction.guild_id:
         raise Sorry("sorry.not_yours")
+
+
+def receipt_of(tongue: str, pet: Pet, receipt: Receipt) -> str:
+    """What was removed, in words."""
+    counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
+    return say(tongue, "forget.done", name=Name(pet.name), **counts)
 
 
 def _line(tongue: str, pet: Pet) -> str:

@@ -48,7 +48,7 @@ class PortraitCog(commands.Cog):
         assert interaction.guild  # commands are for guilds only
         found = await find_pet(self._services, interaction, pet)
         if found.state != "ready":
-            raise Sorry("sorry.learning", name=Name(found.name))
+            raise Sorry(f"sorry.{found.state}", name=Name(found.name))
         known, typed = find(style), without_tokens(style)
         if not known and not typed:
             raise Sorry("sorry.style")

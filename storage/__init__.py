@@ -12,6 +12,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     jobs.py        the job rows: accepted, and looked up
     journal.py     the job rows: claimed, paused, settled (the line's Journal)
     presses.py     one press, one job
+    failed.py      enrolments that failed, kept for a while to be tried again
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
     outbox.py      answers that are still owed

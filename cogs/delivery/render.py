@@ -4,7 +4,8 @@ Knows: sentences, prompts, seeds, and what is said where files are gone or the a
 is sent, and when (sender.py).
 """
 
-from cogs.api.message import OutgoingMessage, Picture, mark_of
+from cogs.api.message import Button, OutgoingMessage, Picture, mark_of
+from cogs.shared.failed_buttons import failed_buttons
 from cogs.shared.photos import reasons
 from cogs.shared.portrait_buttons import portrait_buttons
 from cogs.shared.text import Name, duration, plain_code, readable, say, style_name
@@ -30,16 +31,23 @@ def compose(delivery: Delivery, mention: int | None = None) -> OutgoingMessage:
     text = text if whole else say(language, f"error.{Cause.INTERNAL}")
     if mention is not None and f"<@{mention}>" not in text:
         text = f"<@{mention}> {text}"
-    direct = delivery.destination is Destination.DM  # nothing is heard of those
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
     return OutgoingMessage(
         id=delivery.id,
         text="\n".join([text[:room], *last]),
         pictures=shown,
-        buttons=portrait_buttons(delivery.id, language) if shown and answer.portraits and not direct else (),
+        buttons=_buttons(delivery, answer, shown),
         mention=mention,
         reply_to=answer.reply_to if delivery.destination is Destination.ORIGIN else None,
     )
+
+
+def _buttons(delivery: Delivery, answer: AnswerPayload, shown: tuple[Picture, ...]) -> tuple[Button, ...]:
+    """Under portraits, but not in direct messages, where nothing is heard of them; and under what can be tried again."""
+    if answer.kept_until is not None:
+        return failed_buttons(delivery.job_id, answer.locale)
+    works = bool(shown) and bool(answer.portraits) and delivery.destination is not Destination.DM
+    return portrait_buttons(delivery.id, answer.locale) if works else ()
 
 
 def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
@@ -59,14 +67,36 @@ def _portraits(answer: AnswerPayload) -> tuple[Picture, ...]:
 def _words(answer: AnswerPayload) -> str:
     language, outcome, name = answer.locale, answer.outcome, Name(answer.pet_name)
     if isinstance(outcome, Failed):
-        return "\n".join([say(language, f"error.{outcome.cause}", name=name), *_rejected(answer, outcome.rejected)])
+        return "\n".join([_reason(answer, outcome), *_rejected(answer, outcome.rejected), *_kept(answer)])
     recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
-        return "\n".join(
-            [say(language, "enroll.done", name=name), *_rejected(answer, outcome.result.rejected), *recipe]
-        )
+        return "\n".join([_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected), *recipe])
     style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
     return "\n".join([say(language, "portrait.painted", name=name, style=style, user=user), *recipe])
+
+
+def _reason(answer: AnswerPayload, failed: Failed) -> str:
+    """Why nothing came of it; what an operator can do about memory is another thing where a dog is learnt."""
+    learning = bool(answer.photos) and failed.cause is Cause.OUT_OF_MEMORY
+    return say(answer.locale, "failed.memory" if learning else f"error.{failed.cause}", name=Name(answer.pet_name))
+
+
+def _kept(answer: AnswerPayload) -> list[str]:
+    """Until when the photos are kept; Discord shows each reader the time of day where they are."""
+    if answer.kept_until is None:
+        return []
+    until = f"<t:{answer.kept_until:.0f}:f>"
+    return [say(answer.locale, "failed.kept", name=Name(answer.pet_name), until=until)]
+
+
+def _known(answer: AnswerPayload, result: Enrolled) -> str:
+    """The pet is known, with a first portrait or without one."""
+    language, name, failed = answer.locale, Name(answer.pet_name), result.failed
+    if failed is None:
+        return say(language, "enroll.done", name=name)
+    if failed.cause is Cause.CANCELLED:
+        return say(language, "enroll.cancelled", name=name)
+    return say(language, "enroll.unpainted", name=name, reason=say(language, f"error.{failed.cause}", name=name))
 
 
 def _rejected(answer: AnswerPayload, rejected: tuple[Rejected, ...]) -> list[str]:

@@ -10,6 +10,7 @@ owners.py      what the owners of dogs are called
 portraits.py   what people may do with a portrait that is posted
 portrait_buttons.py  the buttons under it, as values
 photos.py      how photos are downloaded, and how those left out are named
+failed_buttons.py  the buttons under an enrolment that failed
 notices.py     one line to a person who reacted
 threads.py     a job's own thread
 """

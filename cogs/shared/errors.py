@@ -15,6 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.shared.text import language, say
+from storage.failed import NotKept, TriedAgain
 from storage.jobs import LineFull, PetNotReady, TooManyJobs
 from storage.names import BadName
 from storage.pets import TooManyPets
@@ -124,6 +125,10 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
             return "sorry.name", {}
         case PetNotReady():
             return "forget.gone", {}
+        case NotKept():
+            return "sorry.not_kept", {}
+        case TriedAgain():
+            return "sorry.tried_again", {}
         case TooManyPets():
             return "sorry.too_many_pets", {"count": error.count}
         case TooManyJobs():

@@ -32,9 +32,11 @@ async def known_pets(services: Services, interaction: Interaction) -> list[Pet]:
 async def find_pet(services: Services, interaction: Interaction, typed: str | None) -> Pet:
     """The dog that is meant: the one typed or chosen; else this thread's, the person's own, or the only one.
 
-    Raises Sorry.
+    One whose enrolment failed is meant only if it is typed or chosen. Raises Sorry.
     """
     pets = await known_pets(services, interaction)
+    if typed is None:
+        pets = [pet for pet in pets if pet.state != "failed"]
     if not pets:
         raise Sorry("sorry.no_pets")
     if typed is None:

@@ -11,6 +11,7 @@ from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
 from storage.erasure import Erasure
+from storage.failed import FailedEnrolments
 from storage.files import Files
 from storage.guilds import Guilds
 from storage.intake import Intake
@@ -31,6 +32,7 @@ class Services:
     pets: Pets
     guilds: Guilds
     erasure: Erasure
+    failed: FailedEnrolments
     jobs: Jobs
     portraits: Portraits
     outbox: Outbox

@@ -32,7 +32,7 @@ from tests.helpers.german import GERMAN, add_german
 KEYS = [f"{section}.{name}" for section, names in TEXTS["en"].items() for name in names]
 LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100, "button": 80}  # Discord's, by section
 LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100, "portrait.change_wish": 45}
-LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80}
+LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80, "failed.again": 80, "failed.forget": 80}
 LABELS |= {"notify.on": 100, "notify.off": 100, "notify.dm": 100, "portrait.which_style": 100}
 LONGEST = 600  # of a plain sentence, so that two of them and a prompt fit into 2000
 NAMED = re.compile(r"^[-_'\w]{1,32}$")

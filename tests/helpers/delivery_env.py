@@ -35,6 +35,7 @@ from gpu.profile import PROFILES
 from gpu.types import Done, Failed, Painted, Photo, Wish
 from storage.database import Database
 from storage.erasure import Erasure
+from storage.failed import FailedEnrolments
 from storage.files import Files
 from storage.guilds import Guilds
 from storage.intake import Intake
@@ -96,9 +97,10 @@ class DeliveryEnv:
         self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
             files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            jobs=jobs, portraits=Portraits(db), outbox=Outbox(db, clock), takedowns=Takedowns(db),
-            notifications=Notifications(db), line=line, models=Models(PROFILES["pocket"], None),
-            threads=threads, progress=self.progress, owners=Owners(), cdn_hosts=frozenset(), pets_each=5,
+            failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, portraits=Portraits(db),
+            outbox=Outbox(db, clock), takedowns=Takedowns(db), notifications=Notifications(db), line=line,
+            models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
+            cdn_hosts=frozenset(), pets_each=5,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)

@@ -10,6 +10,7 @@ from gpu.line.journal import Claim
 from gpu.types import Adapter, Cutout, Done, Enrolled, Paint, Painted, Photo, Portrait, Prompt, Wish
 from storage.database import Database
 from storage.erasure import Erasure
+from storage.failed import FailedEnrolments
 from storage.files import Files
 from storage.guilds import Guilds
 from storage.jobs import JobRow, Jobs, new_job_id
@@ -45,21 +46,23 @@ class StorageEnv:
     pets: Pets
     guilds: Guilds
     erasure: Erasure
+    failed: FailedEnrolments
     portraits: Portraits
     outbox: Outbox
     takedowns: Takedowns
 
     @classmethod
-    async def open(cls, root: Path) -> "StorageEnv":
-        return cls.on(root, await Database.open(root / "bot.sqlite"))
+    async def open(cls, root: Path, keep_failed_s: float = 0.0) -> "StorageEnv":
+        return cls.on(root, await Database.open(root / "bot.sqlite"), keep_failed_s)
 
     @classmethod
-    def on(cls, root: Path, db: Database) -> "StorageEnv":
+    def on(cls, root: Path, db: Database, keep_failed_s: float = 0.0) -> "StorageEnv":
         files, clock = Files(root), Clock()
+        jobs, journal = Jobs(db, files, clock), JobJournal(db, files, clock, keep_failed_s)
         return cls(
-            root=root, db=db, files=files, clock=clock,
-            jobs=Jobs(db, files, clock), journal=JobJournal(db, files, clock), pets=Pets(db), guilds=Guilds(db),
-            erasure=Erasure(db, files, clock), portraits=Portraits(db), outbox=Outbox(db), takedowns=Takedowns(db),
+            root=root, db=db, files=files, clock=clock, jobs=jobs, journal=journal, pets=Pets(db), guilds=Guilds(db),
+            erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock),
+            portraits=Portraits(db), outbox=Outbox(db), takedowns=Takedowns(db),
         )  # fmt: skip
 
     async def enroll(self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER, pets_each: int = 99) -> JobRow:
