@@ -82,8 +82,8 @@ async def test_a_failed_enrolment_is_one_sentence(alive: BotEnv):
     alive.studio.fails = OutOfMemory()
     await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
     thread = await alive.discord.until(lambda: alive.discord.threads and alive.discord.threads[0])
-    await alive.message(thread, "그래픽 메모리가 모자랐어요")
-    assert "아직 아는 강아지가 없어요" in await private(await mina.slash("/pets", alive.discord.channel))
+    await alive.message(thread, "그래픽 메모리가 모자라서 **Rex**을(를) 배우지 못했어요")
+    assert "아직 배우지 못해" in await private(await mina.slash("/pets", alive.discord.channel))
 
 
 async def test_portraits_with_their_recipe(alive: BotEnv):
