@@ -1,0 +1,98 @@
+"""Models that break when a dog is just being learnt: their files go, are damaged or cut off, or memory is too small.
+
+Knows: a profile's folders, and the pool's loading of a model. Does not know: what should follow. As a program it is the
+real child, which has no memory for one model:
+`python -m tests.helpers.broken_models MODEL --profile JSON --log-level LEVEL FD_IN FD_OUT`.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from gpu.profile import Profile
+from gpu.types import Progress, Report
+
+Model = Literal["llama", "refiner", "dino"]
+Fault = Literal["missing", "unreadable", "cut off", "out of memory"]
+MODELS: tuple[Model, ...] = ("llama", "refiner", "dino")
+OWN = (*MODELS, "unet")  # folders of files that are a model's own: a refiner has the rest from the base
+FAULTS: tuple[Fault, ...] = ("missing", "unreadable", "cut off", "out of memory")
+
+
+def with_copies(profile: Profile, folder: Path, **models: Path) -> Profile:
+    """The profile with these models copied below `folder`, where they may be broken."""
+    for name, place in models.items():
+        shutil.copytree(place, folder / name)
+    return replace(profile, **{name: str(folder / name) for name in models})
+
+
+class Breaker:
+    """A report that breaks a model at the first step of a training; mend() puts it right again."""
+
+    def __init__(self, profile: Profile, model: Model, fault: Fault, report: Report = lambda progress: None) -> None:
+        self.heard: list[Progress] = []
+        self._folder, self._fault, self._report = Path(getattr(profile, model)), fault, report
+        self._whole = self._folder.with_name(f"{model}.whole")
+
+    def __call__(self, progress: Progress) -> None:
+        self.heard.append(progress)
+        if progress.phase == "learning" and not self._whole.exists():
+            self.break_now()
+        self._report(progress)
+
+    @property
+    def phases(self) -> set[str]:
+        return {progress.phase for progress in self.heard}
+
+    def break_now(self) -> None:
+        shutil.copytree(self._folder, self._whole)
+        weights = next(path for path in self._folder.rglob("*.safetensors") if path.parent.name in OWN)
+        match self._fault:
+            case "missing":
+                shutil.rmtree(self._folder)
+            case "unreadable":
+                weights.write_bytes(b"<html>Bad gateway</html>" * 99)
+            case "cut off":
+                weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+            case "out of memory":
+                """The pool says so (lack_memory)."""
+
+    def mend(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._whole.rename(self._folder)
+
+
+def lack_memory(pool: Any, model: Model) -> Callable[[], None]:
+    """From now on the pool has no memory for this model, until what is returned is called."""
+    import torch  # here: the bot's side of these tests has no use for it
+
+    load = pool._load
+
+    def fail(name: str) -> Any:
+        if name == model:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return load(name)
+
+    pool._load = fail
+    return lambda: setattr(pool, "_load", load)
+
+
+def main() -> None:
+    from gpu.worker import __main__ as worker
+
+    model, build = sys.argv.pop(1), worker._studio  # pyright: ignore[reportPrivateUsage]
+
+    def short_of_memory(profile: Profile) -> Any:
+        studio: Any = build(profile)
+        lack_memory(studio.pool, model)  # pyright: ignore[reportArgumentType]
+        return studio
+
+    worker._studio = short_of_memory  # pyright: ignore[reportPrivateUsage]
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()
