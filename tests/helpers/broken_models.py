@@ -1,11 +1,13 @@
 """Models that break when a dog is just being learnt: their files go, are damaged or cut off, or memory is too small.
 
 Knows: a profile's folders, and the pool's loading of a model. Does not know: what should follow. As a program it is the
-real child, which has no memory for one model:
-`python -m tests.helpers.broken_models MODEL --profile JSON --log-level LEVEL FD_IN FD_OUT`.
+real child, which has no memory for one model, or dies of it:
+`python -m tests.helpers.broken_models MODEL FAULT --profile JSON --log-level LEVEL FD_IN FD_OUT`.
 """
 
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +18,11 @@ from gpu.profile import Profile
 from gpu.types import Progress, Report
 
 Model = Literal["llama", "refiner", "dino"]
-Fault = Literal["missing", "unreadable", "cut off", "out of memory"]
+Fault = Literal["missing", "unreadable", "cut off", "out of memory", "death"]
 MODELS: tuple[Model, ...] = ("llama", "refiner", "dino")
 OWN = (*MODELS, "unet")  # folders of files that are a model's own: a refiner has the rest from the base
 FAULTS: tuple[Fault, ...] = ("missing", "unreadable", "cut off", "out of memory")
+IN_THE_CHILD: tuple[Fault, ...] = ("out of memory", "death")
 
 
 def with_copies(profile: Profile, folder: Path, **models: Path) -> Profile:
@@ -59,6 +62,8 @@ class Breaker:
                 weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
             case "out of memory":
                 """The pool says so (lack_memory)."""
+            case "death":
+                """The child meets it (fail_to_load)."""
 
     def mend(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -69,28 +74,39 @@ def lack_memory(pool: Any, model: Model) -> Callable[[], None]:
     """From now on the pool has no memory for this model, until what is returned is called."""
     import torch  # here: the bot's side of these tests has no use for it
 
+    def fail() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    return _fail_to_load(pool, model, fail)
+
+
+def _fail_to_load(pool: Any, model: str, fail: Callable[[], None]) -> Callable[[], None]:
     load = pool._load
 
-    def fail(name: str) -> Any:
+    def failing(name: str) -> Any:
         if name == model:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            fail()
         return load(name)
 
-    pool._load = fail
+    pool._load = failing
     return lambda: setattr(pool, "_load", load)
 
 
 def main() -> None:
     from gpu.worker import __main__ as worker
 
-    model, build = sys.argv.pop(1), worker._studio  # pyright: ignore[reportPrivateUsage]
+    model: Any = sys.argv.pop(1)
+    fault, build = sys.argv.pop(1), worker._studio  # pyright: ignore[reportPrivateUsage]
 
-    def short_of_memory(profile: Profile) -> Any:
+    def broken(profile: Profile) -> Any:
         studio: Any = build(profile)
-        lack_memory(studio.pool, model)  # pyright: ignore[reportArgumentType]
+        if fault == "death":
+            _fail_to_load(studio.pool, model, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        else:
+            lack_memory(studio.pool, model)
         return studio
 
-    worker._studio = short_of_memory  # pyright: ignore[reportPrivateUsage]
+    worker._studio = broken  # pyright: ignore[reportPrivateUsage]
     worker.main()
 
 
