@@ -19,6 +19,7 @@ from cogs.shared.failed_buttons import FAILED_BUTTON
 from cogs.shared.services import Services
 from cogs.shared.text import Name, language, say
 from storage.failed import NotKept
+from storage.jobs import LineFull
 from storage.pets import Pet
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,10 @@ class TryAgainCog(commands.Cog):
         if pet.owner_id != interaction.user.id:
             raise Sorry("sorry.not_yours")
         tongue, most = language(interaction.locale), self._services.pets_each
-        job = await self._services.failed.retry(job_id, locale=tongue, pets_each=most)
+        try:
+            job = await self._services.failed.retry(job_id, locale=tongue, pets_each=most)
+        except LineFull:
+            raise Sorry("failed.line_full") from None
         self._services.line.submit(job.id)
         return say(tongue, "failed.accepted", name=Name(pet.name), place=f"<#{job.thread_id or job.channel_id}>")
 

@@ -10,6 +10,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     pets.py        the pets; names.py: what one may be called
     guilds.py      the servers of which something is kept
     jobs.py        the job rows: accepted, and looked up
+    job_rows.py    one of them, as a value
     journal.py     the job rows: claimed, paused, settled (the line's Journal)
     presses.py     one press, one job
     failed.py      enrolments that failed, kept for a while to be tried again

@@ -18,7 +18,8 @@ from gpu.types import JOB, Cause, Enroll
 from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files
-from storage.jobs import JobRow, Jobs, insert, new_job_id
+from storage.job_rows import JobRow, insert
+from storage.jobs import Jobs, new_job_id
 from storage.retention import scrub
 
 log = logging.getLogger(__name__)

@@ -7,17 +7,16 @@ Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), h
 
 import asyncio
 import secrets
-import sqlite3
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
-from typing import Literal
 
-from gpu.types import ADAPTER, CUTOUTS, JOB, Cause, Enroll, JobKind, Paint, Photo, Prompt, Wish
+from gpu.types import ADAPTER, CUTOUTS, Enroll, JobKind, Paint, Photo, Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files
+from storage.job_rows import JobRow, insert, job_row
 from storage.names import clean_name
 from storage.pets import Pet
 
@@ -44,33 +43,6 @@ class QueueLimits:
 
     each: int = sys.maxsize  # of one person in one server
     total: int = sys.maxsize
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
-    """One job, as people may ask about it."""
-
-    id: str  # 12 hex characters
-    kind: JobKind
-    pet_id: int | None  # None: the enrolment came to nothing
-    pet_name: str
-    guild_id: int
-    user_id: int
-    channel_id: int
-    thread_id: int | None
-    progress_message_id: int | None
-    ack: tuple[int, int] | None  # (channel_id, message_id) of the first answer
-    locale: str
-    state: Literal["waiting", "running", "done", "failed", "cancelled"]
-    attempts: int  # charged
-    fence: int  # of the newest claim
-    created: float  # Unix seconds, as are started and finished
-    started: float | None
-    finished: float | None
-    cause: Cause | None  # of a job that failed or was cancelled
-    checkpoint: int  # training step
-    pictures: int  # to be painted
-    seconds: float  # spent running until now, pauses left out
 
 
 def new_job_id() -> str:
@@ -163,7 +135,7 @@ class Jobs:
             if interaction_id and (
                 known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt)
             ):
-                return _job(known, self._clock())
+                return job_row(known, self._clock())
             await self.check_limits_in(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
             if ready is None:
@@ -186,14 +158,14 @@ class Jobs:
     async def get(self, job_id: str) -> JobRow | None:
         """The job, or None if it is unknown or its pet was forgotten."""
         row = await self._db.one("SELECT * FROM jobs WHERE id = ?", job_id)
-        return _job(row, self._clock()) if row else None
+        return job_row(row, self._clock()) if row else None
 
     async def active(self, guild_id: int | None = None, user_id: int | None = None) -> list[JobRow]:
         """Jobs that are waiting or running, oldest first; of one guild and one person, if given."""
         sql = """SELECT * FROM jobs WHERE state IN ('waiting', 'running')
                  AND (?1 IS NULL OR guild_id = ?1) AND (?2 IS NULL OR user_id = ?2) ORDER BY created, rowid"""
         now = self._clock()
-        return [_job(row, now) for row in await self._db.all(sql, guild_id, user_id)]
+        return [job_row(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
     async def set_progress_message(self, job_ids: Collection[str], message_id: int) -> None:
         """Note which message shows how far these jobs have come."""
@@ -222,44 +194,3 @@ class Jobs:
             raise TooManyJobs(count["own"])
         if count["everybody"] >= self._limits.total:
             raise LineFull(LineFull.__doc__)
-
-
-async def insert(
-    tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
-) -> JobRow:
-    """The job's row; `row` holds the columns from pet_id on."""
-    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id,
-                               pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
-    ack_channel_id, ack_message_id = ack or (None, None)
-    body = JOB.dump_json(job).decode()
-    pictures = len(job.seeds) if isinstance(job, Paint) else 1
-    [made] = await tx.all(sql, job.job_id, job.kind, body, pictures, now, ack_channel_id, ack_message_id, *row)
-    return _job(made, now)
-
-
-def _job(row: sqlite3.Row, now: float) -> JobRow:
-    claimed = row["claimed"]
-    return JobRow(
-        id=row["id"],
-        kind=row["kind"],
-        pet_id=row["pet_id"],
-        pet_name=row["pet_name"],
-        guild_id=row["guild_id"],
-        user_id=row["user_id"],
-        channel_id=row["channel_id"],
-        thread_id=row["thread_id"],
-        progress_message_id=row["progress_message_id"],
-        ack=(row["ack_channel_id"], row["ack_message_id"]) if row["ack_message_id"] else None,
-        locale=row["locale"],
-        state=row["state"],
-        attempts=row["attempts"],
-        fence=row["fence"],
-        created=row["created"],
-        started=row["started"],
-        finished=row["finished"],
-        cause=Cause(row["error"]) if row["error"] else None,
-        checkpoint=row["checkpoint"],
-        pictures=row["pictures"],
-        seconds=row["seconds"] + (now - claimed if claimed is not None else 0.0),
-    )

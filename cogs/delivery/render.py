@@ -43,7 +43,7 @@ def compose(delivery: Delivery, mention: int | None = None) -> OutgoingMessage:
 
 
 def _buttons(delivery: Delivery, answer: AnswerPayload, shown: tuple[Picture, ...]) -> tuple[Button, ...]:
-    """Under portraits, but not in direct messages, where nothing is heard of them; and under what can be tried again."""
+    """Under what can be tried again, and under portraits; of those nothing is heard in direct messages."""
     if answer.kept_until is not None:
         return failed_buttons(delivery.job_id, answer.locale)
     works = bool(shown) and bool(answer.portraits) and delivery.destination is not Destination.DM

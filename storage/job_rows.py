@@ -1,0 +1,80 @@
+"""A row of the jobs table: as a value, and written when its job is accepted.
+
+Knows: the columns that people may ask about. Does not know: who may add one (jobs.py), or how it changes (journal.py).
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from gpu.types import JOB, Cause, Enroll, JobKind, Paint
+from storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job, as people may ask about it."""
+
+    id: str  # 12 hex characters
+    kind: JobKind
+    pet_id: int | None  # None: the enrolment came to nothing
+    pet_name: str
+    guild_id: int
+    user_id: int
+    channel_id: int
+    thread_id: int | None
+    progress_message_id: int | None
+    ack: tuple[int, int] | None  # (channel_id, message_id) of the first answer
+    locale: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    attempts: int  # charged
+    fence: int  # of the newest claim
+    created: float  # Unix seconds, as are started and finished
+    started: float | None
+    finished: float | None
+    cause: Cause | None  # of a job that failed or was cancelled
+    checkpoint: int  # training step
+    pictures: int  # to be painted
+    seconds: float  # spent running until now, pauses left out
+
+
+async def insert(
+    tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
+) -> JobRow:
+    """The job's row; `row` holds the columns from pet_id on."""
+    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id,
+                               pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+    ack_channel_id, ack_message_id = ack or (None, None)
+    body = JOB.dump_json(job).decode()
+    pictures = len(job.seeds) if isinstance(job, Paint) else 1
+    [made] = await tx.all(sql, job.job_id, job.kind, body, pictures, now, ack_channel_id, ack_message_id, *row)
+    return job_row(made, now)
+
+
+def job_row(row: sqlite3.Row, now: float) -> JobRow:
+    """The row as a value, at `now` (Unix seconds)."""
+    claimed = row["claimed"]
+    return JobRow(
+        id=row["id"],
+        kind=row["kind"],
+        pet_id=row["pet_id"],
+        pet_name=row["pet_name"],
+        guild_id=row["guild_id"],
+        user_id=row["user_id"],
+        channel_id=row["channel_id"],
+        thread_id=row["thread_id"],
+        progress_message_id=row["progress_message_id"],
+        ack=(row["ack_channel_id"], row["ack_message_id"]) if row["ack_message_id"] else None,
+        locale=row["locale"],
+        state=row["state"],
+        attempts=row["attempts"],
+        fence=row["fence"],
+        created=row["created"],
+        started=row["started"],
+        finished=row["finished"],
+        cause=Cause(row["error"]) if row["error"] else None,
+        checkpoint=row["checkpoint"],
+        pictures=row["pictures"],
+        seconds=row["seconds"] + (now - claimed if claimed is not None else 0.0),
+    )
