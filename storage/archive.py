@@ -27,7 +27,7 @@ from storage.database import MIGRATIONS, TooNew
 
 DATABASE = "pawtrait.db"
 TRIES = 10  # of a backup, in each of which somebody forgot a dog
-TEXTS = {"pets": ("adapter", "cutouts"), "jobs": ("body",), "portraits": ("portrait",), "outbox": ("payload",)}
+TEXTS = {"pets": ("adapter", "cutouts"), "jobs": ("body", "learnt"), "portraits": ("portrait",), "outbox": ("payload",)}
 """Columns of JSON that may hold paths; photos.path is one itself."""
 
 
@@ -142,7 +142,8 @@ def _move_paths(folder: Path, old: str, new: str) -> None:
     before, after = (json.dumps(f"{one}/jobs/")[:-1] for one in (old, new))  # "data/jobs/ with its opening quote
     with closing(sqlite3.connect(folder / DATABASE)) as database, database:
         for table, columns in TEXTS.items():
-            changes = ", ".join(f"{column} = replace({column}, ?1, ?2)" for column in columns)
+            there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}  # an older version has fewer
+            changes = ", ".join(f"{column} = replace({column}, ?1, ?2)" for column in columns if column in there)
             database.execute(f"UPDATE {table} SET {changes}", (before, after))
         sql = "UPDATE photos SET path = ?2 || substr(path, length(?1) + 1) WHERE path LIKE ?1 || '/jobs/%'"
         database.execute(sql, (old, new))

@@ -8,6 +8,7 @@ import sqlite3
 import tarfile
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cogs.ops import archive as command
-from gpu.types import JOB
+from gpu.errors import OutOfMemory
+from gpu.types import JOB, Enroll, Progress
 from storage import archive
 from storage.archive import DATABASE, ArchiveRefused, restore, save
-from storage.database import Database, TooNew
-from tests.helpers.storage_env import GUILD, MARKER, OWNER, StorageEnv
+from storage.database import MIGRATIONS, Database, TooNew
+from tests.helpers.storage_env import GUILD, MARKER, OWNER, StorageEnv, enrolled
 
 STEPS = ("enroll", "learn", "paint", "forget", "checkpoint")
 
 
-async def opened(data: Path) -> StorageEnv:
-    return StorageEnv.on(data, await Database.open(data / DATABASE))
+async def opened(data: Path, keep_failed_s: float = 0.0) -> StorageEnv:
+    return StorageEnv.on(data, await Database.open(data / DATABASE), keep_failed_s)
 
 
 async def do(env: StorageEnv, step: str, number: int) -> None:
@@ -136,6 +138,40 @@ async def test_in_another_folder_everything_is_found_there(tmp_path: Path):
     assert str(tmp_path / "data") not in JOB.dump_json(claim.job).decode()
     assert json.loads((moved / "jobs" / paused.id / "cutouts" / "cut.json").read_text())["sheet"].startswith(str(moved))
     await again.db.close()
+
+
+async def test_what_was_learnt_and_what_is_kept_to_be_tried_again_move_too(tmp_path: Path):
+    env = await opened(tmp_path / "data", keep_failed_s=60.0)
+    known, failed = await env.enroll("Known"), await env.enroll("Failed")
+    await env.journal.settle(await env.claim(failed.id), OutOfMemory().as_failed())
+    claim = await env.claim(known.id)
+    learnt = replace(enrolled(claim.job.folder).result, portraits=())
+    await env.journal.note_checkpoint(claim, Progress(phase="thinking", checkpoint=9, learnt=learnt))
+    save(tmp_path / "data", tmp_path / "saved.tar")
+    await env.db.close()
+
+    moved = tmp_path / "new" / "place"
+    restore(tmp_path / "saved.tar", moved)
+    (tmp_path / "data").rename(tmp_path / "gone")
+    again = await opened(moved, keep_failed_s=60.0)
+    await again.journal.recover()
+    await again.journal.settle(await again.claim(known.id), OutOfMemory().as_failed())
+    pet = await again.pets.by_name(GUILD, OWNER, "Known")
+    assert pet and pet.adapter and pet.adapter.folder.is_relative_to(moved) and pet.adapter.folder.is_dir()
+    claim = await again.claim((await again.failed.retry(failed.id, locale="en", pets_each=9)).id)
+    assert isinstance(claim.job, Enroll) and all(photo.path.is_file() for photo in claim.job.photos)
+    await again.db.close()
+
+
+async def test_an_archive_of_an_older_version_is_restored(tmp_path: Path):
+    steps = tmp_path / "older"
+    shutil.copytree(MIGRATIONS, steps)
+    for newer in sorted(steps.glob("*.sql"))[4:]:
+        newer.unlink()
+    async with await Database.open(tmp_path / "data" / "pawtrait.db", steps):
+        save(tmp_path / "data", tmp_path / "saved.tar")
+    restore(tmp_path / "saved.tar", tmp_path / "elsewhere")
+    await (await opened(tmp_path / "elsewhere")).db.close()
 
 
 async def test_a_dog_that_is_forgotten_meanwhile_is_in_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
