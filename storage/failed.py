@@ -71,13 +71,8 @@ class FailedEnrolments:
     async def _accept(self, tx: Transaction, old: sqlite3.Row, job_id: str, locale: str, pets_each: int) -> JobRow:
         await self._jobs.check_limits_in(tx, old["guild_id"], old["user_id"])
         await pets.check_count(tx, old["guild_id"], old["user_id"], pets_each)
-        job = JOB.validate_json(old["body"])
-        assert isinstance(job, Enroll)
-        folder = self._files.photo_folder(job_id)
-        photos = tuple(replace(photo, path=folder / photo.path.name) for photo in job.photos)
-        seed = job.seed + (old["error"] == Cause.NOT_FINITE)  # the same steps again would end in the same way
-        job = replace(job, job_id=job_id, folder=self._files.job_folder(job_id), photos=photos, seed=seed)
-        for photo in photos:
+        job = self._same_again(old, job_id)
+        for photo in job.photos:
             sql = "UPDATE photos SET path = ? WHERE pet_id = ? AND sha256 = ?"
             await tx.run(sql, str(photo.path), old["pet_id"], photo.sha256)
         await tx.run("UPDATE jobs SET kept_until = NULL, body = '' WHERE id = ?", old["id"])
@@ -87,6 +82,13 @@ class FailedEnrolments:
         row = (old["pet_id"], old["pet_name"], old["guild_id"], old["user_id"], *home, locale, None)
         ack = (old["ack_channel_id"], old["ack_message_id"]) if old["ack_message_id"] else None
         return await insert(tx, job, self._clock(), row, ack)
+
+    def _same_again(self, old: sqlite3.Row, job_id: str) -> Enroll:
+        job, folder = JOB.validate_json(old["body"]), self._files.photo_folder(job_id)
+        assert isinstance(job, Enroll)
+        photos = tuple(replace(photo, path=folder / photo.path.name) for photo in job.photos)
+        seed = job.seed + (old["error"] == Cause.NOT_FINITE)  # the same steps again would end in the same way
+        return replace(job, job_id=job_id, folder=self._files.job_folder(job_id), photos=photos, seed=seed)
 
     async def expire(self) -> int:
         """Remove those whose time is over, with all that is kept of them; their number."""

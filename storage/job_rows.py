@@ -32,7 +32,7 @@ class JobRow:
     created: float  # Unix seconds, as are started and finished
     started: float | None
     finished: float | None
-    cause: Cause | None  # of a job that failed or was cancelled
+    cause: Cause | None  # of a job that failed or was cancelled, or of whose enrolment only the first portrait was
     checkpoint: int  # training step
     pictures: int  # to be painted
     seconds: float  # spent running until now, pauses left out
