@@ -132,9 +132,7 @@ class Jobs:
         """
         job_id = new_job_id()
         async with self._db.write() as tx:
-            if interaction_id and (
-                known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt)
-            ):
+            if known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt):
                 return job_row(known, self._clock())
             await self.check_limits_in(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
@@ -151,8 +149,7 @@ class Jobs:
             )
             row = (pet.id, pet.name, pet.guild_id, user_id, channel_id, thread_id, locale, reply_to)
             made = await insert(tx, job, self._clock(), row, None)
-            if interaction_id:
-                await presses.note(tx, interaction_id, job_id)
+            await presses.note(tx, interaction_id, job_id)
             return made
 
     async def get(self, job_id: str) -> JobRow | None:

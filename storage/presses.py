@@ -14,15 +14,18 @@ WAITING = """SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id
              WHERE state = 'waiting' AND kind = 'paint' AND user_id = ? AND reply_to = ?"""
 
 
-async def note(tx: Transaction, interaction_id: int, job_id: str) -> None:
-    """This interaction has asked for this job."""
-    await tx.run("INSERT INTO presses (interaction_id, job_id) VALUES (?, ?)", interaction_id, job_id)
+async def note(tx: Transaction, interaction_id: int | None, job_id: str) -> None:
+    """This interaction has asked for this job; None: it was no interaction."""
+    if interaction_id is not None:
+        await tx.run("INSERT INTO presses (interaction_id, job_id) VALUES (?, ?)", interaction_id, job_id)
 
 
 async def find_job(
-    tx: Transaction, interaction_id: int, user_id: int, reply_to: int | None, wish: Wish, prompt: Prompt | None
+    tx: Transaction, interaction_id: int | None, user_id: int, reply_to: int | None, wish: Wish, prompt: Prompt | None
 ) -> sqlite3.Row | None:
     """The job's row, if this interaction has asked for it, or an equal press whose job still waits."""
+    if interaction_id is None:
+        return None
     sql = "SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id WHERE interaction_id = ?"
     if row := await tx.one(sql, interaction_id):
         return row
