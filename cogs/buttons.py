@@ -64,6 +64,7 @@ class ButtonsCog(commands.Cog):
         what: What = button["what"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
         if what == "wish":  # a form is a first answer: it cannot come after another one
             rows = await self._rows(button)
+            await self._services.models.check()  # before anybody types for nothing
             form = WishForm(button["delivery"], interaction.message.id, rows[0].wish.text, language(interaction.locale))
             await interaction.response.send_modal(form)
             return

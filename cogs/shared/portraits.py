@@ -70,6 +70,7 @@ class PostedPortraits:
         With the prompt of the portrait it is painted again; with None the wish becomes a new one. Raises Sorry,
         PetNotReady, LineFull, TooManyJobs.
         """
+        await self._services.models.check()
         pet = await self._services.pets.get(rows[0].pet_id)
         if pet is None:
             raise Sorry("forget.gone")

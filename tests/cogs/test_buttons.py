@@ -2,35 +2,17 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cogs.shared.portrait_buttons import EMOJI, What, portrait_buttons
+from cogs.shared.portrait_buttons import EMOJI, portrait_buttons
 from gpu.styles import STYLES
 from storage.jobs import Jobs, QueueLimits
-from tests.helpers.bot_env import BotEnv, enrolled, now, private, whole
+from tests.helpers.bot_env import BotEnv, enrolled, now, press, pressed, private, whole
 from tests.helpers.delivery_env import SEND, DeliveryEnv, delivery_env
-from tests.loopback import Exchange, Impossible, Person, messages
+from tests.loopback import Impossible, messages
 from tests.loopback.checks import violations
 from tests.loopback.permissions import Permission
-
-Json = dict[str, Any]
-
-
-def button(message: Json, what: What) -> str:
-    """The custom id of a button under a message."""
-    [row] = message["components"]
-    return next(one["custom_id"] for one in row["components"] if one["custom_id"].endswith(f":{what}"))
-
-
-async def press(person: Person, message: Json, what: What) -> Exchange:
-    return await person.click(message, button(message, what))
-
-
-async def say(person: Person, message: Json, what: What) -> str:
-    """What is said to whoever presses, and to nobody else."""
-    return await private(await press(person, message, what))
 
 
 async def rerolls(env: DeliveryEnv) -> list[int]:
@@ -61,7 +43,7 @@ async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
     [first] = await whole(alive, thread, 1)
     await alive.stop()
     await alive.start()
-    assert f"그림은 <#{thread.id}>에 올릴게요" in await say(hana, first, "again")
+    assert f"그림은 <#{thread.id}>에 올릴게요" in await pressed(hana, first, "again")
     [_, second] = await whole(alive, thread, 2)
     assert second["message_reference"]["message_id"] == first["id"] and f"<@{hana.id}> 님께" in second["content"]
 
@@ -90,7 +72,7 @@ async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
     assert (one, two, three) == (
         ("watercolour", "", True), ("oil", "", False), ("oil", "in the snow", False),
     )  # fmt: skip
-    assert await say(mina, fourth, "delete") == "It's gone."
+    assert await pressed(mina, fourth, "delete") == "It's gone."
     await alive.discord.until(lambda: len(alive.discord.messages(thread)) == 4)
 
 
@@ -98,13 +80,13 @@ async def test_all_that_is_asked_is_as_discord_describes_it(tmp_path: Path):
     async with delivery_env(tmp_path / "data", tmp_path / "record") as env:
         _, message = await env.posted(env.thread())
         await env.bot.add_cog(env.buttons)
-        await say(env.mina, message, "again")
+        await pressed(env.mina, message, "again")
         menu = await (await press(env.mina, message, "style")).message()
         await env.mina.choose(menu, menu["components"][0]["components"][0]["custom_id"], "oil")
         form = await press(env.mina, message, "wish")
         [row] = (await form.modal())["components"]
         await private(await form.submit({row["component"]["custom_id"]: "on the moon"}))
-        assert await say(env.mina, message, "delete") == "It's gone."
+        assert await pressed(env.mina, message, "delete") == "It's gone."
     assert violations(tmp_path / "record") == []
 
 
@@ -114,9 +96,9 @@ async def test_only_who_may_delete_does(env: DeliveryEnv):
     mod = env.net.person("Mod", permissions=Permission.MANAGE_MESSAGES)
     for person in (env.mina, mod):
         _, message = await env.posted(thread)
-        assert "only the one who asked" in await say(env.net.person("Stranger"), message, "delete")
+        assert "only the one who asked" in await pressed(env.net.person("Stranger"), message, "delete")
         assert env.net.messages(thread)[-1]["id"] == message["id"]
-        assert await say(person, message, "delete") == "It's gone."
+        assert await pressed(person, message, "delete") == "It's gone."
         assert not env.net.messages(thread)
         assert await env.services.portraits.by_message(int(message["id"])) == []
 
@@ -128,15 +110,15 @@ async def test_what_fails_is_told_privately(env: DeliveryEnv):
     env.services = dataclasses.replace(env.services, jobs=jobs)
     env.buttons = type(env.buttons)(env.bot, env.services)
     await env.bot.add_cog(env.buttons)
-    assert "Place 1" in await say(env.mina, message, "again")
+    assert "Place 1" in await pressed(env.mina, message, "again")
     form = await press(env.mina, message, "wish")
     [row] = (await form.modal())["components"]
     asked = await form.submit({row["component"]["custom_id"]: "on the moon"})
     assert "You have 1 jobs in line" in await private(asked)
     env.net.fail("DELETE", f"{SEND}/{{message_id}}", status=503)
-    assert "could not delete" in await say(env.mina, message, "delete")
+    assert "could not delete" in await pressed(env.mina, message, "delete")
     env.net.deny(Permission.ATTACH_FILES)
-    assert "Attach Files" in await say(env.net.person("Theo"), message, "again")
+    assert "Attach Files" in await pressed(env.net.person("Theo"), message, "again")
     assert len(env.texts(thread)) == 1, "nobody else hears of it"
 
 
@@ -154,7 +136,7 @@ async def test_under_what_is_gone_one_private_line(env: DeliveryEnv, gone: str):
         rows = await env.services.portraits.by_message(int(message["id"]))
         await env.services.portraits.delete([one.id for one in rows])
     for what in EMOJI:
-        assert "I keep nothing about this post" in await say(env.mina, message, what)
+        assert "I keep nothing about this post" in await pressed(env.mina, message, what)
     assert "I keep nothing" in await private(await form.submit({row["component"]["custom_id"]: "x"}))
     await env.mina.choose(menu, menu["components"][0]["components"][0]["custom_id"], "oil")
     shown = env.net.world.messages[menu["id"]]
@@ -174,7 +156,7 @@ async def test_a_thousand_posts_later(env: DeliveryEnv):
     env.pass_time(400 * 86400.0)
     env.restart()
     await env.bot.add_cog(env.buttons)
-    assert "The pictures will come to" in await say(env.mina, message, "again")
+    assert "The pictures will come to" in await pressed(env.mina, message, "again")
     assert await rerolls(env) == [int(message["id"])]
 
 
@@ -187,11 +169,13 @@ async def test_under_a_message_that_a_killed_process_sent_and_never_heard_of(env
     await env.bot.add_cog(env.buttons)
     [message] = env.net.messages(thread)
     assert await env.services.portraits.by_message(int(message["id"])) == []
-    assert "The pictures will come to" in await say(env.mina, message, "again")
+    assert "The pictures will come to" in await pressed(env.mina, message, "again")
     assert await rerolls(env) == [int(message["id"])]
-    assert "try again" in await say(env.mina, message, "delete"), "else its sender would not find it, and send another"
+    assert "try again" in await pressed(env.mina, message, "delete"), (
+        "else its sender would not find it, and send another"
+    )
     await env.rounds(4000.0)
-    assert await say(env.mina, message, "delete") == "It's gone." and env.seen()[f"{job.id}-0"] == 0
+    assert await pressed(env.mina, message, "delete") == "It's gone." and env.seen()[f"{job.id}-0"] == 0
 
 
 async def test_in_an_archived_thread(env: DeliveryEnv):
@@ -199,7 +183,7 @@ async def test_in_an_archived_thread(env: DeliveryEnv):
     _, message = await env.posted(thread)
     await env.bot.add_cog(env.buttons)
     env.net.archive(thread)
-    assert "The pictures will come to" in await say(env.mina, message, "again")
+    assert "The pictures will come to" in await pressed(env.mina, message, "again")
     env.net.archive(thread, locked=True)
     with pytest.raises(Impossible):
         await press(env.mina, message, "again")
@@ -248,9 +232,9 @@ async def test_a_second_press_while_the_first_waits_is_no_second_job(env: Delive
     shown = env.net.world.messages[menu["id"]]
     await env.net.until(lambda: "Place 2 in line" in shown.content)
     assert len(await rerolls(env)) == 2
-    await say(env.net.person("Theo"), message, "again")
+    await pressed(env.net.person("Theo"), message, "again")
     assert len(await rerolls(env)) == 3, "another person, another job"
     first, *_ = await env.services.jobs.active()
     await env.settle(first)
-    await say(env.mina, message, "again")
+    await pressed(env.mina, message, "again")
     assert len(await rerolls(env)) == 4, "the first is done, so this is another one"

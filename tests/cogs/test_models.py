@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpu.profile import PROFILES
-from tests.helpers.bot_env import bot_env, enrolled, named, photos, private
+from tests.helpers.bot_env import bot_env, enrolled, named, photos, pressed, private, whole
 from tests.helpers.model_repositories import weights
 
 
@@ -37,6 +37,9 @@ async def test_missing_models_are_told_and_mended_without_a_restart(tmp_path: Pa
         assert "My models are not complete yet" in refused
         assert "has 212 bytes of 213" in caplog.records[-1].__dict__["fields"]["wrong"]
         assert "LLAMA_MODEL in .env" in caplog.records[-1].__dict__["fields"]["cure"]
+        [portrait] = await whole(alive, thread, 1)
+        for what in ("again", "wish"):
+            assert "My models are not complete yet" in await pressed(mina, portrait, what)
         shutil.copy(Path(PROFILES["pocket"].llama) / "model.safetensors", llama)
         assert "come to" in await private(await mina.slash("/portrait", thread, style="oil"))
 

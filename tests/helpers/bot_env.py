@@ -14,9 +14,10 @@ from typing import Any
 from PIL import Image
 
 import bot
+from cogs.shared.portrait_buttons import What
 from tests.helpers.fake_studio import FakeStudio, Plan
 from tests.helpers.inline_executor import InlineExecutor
-from tests.loopback import Loopback, Person, Thread, Upload
+from tests.loopback import Exchange, Loopback, Person, Thread, Upload
 
 Json = dict[str, Any]
 
@@ -99,6 +100,18 @@ async def private(exchange: Any) -> str:
     answer = await exchange.message(25)
     assert answer["flags"] & 64
     return answer["content"]
+
+
+async def press(person: Person, message: Json, what: What) -> Exchange:
+    """Press a button under a portrait."""
+    [row] = message["components"]
+    [button] = [one["custom_id"] for one in row["components"] if one["custom_id"].endswith(f":{what}")]
+    return await person.click(message, button)
+
+
+async def pressed(person: Person, message: Json, what: What) -> str:
+    """What is said to whoever presses, and to nobody else."""
+    return await private(await press(person, message, what))
 
 
 def now(alive: BotEnv, message: Json) -> str:
