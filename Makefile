@@ -10,7 +10,7 @@ export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
 SDXL_CONFIG ?= ../shared/data/sdxl-config
 
-.PHONY: help demo test check models run service backup restore bench bench-pocket torture torture-long fullsize pocket clean
+.PHONY: help demo doctor test check models run service backup restore bench bench-pocket torture torture-long fullsize pocket clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ check: .venv/ready  ## Style and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m pyright
+
+doctor: .venv/ready  ## What is missing on the way to a bot that runs, and the command that mends it
+	@$(PY) -m cogs.ops.doctor
 
 models: .venv/ready  ## Fetch the models that .env names; YOLO=a-seg.pt makes the segmenter of a file of yours
 	@HF_HUB_OFFLINE=0 $(PY) -m cogs.ops.models $(if $(YOLO),--yolo '$(YOLO)')

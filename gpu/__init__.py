@@ -10,6 +10,9 @@ the one that computes, and import no torch; the folders say which process their 
     weights.py     where they are on this machine, and whether each is there and whole
     model_files.py whether one file is whole
     fetch.py       fetches what is missing of them: `make models`, never part of a job
+    hub_access.py  whether the hub would let us have those that are not there
+    machine.py     the machine as it is: driver, cards, memory
+    doctor.py      whether machine and models are good enough, and what mends what is not
     styles.py      the catalogue of styles (styles.toml)
     memory.py      the memory plan: which models stay on the card, which take turns
     device.py      what a child computes on, and why a card cannot be used

@@ -13,7 +13,7 @@ import asyncio
 import fcntl
 import sqlite3
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Self, TypeVar
@@ -45,6 +45,10 @@ class TooNew(Exception):
 
 class MigrationFailed(Exception):
     """The database could not be brought up to date; it is as it was."""
+
+
+class Damaged(Exception):
+    """The database cannot be read."""
 
 
 class Transaction:
@@ -144,6 +148,25 @@ class Database:
         async with self._lock:
             await self._connection.close()
             self._lock_file.close()
+
+
+def versions(path: Path, migrations: Path = MIGRATIONS) -> tuple[int | None, int]:
+    """The version of the database, None if there is none yet, and the newest that this bot knows. Raises Damaged.
+
+    Nothing is changed, and a bot may be running. Where none is, SQLite is told so (`immutable`): it would leave files
+    behind which a bot of another user could not write.
+    """
+    newest = len(_scripts(migrations))
+    if not path.exists():
+        return None, newest
+    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
+            [version] = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_schema")  # user_version alone would be read of anything
+    except sqlite3.Error as error:
+        raise Damaged(f"{Damaged.__doc__} ({error})") from error
+    return version, newest
 
 
 def _take_lock_file(path: Path) -> TextIOWrapper:
