@@ -32,6 +32,7 @@ from cogs.api.client import Client
 from cogs.buttons import ButtonsCog
 from cogs.catch_up import CatchUpCog
 from cogs.delivery.cog import DeliveryCog
+from cogs.doctor import DoctorCog
 from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
 from cogs.notify import NotifyCog
@@ -70,7 +71,7 @@ from storage.takedowns import Takedowns
 log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
-COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog)
+COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog, DoctorCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 HOUR_S = 3600.0
@@ -137,6 +138,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
             owners=Owners(),
             cdn_hosts=settings.discord_cdn_hosts,
             pets_each=settings.pets_each,
+            stats=(stats := Stats(db)),
+            process=executor.stats,
         )
         await models.look()  # the log says what is missing
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
@@ -146,7 +149,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         for cog in (*commanded, *buttons, reactions, services.progress, delivery, catch_up, guilds):
             await bot.add_cog(cog)
         if settings.metrics_port:
-            await bot.add_cog(Metrics(jobs, Stats(db), executor.stats, settings.metrics_port))
+            await bot.add_cog(Metrics(jobs, stats, executor.stats, settings.metrics_port))
         retention = Retention(db, files, photos_days=settings.photos_days, portraits_days=settings.portraits_days)
         tidying = asyncio.create_task(retention.nightly(settings.tidy_hour), name="retention")
         try:

@@ -7,12 +7,13 @@ cogs/ops/doctor.py asks. No torch.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gpu.machine import Card, Machine
 from gpu.profile import Profile
-from gpu.sources import Name, Source
-from gpu.weights import FETCH, Problem
+from gpu.sources import Name, Source, sources
+from gpu.weights import FETCH, Problem, problem
 
 Mark = Literal["✅", "⚠️", "❌"]  # well; it runs, but less well; somebody has to act
 
@@ -130,27 +131,32 @@ def _no_such_card(machine: Machine, visible: str | None) -> Check:
 
 def disk_check(free: float, problems: Iterable[Problem]) -> Check:
     """`free`: bytes, where the hub's models are kept."""
-    coming = sum(DOWNLOAD[problem.model] for problem in problems if problem.cure == FETCH)
+    coming = sum(DOWNLOAD[one.model] for one in problems if one.cure == FETCH)
     told = f"{_size(free)} free, and {_size(coming)} of models to come" if coming else f"{_size(free)} free"
     if free >= coming + ROOM:
         return well("disk", told)
     return bad("disk", told, "make room, or name a folder on a larger disk in HF_HOME in .env")
 
 
+def examine_models(profile: Profile, hub: Path | None) -> list[Check]:
+    """A line for each model, by what lies on this machine. `hub`: the folder of the hub's cache, as in weights.py."""
+    return list(model_checks({source: problem(source, hub) for source in sources(profile)}, {}))
+
+
 def model_checks(found: Mapping[Source, Problem | None], refusals: Mapping[Source, str]) -> Iterator[Check]:
     """A line for each model. `refusals`: why the hub would not let us have some of those that are not there."""
-    for source, problem in found.items():
-        yield _broken(source, problem, refusals.get(source)) if problem else well(source.name, str(source))
+    for source, wrong in found.items():
+        yield _broken(source, wrong, refusals.get(source)) if wrong else well(source.name, str(source))
 
 
 def _broken(source: Source, problem: Problem, refusal: str | None) -> Check:
-    wrong, cure = problem.wrong, problem.cure
+    found, cure = problem.wrong, problem.cure
     if refusal:
-        why, _, cure = refusal.removesuffix(".").partition(": ")
-        wrong = f"{wrong}. {why}"
+        why, _, cure = refusal.removesuffix(".").rpartition(": ")
+        found = f"{found}. {why}"
     if source.name == "llama":
-        return poor("llama", f"{wrong}; until then the template writes the prompts", cure)
-    return bad(source.name, wrong, cure)
+        return poor("llama", f"{found}; until then the template writes the prompts", cure)
+    return bad(source.name, found, cure)
 
 
 def _size(size: float) -> str:

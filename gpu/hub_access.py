@@ -13,7 +13,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import get_session
 
-from gpu.fetch import Hub, explain
+from gpu.fetch import Hub, refusal
 from gpu.sources import Source
 
 PATIENCE_S = 3.0  # for each step of a request; all models are asked about at once
@@ -34,5 +34,5 @@ def _refusal(hub: Hub, source: Source) -> str | None:
     except OfflineModeIsEnabled:  # whoever set that has no wish to hear of it
         return None
     except (OSError, httpx2.HTTPError) as error:
-        return explain(source, error, hub)
+        return str(refusal(source, error, hub))
     return None

@@ -60,6 +60,15 @@ def look() -> Machine:
     )
 
 
+def resident(pid: int | None = None) -> int:
+    """Bytes of memory that a process holds now, this one if none is named. Raises OSError if there is none such.
+
+    getrusage knows only the most that one ever held.
+    """
+    pages = Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _ask_driver() -> tuple[str, tuple[Card, ...], str]:
     """Version, cards, and what was said where there are none."""
     said, trouble = _nvidia_smi(QUERY)

@@ -211,12 +211,18 @@ Report = Callable[[Progress], None]
 """Called between steps. It may raise Cancelled or PauseAsked (errors.py): that is how both take effect."""
 
 
+Ending = Literal["exited", "hung", "not_ready", "out_of_memory", "device_lost"]
+"""Why a process that computes was no good any more: it ended by itself, gave no sign of life, never got ready, had too
+little memory on the card, or could not use the card any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStats:
     """What became of the processes that an executor computes in."""
 
     started: int = 0  # started, or tried to start, the first included
     died: int = 0  # of them, before their time: killed, hung, failed to start, or no good any more after a job
+    ending: Ending | None = None  # of the last one that did
     reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
     pid: int | None = None  # of the present one
 

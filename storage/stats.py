@@ -1,7 +1,7 @@
 """Numbers for an operator's dashboard, from the tables.
 
-Knows: how many jobs wait and run, and how many answers are owed. Does not know: Prometheus, or what is too much.
-Both are answered from partial indexes of what is open, so they stay quick however many jobs are done.
+Knows: how many jobs wait and run, how many answers are owed, what failed last. Does not know: Prometheus, or what is
+too much. The numbers are answered from partial indexes of what is open, so they stay quick however many jobs are done.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from gpu.types import JobKind
+from gpu.types import Cause, JobKind
 from storage.database import Database
 
 
@@ -54,3 +54,9 @@ class Stats:
                  WHERE message_id IS NULL AND closed IS NULL"""
         [row] = await self._db.all(sql)
         return Answers(owed=row[0], retried=row[1])
+
+    async def last_failure(self) -> tuple[Cause, float] | None:
+        """Why a job of anybody failed last, and when (Unix seconds). Looks at every job: not for each second."""
+        sql = "SELECT error, finished FROM jobs WHERE state = 'failed' ORDER BY finished DESC LIMIT 1"
+        row = await self._db.one(sql)
+        return (Cause(row["error"]), row["finished"]) if row else None

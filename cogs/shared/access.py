@@ -24,11 +24,20 @@ HAS_THREADS = (discord.ChannelType.text, discord.ChannelType.news)
 def check_here(bot: commands.Bot, interaction: Interaction) -> None:
     """Raises Sorry where an enrolment could not be answered: Discord says with each command what the bot may do."""
     check_member(bot, interaction)
+    _check(interaction.app_permissions, _needed(interaction), interaction.channel_id, language(interaction.locale))
+
+
+def permissions_here(interaction: Interaction) -> dict[str, bool]:
+    """What is needed or useful where this was asked, by name, and whether the bot has it."""
+    held, wanted = interaction.app_permissions, _needed(interaction) | Permissions(add_reactions=True)
+    return {name: held.administrator or dict(held)[name] for name, is_wanted in wanted if is_wanted}
+
+
+def _needed(interaction: Interaction) -> Permissions:
     here = interaction.channel
-    needed = WITH_THREADS if here and here.type in HAS_THREADS else IN_CHANNEL
     if isinstance(here, discord.Thread):
-        needed = IN_THREAD
-    _check(interaction.app_permissions, needed, interaction.channel_id, language(interaction.locale))
+        return IN_THREAD
+    return WITH_THREADS if here and here.type in HAS_THREADS else IN_CHANNEL
 
 
 def check_member(bot: commands.Bot, interaction: Interaction) -> None:

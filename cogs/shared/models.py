@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 from cogs.shared.errors import Sorry
+from gpu.doctor import Check, examine_models
 from gpu.profile import Profile
 from gpu.weights import Problem, problems
 
@@ -27,6 +28,10 @@ class Models:
         """Raises Sorry if a person has to come back later."""
         if await self.look():
             raise Sorry("sorry.models")
+
+    async def examine(self) -> list[Check]:
+        """A line for each model, for those who manage a server."""
+        return await asyncio.to_thread(examine_models, self._profile, self._hub)
 
     async def look(self) -> tuple[Problem, ...]:
         """What is missing or damaged; the log tells of it, and when that has changed."""

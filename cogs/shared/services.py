@@ -3,6 +3,7 @@
 Knows: what there is. Does not know: which cog uses what.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cogs.progress.messages import ProgressMessages
@@ -10,6 +11,7 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
+from gpu.types import ProcessStats
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files
@@ -20,6 +22,7 @@ from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
+from storage.stats import Stats
 from storage.takedowns import Takedowns
 
 
@@ -45,3 +48,5 @@ class Services:
     owners: Owners
     cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
     pets_each: int  # most pets of one person in one server
+    stats: Stats
+    process: Callable[[], ProcessStats]  # how the one that computes is doing

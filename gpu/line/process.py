@@ -12,13 +12,14 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from gpu.device import DeviceReport
 from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.watchdog import StartBackoff, Watchdog
 from gpu.profile import PROFILE, SDXL, Profile, Timeouts
-from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
+from gpu.types import Cause, Done, Ending, Enroll, Failed, Paint, Paused, ProcessStats, Report
 from gpu.wire import Ask, Close, End, Ready, Run, Step
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class ProcessExecutor:
         self._early: list[Ask] = []  # asked of a job whose child is not ready yet
         self._backoff = StartBackoff()
         self._started = self._died = 0
+        self._ending: Ending | None = None
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
@@ -93,9 +95,8 @@ class ProcessExecutor:
 
     def stats(self) -> ProcessStats:
         child = self._child
-        if not (child and child.alive):
-            return ProcessStats(started=self._started, died=self._died)
-        return ProcessStats(started=self._started, died=self._died, reserved=child.reserved, pid=child.pid)
+        past = ProcessStats(started=self._started, died=self._died, ending=self._ending)
+        return replace(past, reserved=child.reserved, pid=child.pid) if child and child.alive else past
 
     async def _ready(self) -> Child:
         async with self._starting:
@@ -126,7 +127,7 @@ class ProcessExecutor:
         try:
             child = self._child = await Child.spawn(self._command, self._environment)
         except OSError as error:
-            self._died += 1
+            self._count_death("not_ready")
             raise WorkerDied(f"The child cannot be started: {error}") from error
         ready = False
         if self._closed.is_set():  # while it was starting
@@ -142,13 +143,14 @@ class ProcessExecutor:
             raise WorkerDied(f"The child was not ready after {self._timeouts.startup:g} s and is killed.") from None
         finally:
             if not ready:
-                await self._reap()
+                await self._reap("not_ready")
         return child
 
     async def _follow(self, child: Child, report: Report) -> Done | Paused | Failed:
         watchdog = Watchdog(self._timeouts, _now())
         checkpoint = 0
         outcome = None
+        ending: Ending = "exited"
         try:
             while not outcome:
                 event = await child.receive(watchdog.left(_now()))
@@ -159,17 +161,19 @@ class ProcessExecutor:
                 elif isinstance(event, End):
                     outcome, child.leaving, child.reserved = event.outcome, event.last, event.reserved
                     if isinstance(outcome, Failed) and outcome.cause.needs_new_process:
-                        self._died += 1
+                        is_full = outcome.cause is Cause.OUT_OF_MEMORY
+                        self._count_death("out_of_memory" if is_full else "device_lost")
             return outcome
         except EOFError:
             return self._job_lost(
                 f"The child ended with status {await child.reap()} in the middle of the job.", checkpoint
             )
         except TimeoutError:
+            ending = "hung"
             return self._job_lost(f"The child hung and is killed: {watchdog}.", checkpoint)
         finally:
             if not outcome:  # it died, or it works on something that nobody waits for any more
-                await self._reap()
+                await self._reap(ending)
 
     def _job_lost(self, message: str, checkpoint: int) -> Paused | Failed:
         """The outcome of a job whose child is gone; Paused if that is because this executor closes."""
@@ -184,11 +188,15 @@ class ProcessExecutor:
         elif self._child:
             self._child.send(ask)
 
-    async def _reap(self) -> None:
+    def _count_death(self, ending: Ending) -> None:
+        self._died += 1
+        self._ending = ending
+
+    async def _reap(self, ending: Ending = "exited") -> None:
         child, self._child = self._child, None
         if child:
             if not (child.leaving or self._closed.is_set()):
-                self._died += 1
+                self._count_death(ending)
             try:
                 if child.leaving:
                     await child.ended(self._close_s)

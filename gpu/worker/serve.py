@@ -12,11 +12,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
 
 from gpu.errors import NoDevice
+from gpu.machine import resident
 from gpu.profile import RecyclePolicy
 from gpu.types import Cause, Failed
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
@@ -48,7 +48,7 @@ def _work(
     recycle: RecyclePolicy,
 ) -> None:
     studio = _built(build)
-    tracker = RecycleTracker(recycle, _resident)
+    tracker = RecycleTracker(recycle, resident)
     send(Ready(studio.device_report()))
     last = False
     while not (last and commands.empty()) and not isinstance(command := commands.get(), Close):
@@ -69,11 +69,6 @@ def _built(build: Callable[[], StudioProtocol]) -> StudioProtocol:
         return build()
     except NoDevice as error:
         return RefusingStudio(str(error))
-
-
-def _resident() -> int:
-    """Bytes of memory that this process holds now (getrusage knows only the most it ever held)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _send(outbox: BinaryIO, event: Ready | Step | End) -> None:

@@ -32,7 +32,7 @@ from cogs.shared.threads import Threads
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.profile import PROFILES
-from gpu.types import Done, Failed, Painted, Photo, Wish
+from gpu.types import Done, Failed, Painted, Photo, ProcessStats, Wish
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
@@ -45,6 +45,7 @@ from storage.notifications import Notifications
 from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
+from storage.stats import Stats
 from storage.takedowns import Takedowns
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
@@ -100,7 +101,7 @@ class DeliveryEnv:
             failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, portraits=Portraits(db),
             outbox=Outbox(db, clock), takedowns=Takedowns(db), notifications=Notifications(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
-            cdn_hosts=frozenset(), pets_each=5,
+            cdn_hosts=frozenset(), pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)

@@ -104,7 +104,7 @@ class TestProcessExecutor:
         assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, 10)
         assert status in outcome.message
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
-        assert executor.stats() == ProcessStats(started=2, died=1, pid=children()[0].pid)
+        assert executor.stats() == ProcessStats(started=2, died=1, ending="exited", pid=children()[0].pid)
 
     async def test_a_broken_device_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         await executor.start()
@@ -113,6 +113,7 @@ class TestProcessExecutor:
         assert isinstance(outcome, Failed)
         assert (outcome.cause, outcome.checkpoint) == (Cause.WORKER_DIED, 10)
         assert "device-side assert" in outcome.message
+        assert executor.stats().ending == "device_lost"
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert ended(child, within_s=1)
 
@@ -125,7 +126,8 @@ class TestProcessExecutor:
         await executor.run(paint_job(tmp_path, "a", trouble), Watcher())
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert (children() == first) is stays
-        assert executor.stats().died == (0 if stays else 1)
+        stats = executor.stats()
+        assert (stats.died, stats.ending) == ((0, None) if stays else (1, "out_of_memory"))
 
     async def test_a_job_goes_on_from_its_checkpoint_in_a_new_child(
         self, executor: ProcessExecutor, tmp_path: Path
@@ -142,7 +144,7 @@ class TestProcessExecutor:
         child.kill()
         await asyncio.sleep(0.1)
         assert isinstance(await executor.run(paint_job(tmp_path, "a"), Watcher()), Done)
-        assert executor.stats() == ProcessStats(started=2, died=1, pid=children()[0].pid)
+        assert executor.stats() == ProcessStats(started=2, died=1, ending="exited", pid=children()[0].pid)
 
     async def test_a_run_that_nobody_waits_for_ends_its_child(self, executor: ProcessExecutor, tmp_path: Path) -> None:
         watcher = Watcher()
@@ -200,7 +202,7 @@ async def test_a_child_that_is_not_there_says_so() -> None:
     executor = ProcessExecutor((str(ROOT / "nobody"),))
     with pytest.raises(WorkerDied, match="cannot be started"):
         await executor.start()
-    assert executor.stats() == ProcessStats(started=1, died=1)
+    assert executor.stats() == ProcessStats(started=1, died=1, ending="not_ready")
     await executor.close()
 
 

@@ -65,7 +65,7 @@ async def test_a_child_that_hangs_in_a_phase_is_killed_and_the_next_job_runs(pha
         assert ended(child, within_s=1)
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert time.monotonic() - hung < NEXT_S
-        assert executor.stats() == ProcessStats(started=2, died=1, pid=children()[0].pid)
+        assert executor.stats() == ProcessStats(started=2, died=1, ending="hung", pid=children()[0].pid)
 
 
 async def test_saying_the_same_again_and_again_is_no_progress(tmp_path: Path) -> None:
