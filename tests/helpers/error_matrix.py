@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE
 from cogs.shared.errors import DEAD_TOKEN, UNKNOWN_INTERACTION
-from tests.helpers.bot_env import BotEnv, named, photos, portraits
+from tests.helpers.bot_env import BotEnv, named, photos, portraits, press
 from tests.helpers.error_lane import REFUSED, Lane, Trouble
 from tests.loopback import Permission
 from tests.loopback.limits import ANSWER, EMOJI, MESSAGE, MESSAGES
 
 CALLBACK, ORIGINAL = "/interactions/{interaction_id}/{token}/callback", ANSWER + "/messages/{message_id}"
+MEMBERS = "/channels/{channel_id}/thread-members/{user_id}"
 CHANNEL, DOORS, MEMBER = "/channels/{channel_id}", "/users/@me/channels", "/guilds/{guild_id}/members/{user_id}"
 HIT_S = 3.0  # what follows an answer is done after so long
 
@@ -44,6 +45,25 @@ def enrolment(method: str, route: str, *, token: bool = False) -> Talk:
         return await lane.settled(asked, trouble)
 
     return talk
+
+
+def again(method: str, route: str) -> Talk:
+    """🔁 as a button, while a route fails for this interaction."""
+
+    async def talk(lane: Lane, trouble: Trouble) -> str:
+        asked = await press(lane.mina, portraits(lane.alive, lane.thread)[0], "again")
+        lane.fail(trouble, method, route, asked.interaction.token)
+        return await lane.settled(asked, trouble)
+
+    return talk
+
+
+async def joined(lane: Lane, trouble: Trouble) -> str:
+    """/enroll, while nobody can be added to a thread."""
+    await lane.renew(learn=False)
+    asked = await lane.mina.slash("/enroll", lane.channel, name="Rex", **named(photos(3)))
+    lane.fail(trouble, "PUT", MEMBERS, "")
+    return await lane.settled(asked, trouble)
 
 
 async def searched(lane: Lane, trouble: Trouble) -> str:
@@ -92,10 +112,13 @@ def binned(method: str, route: str, *, by_moderator: bool = False, shut: bool = 
 ROUTES: dict[str, Talk] = {
     "first answer": portrait("POST", CALLBACK, token=True),
     "first answer to /enroll": enrolment("POST", CALLBACK, token=True),
+    "first answer to a button": again("POST", CALLBACK),
     "edit of the answer": portrait("PATCH", ORIGINAL, token=True),
     "edit of the answer to /enroll": enrolment("PATCH", ORIGINAL, token=True),
+    "edit of the answer to a button": again("PATCH", ORIGINAL),
     "look at the answer": enrolment("GET", ORIGINAL, token=True),
     "open a thread": enrolment("POST", MESSAGE + "/threads"),
+    "add the owner to a thread": joined,
     "send": portrait("POST", MESSAGES),
     "edit progress": portrait("PATCH", MESSAGE, wish="ms=600"),
     "delete progress": portrait("DELETE", MESSAGE, wish="ms=400"),
