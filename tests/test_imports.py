@@ -1,6 +1,9 @@
 """The folder says which process a line runs in, and imports run one way: direct, and through others."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,3 +149,11 @@ def test_a_wrong_import_would_be_found(monkeypatch: pytest.MonkeyPatch):
     assert not allows(ROOMS["gpu.line"], "gpu.studio.models")
     assert not allows(ROOMS["cogs"], "gpu.worker.control")
     assert not allows(ROOMS["gpu.worker"], "gpu.studio.studio")
+
+
+def test_ultralytics_neither_asks_nor_installs_anything_whoever_starts_us():
+    """systemd gives us none of the Makefile's variables; the package's own file runs before any module in it."""
+    code = "import gpu.studio, os; print(*(os.environ.get(name) for name in ('YOLO_OFFLINE', 'YOLO_AUTOINSTALL')))"
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    said = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["1", "0"]

@@ -17,3 +17,13 @@ rewrite.py     wish -> plan, by Llama (prompts/)
 generate.py    prompt + adapter -> pictures
 likeness.py    how much a picture looks like the pet
 """
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before anything here imports ultralytics: no look-ups, no installs, no foreign pickles, no settings in the user's home,
+# and not one thread.
+os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1"}
+os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"pawtrait-{os.getuid()}"))
+os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))

@@ -13,13 +13,12 @@ from pathlib import Path
 import torch
 import yaml
 from safetensors.torch import save_file
+from ultralytics.nn.tasks import SegmentationModel, torch_safe_load
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
 from gpu.durable import whole
 from gpu.errors import ModelsMissing
-from gpu.studio import segment  # before ultralytics: it says how that has to behave
-
-from ultralytics.nn.tasks import SegmentationModel, torch_safe_load  # isort: skip
-from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset  # isort: skip
+from gpu.studio import segment
 
 REFUSED = 2  # exit status: the operator has to do something
 

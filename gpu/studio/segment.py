@@ -7,17 +7,10 @@ A segmenter's folder holds model.yaml (an ultralytics model file with `scale`, `
 model.safetensors (its state dict).
 """
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-# Before the import: no look-ups, no installs, no foreign pickles, no settings in the user's home, and not one thread.
-os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1"}
-os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"pawtrait-{os.getuid()}"))
-os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
 
 import numpy as np
 import torch
