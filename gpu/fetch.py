@@ -203,6 +203,8 @@ def make_segmenter(folder: Path, checkpoint: Path | None, environment: Mapping[s
 
     A checkpoint is a pickle: a child of its own reads it, which is told no secret.
     """
+    if checkpoint and not checkpoint.is_file():
+        raise Refused(f"The segmenter {folder} was not made: there is no file {checkpoint}")
     command = (sys.executable, "-m", "gpu.studio.convert", str(folder), *([str(checkpoint)] if checkpoint else ()))
     done = subprocess.run(
         command, env=dict(environment), stderr=subprocess.PIPE, text=True, errors="replace", check=False

@@ -133,7 +133,8 @@ class ModelPool:
                     yolo = segment.load(files(self.profile, "segmenter"), self.device)
                     self._place(name, yolo.model)
                     return yolo
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, LookupError, NotImplementedError, SafetensorError) as error:
+            # The last but one is what diffusers says of an SDXL in one file that lacks a tensor.
             raise ModelsMissing(f"{name}: {error}") from error
 
     def _sdxl(self) -> StableDiffusionXLPipeline:

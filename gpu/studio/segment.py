@@ -52,8 +52,8 @@ def load(folder: Path, device: torch.device) -> YOLO:
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # ultralytics reads the yaml with eval() and getattr(): anything may come of it
-        first = str(error).partition("\n")[0]
-        raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({first}): make models") from error
+        wrong = " ".join(str(error).split())[:200]
+        raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({wrong}): make models") from error
     names = config["names"]
     model.names = dict(enumerate(names.values() if isinstance(names, dict) else names))
     yolo = YOLO("yolov8n-seg.yaml", task="segment")  # only the shell; the network in it is replaced
