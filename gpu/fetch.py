@@ -12,8 +12,9 @@ import errno
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoFile
 
 from gpu.profile import Profile
@@ -42,6 +44,7 @@ from gpu.sources import Source, missing, needed, sources
 from gpu.weights import FETCH, find, problem
 
 AGAIN = f"then `{FETCH}` again"
+LEFT_S = 3600.0  # seconds since anybody wrote to it, from which half a file is nobody's
 Say = Callable[[str], None]
 
 
@@ -73,7 +76,7 @@ def fetch(profile: Profile, hub: Hub, say: Say) -> None:
     refused: list[str] = []
     for source in wanted:
         with _noting(refused):
-            files[source] = _listed(source, hub)
+            files[source] = listing(source, hub)
     with _noting(refused):
         _check_disk(files, hub, say)
         for source, sizes in files.items():
@@ -95,8 +98,8 @@ def _noting(refused: list[str]) -> Generator[None]:
         refused.append(str(error))
 
 
-def _listed(source: Source, hub: Hub) -> dict[str, int]:
-    """The files to fetch, and their bytes. Raises Refused if they would not be given to us."""
+def listing(source: Source, hub: Hub) -> dict[str, int]:
+    """The files that are still to come, and their bytes. Raises Refused if the hub would not give them to us."""
     try:
         api = HfApi(endpoint=hub.address, token=hub.token)
         listed = api.list_repo_tree(source.model, recursive=True, revision=source.revision)
@@ -114,7 +117,7 @@ def _listed(source: Source, hub: Hub) -> dict[str, int]:
 
 def _check_disk(files: Mapping[Source, Mapping[str, int]], hub: Hub, say: Say) -> None:
     """Say how much is to come, and refuse to begin what cannot be ended."""
-    folder = hub.cache or Path(constants.HF_HUB_CACHE)
+    folder = _cache(hub)
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(there).free
     for source, sizes in files.items():
@@ -137,6 +140,7 @@ def _download(source: Source, names: list[str], hub: Hub) -> None:
         "token": hub.token,
         "endpoint": hub.address,
     }
+    _tidy(source, hub)
     try:
         if names:
             snapshot_download(source.model, allow_patterns=names, **kinds)
@@ -150,6 +154,19 @@ def _download(source: Source, names: list[str], hub: Hub) -> None:
         raise refusal(source, error, hub) from error
     if wrong:
         raise Refused(f"{wrong.wrong}, although it was fetched: {source} may be damaged at the hub.")
+
+
+def _tidy(source: Source, hub: Hub) -> None:
+    """Remove what a download left that was killed: huggingface_hub does not, and never goes on with it."""
+    folder = _cache(hub) / repo_folder_name(repo_id=source.model, repo_type="model") / "blobs"
+    for file in folder.glob("*.incomplete"):
+        with suppress(OSError):  # another `make models` ends at this moment
+            if time.time() - file.stat().st_mtime > LEFT_S:
+                file.unlink()
+
+
+def _cache(hub: Hub) -> Path:
+    return hub.cache or Path(constants.HF_HUB_CACHE)
 
 
 def refusal(source: Source, error: Exception, hub: Hub) -> Refused:

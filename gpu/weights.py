@@ -12,7 +12,7 @@ from typing import Any
 
 from gpu.model_files import Damaged, Tensors, tensors, values
 from gpu.profile import Profile
-from gpu.sources import Name, Source, missing, needed, sources, weights
+from gpu.sources import SINGLE, Name, Source, missing, needed, sources, weights
 
 FETCH = "make models"  # the command that mends what the hub has
 
@@ -179,7 +179,9 @@ def _absent(source: Source) -> Problem:
     wrong = f"{which} is not on this machine"
     if source.is_of_the_hub or source.name == "segmenter":
         return Problem(model=source.name, wrong=wrong, cure=FETCH)
-    return Problem(model=source.name, wrong=f"there is no {source.model}", cure=f"correct {source.setting} in .env")
+    is_file = Path(source.model).is_file()
+    wrong = f"{source.model} is no folder and no {SINGLE}" if is_file else f"there is no {source.model}"
+    return Problem(model=source.name, wrong=wrong, cure=f"correct {source.setting} in .env")
 
 
 def _cure(source: Source) -> str:

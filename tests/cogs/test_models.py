@@ -2,10 +2,13 @@
 
 import logging
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cogs.ops.settings import Settings
 from gpu.profile import PROFILES
 from tests.helpers.bot_env import bot_env, enrolled, named, photos, pressed, private, whole
 from tests.helpers.model_repositories import weights
@@ -49,3 +52,12 @@ async def test_a_form_is_not_shown_for_nothing(tmp_path: Path):
         mina = alive.discord.person("Mina", locale="ko")
         asked = await mina.slash("/enroll", alive.discord.channel, name="보리")
         assert "아직 모델이 다 준비되지 않아서" in await private(asked)
+
+
+def test_the_bot_looks_where_the_process_that_computes_will(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    settings = Settings(_env_file=None, discord_token="t", hf_home=tmp_path)  # type: ignore[call-arg]
+    look = (sys.executable, "-c", "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)")
+    seen = subprocess.run(look, env=settings.child_environment(), capture_output=True, text=True, check=True).stdout
+    assert settings.hub_cache() == Path(seen.strip()) == tmp_path / "hub"
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    assert settings.hub_cache() is None, "the library's own variable wins, there and here"

@@ -1,9 +1,7 @@
-"""`make models` against a hub on this machine: what comes, what is said, and what is left to the operator."""
+"""Models from a hub on this machine: what comes, what is said, and what is left to the operator."""
 
 import asyncio
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +17,6 @@ from gpu.weights import problems
 from tests.helpers.loopback_hub import LoopbackHub
 from tests.helpers.model_repositories import LLAMA, segmenter, weights
 
-ROOT = Path(__file__).parents[2]
 SHARD = "model-00002-of-00004.safetensors"
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 TOKEN = "hf_VerySecretToken"
@@ -219,42 +216,3 @@ async def test_without_a_network_it_ends_at_the_first_model(operator: Operator, 
 def test_errors_that_take_the_library_minutes_or_another_user(error: Exception, sentence: str):
     source = next(one for one in sources(SDXL) if one.name == "dino")
     assert sentence in str(refusal(source, error, Hub()))
-
-
-async def run(hub: LoopbackHub, folder: Path, *options: str, **settings: str) -> tuple[int, str]:
-    """`make models` as a process of its own: its status, and all that it says."""
-    given = {
-        "HF_ENDPOINT": hub.address,
-        "HF_HOME": str(folder),
-        "HF_TOKEN": TOKEN,
-        "HF_HUB_OFFLINE": "0",
-        "PROFILE": "sdxl",
-    }
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cogs.ops.models", *options),
-        cwd=ROOT,
-        env=kept | given | settings,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
-
-
-async def test_the_command(hub: LoopbackHub, tmp_path: Path):
-    """One try without a token that may read Llama, one with it; the operator sees progress and no token.
-
-    HF_HUB_OFFLINE, which the Makefile sets for tests, is not handed on.
-    """
-    hub.gated[LLAMA] = set()
-    segmenter(tmp_path / "seg")
-    status, said = await run(hub, tmp_path, SEGMENTER=str(tmp_path / "seg"))
-    assert status == 2 and "accept its licence" in said.splitlines()[-1], said
-    hub.gated[LLAMA] = {TOKEN}
-    status, more = await run(hub, tmp_path, SEGMENTER=str(tmp_path / "seg"))
-    assert (status, more.splitlines()[-1]) == (0, "All models of the profile sdxl are here and whole."), more
-    assert "Fetching 10 files" in more, "huggingface_hub's own bars"
-    assert TOKEN not in said + more
-    assert (tmp_path / "hub").is_dir()

@@ -190,6 +190,9 @@ def test_folders_that_are_not_there(profile: Profile, tmp_path: Path):
     segmenter, dino = problems(profile)
     assert str(segmenter) == f"segmenter: {profile.segmenter} is not on this machine: make models"
     assert str(dino) == f"dino: there is no {profile.dino}: correct DINO_MODEL in .env"
+    (tmp_path / "mine.ckpt").touch()
+    sdxl = problems(replace(profile, sdxl=str(tmp_path / "mine.ckpt")))[1]
+    assert str(sdxl) == f"sdxl: {tmp_path}/mine.ckpt is no folder and no .safetensors: correct SDXL_MODEL in .env"
 
 
 def test_models_of_the_hub_that_are_not_in_its_cache(profile: Profile, tmp_path: Path):
@@ -227,7 +230,7 @@ def test_an_sdxl_in_one_file(profile: Profile, tmp_path: Path):
     single = replace(profile, sdxl=str(mine))
     assert [str(one) for one in problems(single, tmp_path / "hub")] == [
         f"sdxl: there is no {mine}: correct SDXL_MODEL in .env",
-        f"sdxl: {BASE}, whose configuration it has, is not on this machine: make models",
+        f"sdxl: {BASE}@462165984030, whose configuration it has, is not on this machine: make models",
     ]
     mine.write_bytes(weights(*whole[:2]))
     assert "is no whole SDXL: no text_encoder_2 and no vae in it" in problems(single, tmp_path / "hub")[0].wrong

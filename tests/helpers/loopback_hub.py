@@ -5,6 +5,7 @@ library's source): small files come from the hub itself, large ones from another
 know: who fetches, or what a model is.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
 from types import TracebackType
@@ -37,6 +38,7 @@ class LoopbackHub:
         self.asked: list[tuple[str, str, str]] = []
         self.ranges: list[str] = []
         self.told_elsewhere: list[str] = []  # tokens that the other host was sent
+        self.stalled: set[str] = set()  # names of files of which half comes, and then nothing
         self.lost: set[str] = set()  # names of files that it lists and has not
 
     async def __aenter__(self) -> Self:
@@ -130,6 +132,9 @@ class LoopbackHub:
             assert request.transport
             request.transport.close()
             return response
+        if name in self.stalled:
+            await response.write(data[: len(data) // 2])
+            await asyncio.Event().wait()
         await response.write(data[start:])
         return response
 
