@@ -141,7 +141,6 @@ async def serve(settings: Settings, executor: Executor) -> int:
             stats=(stats := Stats(db)),
             process=executor.stats,
         )
-        await models.look()  # the log says what is missing
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
         catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
         commanded = [command(bot, services) for command in COMMANDS]
@@ -152,11 +151,12 @@ async def serve(settings: Settings, executor: Executor) -> int:
             await bot.add_cog(Metrics(jobs, stats, executor.stats, settings.metrics_port))
         retention = Retention(db, files, photos_days=settings.photos_days, portraits_days=settings.portraits_days)
         tidying = asyncio.create_task(retention.nightly(settings.tidy_hour), name="retention")
+        looking = asyncio.create_task(models.look(), name="models")  # the log says what is missing
         try:
             return await live(bot, line, delivery, settings.discord_token.get_secret_value())
         finally:
             tidying.cancel()
-            await asyncio.wait([tidying])  # the database is closed after it
+            await asyncio.wait([tidying, looking])  # the database is closed after the first
 
 
 async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) -> int:

@@ -37,6 +37,11 @@ class Problem:
     cure: str  # a command, or what else to do
     file: Path | None = None  # the one that is wrong, if the model is there at all
 
+    @property
+    def stops_jobs(self) -> bool:
+        """Whether nothing can be learnt or painted until it is mended; without Llama the template writes prompts."""
+        return self.model != "llama"
+
     def __str__(self) -> str:
         return f"{self.model}: {self.wrong}: {self.cure}"
 

@@ -260,7 +260,8 @@ async def test_what_only_the_operator_can_mend_ends_it(tmp_path: Path):
 
 
 async def _start(discord: Loopback, folder: Path) -> asyncio.subprocess.Process:
-    environment = {**os.environ, **discord.environment, "DATA": str(folder / "data"), "PYTHONWARNINGS": "ignore"}
+    settings = {"DATA": str(folder / "data"), "PROFILE": "pocket", "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, **discord.environment, **settings}
     began = time.monotonic()
     with (folder / "bot.log").open("ab") as log:
         bot = await asyncio.create_subprocess_exec(

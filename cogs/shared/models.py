@@ -26,7 +26,7 @@ class Models:
 
     async def check(self) -> None:
         """Raises Sorry if a person has to come back later."""
-        if await self.look():
+        if any(problem.stops_jobs for problem in await self.look()):
             raise Sorry("sorry.models")
 
     async def examine(self) -> list[Check]:

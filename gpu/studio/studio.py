@@ -120,7 +120,7 @@ class Studio:
 
     def _check_models(self) -> None:
         """Raises ModelsMissing where a model is not there or not whole, by its headers. Llama may be missing."""
-        if found := [problem for problem in weights.problems(self.profile) if problem.model != "llama"]:
+        if found := [problem for problem in weights.problems(self.profile) if problem.stops_jobs]:
             raise ModelsMissing("; ".join(map(str, found)))
 
     def _cut(self, job: Enroll, report: Report) -> segment.Cut:

@@ -16,9 +16,10 @@ from tests.helpers.model_repositories import weights
 
 async def test_missing_models_are_told_and_mended_without_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "cogs.shared.models")
-    segmenter, llama = tmp_path / "seg", tmp_path / "llama"
-    shutil.copytree(PROFILES["pocket"].llama, llama)
-    async with bot_env(tmp_path, segmenter=str(segmenter), llama_model=str(llama)) as alive:
+    segmenter, dino = tmp_path / "seg", tmp_path / "dino"
+    shutil.copytree(PROFILES["pocket"].dino, dino)
+    async with bot_env(tmp_path, segmenter=str(segmenter), dino_model=str(dino)) as alive:
+        await alive.discord.until(lambda: caplog.records)
         [line] = [record for record in caplog.records if record.levelname == "WARNING"]
         wrong = f"{segmenter} is not on this machine"
         assert line.__dict__["fields"] == {"model": "segmenter", "wrong": wrong, "cure": "make models"}
@@ -35,16 +36,24 @@ async def test_missing_models_are_told_and_mended_without_a_restart(tmp_path: Pa
         thread = await enrolled(alive, mina)
         assert caplog.records[-1].message == "All models are here and whole"
 
-        (llama / "model.safetensors").write_bytes(weights("lm_head.weight")[:-1])
+        (dino / "model.safetensors").write_bytes(weights("lm_head.weight")[:-1])
         refused = await private(await mina.slash("/portrait", thread, style="oil"))
         assert "My models are not complete yet" in refused
         assert "has 212 bytes of 213" in caplog.records[-1].__dict__["fields"]["wrong"]
-        assert "LLAMA_MODEL in .env" in caplog.records[-1].__dict__["fields"]["cure"]
+        assert "DINO_MODEL in .env" in caplog.records[-1].__dict__["fields"]["cure"]
         [portrait] = await whole(alive, thread, 1)
         for what in ("again", "wish"):
             assert "My models are not complete yet" in await pressed(mina, portrait, what)
-        shutil.copy(Path(PROFILES["pocket"].llama) / "model.safetensors", llama)
+        shutil.copy(Path(PROFILES["pocket"].dino) / "model.safetensors", dino)
         assert "come to" in await private(await mina.slash("/portrait", thread, style="oil"))
+
+
+async def test_without_llama_dogs_are_learnt_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """The template writes the prompts; the operator is told."""
+    async with bot_env(tmp_path, llama_model=str(tmp_path / "none")) as alive:
+        await enrolled(alive, alive.discord.person("Mina"))
+        fields = next(one.__dict__["fields"] for one in caplog.records if one.message == "A model cannot be used")
+        assert fields["cure"] == "correct LLAMA_MODEL in .env"
 
 
 async def test_a_form_is_not_shown_for_nothing(tmp_path: Path):
