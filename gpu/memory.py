@@ -1,7 +1,7 @@
 """The memory plan: which models stay on the card, which take turns on it, and how exact Llama's weights are. No torch.
 
-Knows: what models and their work take, by published measurements. Does not know: any device or model;
-gpu/studio/models.py obeys the plan. No card has proved these estimates yet: a plan that does not fit is a warning, no
+Knows: what models and their work take, by published measurements. Does not know: any device; gpu/studio/models.py obeys
+the plan. No card has proved these estimates yet: a plan that does not fit is a warning, no
 refusal.
 
 Sources: [ST] SimpleTuner's SEGMENTED_CHECKPOINTING.md (2026), SDXL at 1024 px, UNet and one sample: 13.03 GiB, 6.53 GiB
@@ -13,10 +13,13 @@ With int4 it is 8.32 for 7.44, and such weights cannot be moved between card and
 int4 here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from gpu import weights
+from gpu.model_files import Damaged
 from gpu.profile import SDXL, Profile
 
 Name = Literal["sdxl", "refiner", "llama", "dino", "yolo"]
@@ -61,8 +64,12 @@ REAL = Sizes(
 """Of profile `sdxl`'s own models: what is planned with while their files are not there."""
 
 
-def sizes_of(profile: Profile, found: Mapping[str, int]) -> Sizes:
-    """From parameters by component, as gpu/weights.py names them; REAL's for a model that is not there."""
+def sizes_here(profile: Profile, hub: Path | None = None) -> Sizes:
+    """By the headers of the files on this machine, REAL's for a model without any. `hub`: as in gpu/weights.py."""
+    try:
+        found = {name: tensors.parameters for name, tensors in weights.sizes(profile, hub).items()}
+    except (Damaged, OSError):  # what is wrong is told when that model is loaded
+        found = {}
     encoders = sum(found.get(part, 0) for part in ("text_encoder", "text_encoder_2", "vae"))
     return Sizes(
         unet=found.get("unet", REAL.unet),

@@ -22,11 +22,9 @@ from torch import nn
 from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast, TorchAoConfig
 from ultralytics import YOLO
 
-from gpu import weights
 from gpu.device import host_memory
 from gpu.errors import ModelsMissing, OutOfMemory
-from gpu.memory import MemoryPlan, Name, Sizes, plan, resident, sizes_of
-from gpu.model_files import Damaged
+from gpu.memory import MemoryPlan, Name, plan, resident, sizes_here
 from gpu.profile import Profile
 from gpu.studio import segment, tokens
 from gpu.studio.device import card_memory, probe, prove, reproducible, usable_device
@@ -60,7 +58,7 @@ class ModelPool:
         self._on_device: set[nn.Module] = set()
 
     def _plan(self, memory: int | None) -> MemoryPlan:
-        sizes, host, itemsize = _sizes(self.profile), host_memory(), self.dtype.itemsize
+        sizes, host, itemsize = sizes_here(self.profile), host_memory(), self.dtype.itemsize
         if memory is None:
             return resident(self.profile, sizes, memory=host, itemsize=itemsize)
         return plan(self.profile, sizes, memory=memory, host=host, itemsize=itemsize)
@@ -205,14 +203,6 @@ class ModelPool:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
-
-
-def _sizes(profile: Profile) -> Sizes:
-    """By the headers of the files that are there."""
-    try:
-        return sizes_of(profile, {name: tensors.parameters for name, tensors in weights.sizes(profile).items()})
-    except (Damaged, OSError):  # what is wrong is told when that model is loaded
-        return sizes_of(profile, {})
 
 
 def _int8() -> TorchAoConfig:

@@ -19,10 +19,10 @@ from gpu.memory import (
     candidates,
     plan,
     resident,
-    sizes_of,
+    sizes_here,
     table,
 )
-from gpu.profile import SDXL, Profile
+from gpu.profile import PROFILES, SDXL, Profile
 
 ROOT = Path(__file__).parents[2]
 HOST = 64 * 10**9
@@ -135,8 +135,14 @@ def test_the_readme_says_what_the_code_plans() -> None:
     assert [line.strip() for line in between.strip().splitlines()] == table().splitlines()
 
 
-def test_sizes_are_the_files_and_where_there_are_none_the_real_ones() -> None:
-    found = {"unet": 10, "text_encoder": 1, "text_encoder_2": 2, "vae": 3, "llama": 4, "segmenter": 5}
-    expected = Sizes(unet=10, encoders=6, refiner=REAL.refiner, llama=4, dino=REAL.dino, yolo=5)
-    assert sizes_of(SDXL, found) == expected
-    assert sizes_of(BARE, {}) == replace(REAL, refiner=0)
+def test_sizes_are_the_files_and_where_there_are_none_the_real_ones(tmp_path: Path) -> None:
+    pocket = PROFILES["pocket"]
+    here = sizes_here(pocket)
+    assert here.refiner == 0
+    assert 0 < here.llama < here.unet < 10**8
+    bare = replace(pocket, llama=str(tmp_path / "none"), refiner=str(tmp_path / "none"))
+    assert sizes_here(bare) == replace(here, llama=REAL.llama, refiner=REAL.refiner)
+    (tmp_path / "cut").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "cut" / name).write_bytes(b"{")
+    assert sizes_here(replace(pocket, dino=str(tmp_path / "cut"))) == replace(REAL, refiner=0)

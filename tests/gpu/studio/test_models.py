@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpu import weights
 from gpu.errors import NoDevice, OutOfMemory
-from gpu.memory import ALL, EACH, MemoryPlan, Name, Sizes, candidates, sizes_of
+from gpu.memory import ALL, EACH, MemoryPlan, Name, Sizes, candidates, sizes_here
 from gpu.profile import Profile
 from gpu.studio import dataset
 from gpu.studio.device import prove, usable_device
@@ -51,7 +50,7 @@ def refined(tmp_path_factory: pytest.TempPathFactory) -> Profile:
 @pytest.fixture(scope="module")
 def sizes(refined: Profile) -> Sizes:
     """As the files say."""
-    return sizes_of(refined, {name: tensors.parameters for name, tensors in weights.sizes(refined).items()})
+    return sizes_here(refined)
 
 
 def four_bytes(profile: Profile, sizes: Sizes, memory: int) -> list[MemoryPlan]:
