@@ -95,16 +95,22 @@ BROKEN: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_a_broken_llama_costs_no_picture(
-    broken: Callable[[Path], None], profile: Profile, pet: Adapter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_broken_llama_costs_no_prompt(
+    broken: Callable[[Path], None], profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken(Path(profile.llama))
     one = build(profile)
-    prompt = painted(one, pet, tmp_path).prompt
-    assert (prompt.source, prompt.text) == ("template", SAYS)
-    assert one.rewriter.rewrite(WISH, pet.tokens, "dog", 2) == prompt
+    for seed in (1, 2):
+        prompt = one.rewriter.rewrite(WISH, ("<s0>", "<s1>"), "dog", seed)
+        assert (prompt.source, prompt.text) == ("template", SAYS)
     [words] = warnings(caplog)
     assert "llama: " in words and "REWRITE=template" in words
+
+
+def test_a_broken_llama_costs_no_picture(profile: Profile, pet: Adapter, tmp_path: Path) -> None:
+    cut_off("model.safetensors")(Path(profile.llama))
+    prompt = painted(build(profile), pet, tmp_path).prompt
+    assert (prompt.source, prompt.text) == ("template", SAYS)
 
 
 def test_a_llama_that_is_mended_speaks_again(profile: Profile, pet: Adapter, tmp_path: Path) -> None:
