@@ -1,15 +1,12 @@
 """Enrolments that failed: what is kept, for how long, and that it is tried again once or goes without a trace."""
 
 import asyncio
-import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from gpu.types import Cause, Enroll, Failed
-from storage.database import MIGRATIONS, Database
 from storage.failed import NotKept, TriedAgain
 from storage.files import Files
 from storage.jobs import JobRow, Jobs, LineFull, QueueLimits, TooManyJobs
@@ -173,6 +170,21 @@ async def test_when_its_time_is_over_nothing_is_left(env: StorageEnv) -> None:
         await again(env, row)
 
 
+async def test_its_time_is_looked_at_again_and_again(env: StorageEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.failed.LOOK_S", 0.01)
+    await failed(env)
+    with monkeypatch.context() as broken:
+        broken.setattr("storage.pets.drop", None)
+        worker, env.clock.now = asyncio.create_task(env.failed.work()), env.clock.now + HOURS
+        await asyncio.sleep(0.1)
+        assert await states(env) == {"Mochi": "failed"}
+    async with asyncio.timeout(10):
+        while await states(env):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    worker.cancel()
+    await asyncio.wait([worker])
+
+
 async def test_forgetting_one_that_failed_leaves_nothing(env: StorageEnv) -> None:
     row = await failed(env)
     receipt = await env.erasure.forget(await env.failed.pet_id(row.id))
@@ -207,40 +219,3 @@ async def test_a_crash_in_the_middle_of_a_try_loses_no_photo(env: StorageEnv, mo
     for kept in env.files.found():
         assert len(list(env.files.photo_folder(kept).iterdir())) == 3
     assert await states(env) == {"Mochi": "failed", "Other": "learning"}
-
-
-OLDER = """
-INSERT INTO pets (id, guild_id, owner_id, name, name_key, class_word, channel_id, state, adapter, created)
-VALUES (1, 10, 2, 'Mochi', 'mochi', 'dog', 3, 'learning', NULL, 5),
-       (2, 10, 2, 'Rex', 'rex', 'dog', 3, 'ready', '{a}', 5);
-INSERT INTO jobs (id, kind, body, created, pet_id, pet_name, guild_id, user_id, channel_id, locale, state,
-                  checkpoint, claimed, alive)
-VALUES ('0123456789ab', 'enroll', '{e}', 5, 1, 'Mochi', 10, 2, 3, 'en', 'running', 40, 6, 7),
-       ('0123456789ac', 'enroll', '', 4, NULL, 'Bori', 10, 2, 3, 'en', 'failed', 0, NULL, 6);
-"""
-ADAPTER = {"folder": "data/jobs/a", "tokens": ["<s0>"], "class_word": "dog", "base": "x", "steps": 9, "likeness": 0.7}
-ENROLL = {
-    "kind": "enroll", "job_id": "0123456789ab", "folder": "data/jobs/0123456789ab", "photos": [],
-    "wish": {"style": "oil", "text": ""}, "class_word": "dog", "seed": 3,
-}  # fmt: skip
-
-
-async def test_a_folder_of_the_version_before_is_opened(tmp_path: Path) -> None:
-    steps = tmp_path / "older"
-    shutil.copytree(MIGRATIONS, steps)
-    for newer in sorted(steps.glob("*.sql"))[4:]:
-        newer.unlink()
-    async with await Database.open(tmp_path / "bot.sqlite", steps) as db:
-        for sql in OLDER.format(a=json.dumps(ADAPTER), e=json.dumps(ENROLL)).split(";\n"):
-            async with db.write() as tx:
-                await tx.run(sql)
-    async with await Database.open(tmp_path / "bot.sqlite") as db:
-        env = StorageEnv.on(tmp_path, db, keep_failed_s=HOURS)
-        assert {pet.name: pet.state for pet in await env.pets.of_guild(10)} == {"Mochi": "learning", "Rex": "ready"}
-        await env.journal.recover()
-        claim = await env.claim("0123456789ab")
-        assert (await env.row("0123456789ab")).checkpoint == 40
-        assert await env.journal.settle(claim, Failed(cause=Cause.OUT_OF_MEMORY, message=""))
-        assert {pet.name: pet.state for pet in await env.pets.of_guild(10)} == {"Mochi": "failed", "Rex": "ready"}
-        with pytest.raises(NotKept):
-            await env.failed.pet_id("0123456789ac")
