@@ -22,8 +22,8 @@ import os
 import tempfile
 from pathlib import Path
 
-# Before anything here imports ultralytics: no look-ups, no installs, no foreign pickles, no settings in the user's home,
-# and not one thread.
+# Before anything imports ultralytics: no look-ups, no installs, no foreign pickles, no settings in the user's home, and
+# not one thread.
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1"}
 os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"pawtrait-{os.getuid()}"))
 os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
