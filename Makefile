@@ -62,6 +62,7 @@ bench-pocket: .venv/ready  ## What the pocket models can do, against their bars;
 
 torture: .venv/ready  ## Every promise about the line, measured: 200 simulated histories, 50 real blows...; 25 minutes
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.lost_trainings
 
 torture-long: .venv/ready  ## 5,000 histories and 400 kills: hours; goes on where it was stopped
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long
