@@ -129,7 +129,7 @@ async def serve(stranger: Stranger, discord: Loopback, data: Path) -> None:
             *command.split(), cwd=stranger.clone, env=bare, stdout=log, stderr=log
         )
     try:
-        await discord.until(lambda: discord.commands, timeout=60)
+        await discord.until(lambda: discord.online and discord.commands, timeout=60)
         stranger.steps.append(Step(command.rpartition("/")[2], round(time.monotonic() - began, 1), 0, []))
         await first_dog(stranger, discord, data)
     finally:
