@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gpu.device import CAPABILITY, DRIVERS
 from gpu.machine import Card, Machine
+from gpu.memory import GB, Sizes, plan, resident
 from gpu.profile import Profile
 from gpu.sources import Name, Source, sources
 from gpu.weights import FETCH, Problem, problem
@@ -18,18 +20,15 @@ from gpu.weights import FETCH, Problem, problem
 Mark = Literal["✅", "⚠️", "❌"]  # well; it runs, but less well; somebody has to act
 
 PYTHONS = (3, 11), (3, 13)
-DRIVER = 580
-"""The least for every CUDA 13.x: NVIDIA, "CUDA Compatibility", "Minor Version Compatibility", table 1. The pinned torch
-is built with 13.2, and a test holds that against the pins."""
-CAPABILITY = (7, 5)  # Turing: the pinned torch has kernels from there on, as CUDA 13 has
+DRIVER = DRIVERS[13]  # the pinned torch is built with CUDA 13.2: a test holds that against the pins
 
 NO_CARD = "set PROFILE=pocket in .env to try everything out, or ALLOW_CPU=1: a portrait then takes most of an hour"
 NEW_DRIVER = (
     f"sudo ubuntu-drivers install nvidia:{DRIVER} (elsewhere nvidia-open, of NVIDIA's own packages); sudo reboot"
 )
 
-GB = 1e9  # bytes
 ROOM = 1e9  # bytes that stay free on the disk
+FLOAT32 = 4  # bytes of a number: what a processor computes with, but for the newest
 DOWNLOAD: dict[Name, float] = {
     "sdxl": 6.94e9,
     "vae": 0.33e9,
@@ -129,6 +128,25 @@ def _no_such_card(machine: Machine, visible: str | None) -> Check:
     return bad("card", f"CUDA_VISIBLE_DEVICES={visible} is no card of this machine", cure)
 
 
+def memory_check(machine: Machine, profile: Profile, visible: str | None, sizes: Sizes) -> Check:
+    """How the models will share the memory there is. `sizes`: of the models that are here, as memory.py reads them.
+
+    A plan is an estimate: one that does not fit is a warning.
+    """
+    card, here = machine.card(visible), f"{_size(machine.memory)} in this machine"
+    card = card if card and card.capability >= CAPABILITY else None
+    if not (card or profile.allow_cpu):
+        return well("memory", here)
+    if card:
+        made = plan(profile, sizes, memory=card.memory or machine.memory, host=machine.memory)
+    else:
+        made = resident(profile, sizes, memory=machine.memory, itemsize=FLOAT32)
+    told = f"{here}; {made.describe()}"
+    if made.fits:
+        return well("memory", told)
+    return poor("memory", told, "set REWRITE=template in .env, or take a card or a machine with more memory")
+
+
 def disk_check(free: float, problems: Iterable[Problem]) -> Check:
     """`free`: bytes, where the hub's models are kept."""
     coming = sum(DOWNLOAD[one.model] for one in problems if one.cure == FETCH)
@@ -154,8 +172,8 @@ def _broken(source: Source, problem: Problem, refusal: str | None) -> Check:
     if refusal:
         why, _, cure = refusal.removesuffix(".").rpartition(": ")
         found = f"{found}. {why}"
-    if source.name == "llama":
-        return poor("llama", f"{found}; until then the template writes the prompts", cure)
+    if not problem.stops_jobs:
+        return poor(source.name, f"{found}; until then the template writes the prompts", cure)
     return bad(source.name, found, cure)
 
 

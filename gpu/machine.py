@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpu.device import host_memory
+
 QUERY = "driver_version,name,memory.total,compute_cap,uuid"
 PATIENCE_S = 4.0  # for nvidia-smi: without persistence mode it wakes the card first
 PCI = Path("/sys/bus/pci/devices")
@@ -52,7 +54,7 @@ def look() -> Machine:
         cards = tuple(sorted(cards, key=lambda card: (card.capability, card.memory), reverse=True))
     return Machine(
         python=sys.version_info[:2],
-        memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        memory=host_memory(),
         driver=driver,
         cards=cards,
         trouble=trouble,

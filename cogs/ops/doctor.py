@@ -19,7 +19,8 @@ from cogs.ops.discord_checks import Replies, ask, discord_checks
 from cogs.ops.redaction import RedactingFormatter
 from cogs.ops.settings import Settings, explain
 from gpu import machine, weights
-from gpu.doctor import GB, Check, all_well, bad, disk_check, machine_checks, model_checks, poor, well
+from gpu.doctor import GB, Check, all_well, bad, disk_check, machine_checks, memory_check, model_checks, poor, well
+from gpu.memory import sizes_here
 from gpu.sources import Source, sources
 from gpu.weights import Problem
 from storage.database import Damaged, versions
@@ -59,10 +60,12 @@ async def _ask_discord(settings: Settings) -> Replies | None:
 def _examine_machine(settings: Settings) -> list[Check]:
     profile, cache = settings.studio_profile(), settings.hub_cache()
     found = {source: weights.problem(source, cache) for source in sources(profile)}
-    visible = settings.child_environment().get("CUDA_VISIBLE_DEVICES")
+    problems = [problem for problem in found.values() if problem]
+    here, visible = machine.look(), settings.child_environment().get("CUDA_VISIBLE_DEVICES")
     return [
-        *machine_checks(machine.look(), profile, visible),
-        disk_check(shutil.disk_usage(_existing(_hub_cache(settings))).free, filter(None, found.values())),
+        *machine_checks(here, profile, visible),
+        memory_check(here, profile, visible, sizes_here(profile, cache)),
+        disk_check(shutil.disk_usage(_existing(_hub_cache(settings))).free, problems),
         *model_checks(found, _refusals(found, settings)),
     ]
 

@@ -13,8 +13,9 @@ import pytest
 from cogs.ops import discord_checks, doctor
 from cogs.ops.settings import Settings
 from gpu import machine
-from gpu.doctor import Check, all_well, disk_check
+from gpu.doctor import Check, all_well, disk_check, memory_check
 from gpu.machine import Card, Machine
+from gpu.memory import REAL, plan
 from gpu.profile import SDXL
 from gpu.sources import sources
 from gpu.weights import FETCH, Problem
@@ -159,7 +160,7 @@ async def test_where_everything_is_well_nobody_has_to_act(stage: Stage):
     checks = await stage.checks()
     assert {check.mark for check in checks} == {"✅"} and all_well(checks)
     told = {check.name: check.found for check in checks}
-    assert set(told) >= {"Python", "driver", "card", "disk", "sdxl", "token", "gateway", "invite", "database"}
+    assert set(told) >= {"Python", "driver", "card", "memory", "disk", "sdxl", "token", "gateway", "invite", "database"}
     assert "permissions=309237746752" in told["invite"] and stage.discord.world.me.id in told["invite"]
     assert not stage.discord.gateway.identified, "no login is used up"
 
@@ -220,6 +221,24 @@ async def test_an_older_database_is_not_brought_up_to_date(stage: Stage):
     assert line.mark == "✅" and "version 1; the bot copies it" in line.found
     assert versions(stage.data / "pawtrait.db")[0] == 1
     assert [path.name for path in stage.data.iterdir()] == ["pawtrait.db"], "nor are files left beside it"
+
+
+@pytest.mark.parametrize(("size", "host", "mark"), [(80, 64, "✅"), (24, 64, "✅"), (8, 64, "⚠️"), (16, 8, "⚠️")])
+def test_the_memory_plan_for_this_card_is_told(size: int, host: int, mark: str):
+    small = replace(WHOLE, memory=host * 10**9, cards=(replace(CARD, memory=size * 10**9),))
+    made = plan(SDXL, REAL, memory=size * 10**9, host=host * 10**9)
+    check = memory_check(small, SDXL, None, REAL)
+    here = {64: "64 GB", 8: "8.0 GB"}[host]
+    assert (check.mark, check.found) == (mark, f"{here} in this machine; {made.describe()}")
+    assert ("REWRITE=template" in check.cure) == (mark == "⚠️")
+
+
+def test_without_a_card_that_can_be_used_the_hosts_memory_is_planned_with():
+    old = replace(WHOLE, cards=(replace(CARD, capability=(6, 1)),))
+    for machine_, visible in ((replace(WHOLE, cards=()), None), (WHOLE, "7"), (old, None)):
+        assert memory_check(machine_, SDXL, visible, REAL).found == "69 GB in this machine"
+        check = memory_check(machine_, replace(SDXL, allow_cpu=True), visible, REAL)
+        assert "all models stay" in check.found and "of 68.7 GB in use" in check.found
 
 
 @pytest.mark.parametrize(("free", "mark"), [(40e9, "✅"), (29e9, "❌"), (0, "❌")])
