@@ -88,7 +88,7 @@ def _python(version: tuple[int, int]) -> Check:
     if least <= version <= most:
         return well(*told)
     known = "from {}.{} to {}.{}".format(*least, *most)
-    return bad("Python", f"{told[1]}, and the bot takes one {known}", "sudo apt install python3.11; rm -rf .venv; make")
+    return bad("Python", f"{told[1]}, and the bot takes one {known}", "install one of them, then make clean doctor")
 
 
 def _lacking(profile: Profile, name: str, found: str, cure: str) -> Check:

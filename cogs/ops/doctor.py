@@ -114,13 +114,12 @@ def _database(path: Path) -> Check:
     try:
         version, newest = versions(path)
     except Damaged as error:
-        return bad("database", f"{path}: {error}", f"put the newest copy of {path.parent / 'backups'} in its place")
+        return bad("database", f"{path}: {error}", f"mv {path.parent} away; make restore FROM=your newest backup")
     if version is None:
         return well("database", "none yet: the bot makes it when it starts")
     if version > newest:
-        return bad(
-            "database", f"version {version}, and this bot knows {newest}", "git pull, or go back to an older copy"
-        )
+        cure = f"git pull (or mv {path.parent} away; make restore FROM=a backup of this version)"
+        return bad("database", f"version {version}, of a newer bot: this one knows {newest}", cure)
     if version < newest:
         return well("database", f"version {version}; the bot copies it and brings it to {newest} when it starts")
     return well("database", f"version {version}")

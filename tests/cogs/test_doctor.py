@@ -126,8 +126,8 @@ def closed(stage: Stage) -> None:
 
 BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 BROKEN: dict[str, tuple[Callable[[Stage], None], str, str, str]] = {
-    "an old Python": (here(python=(3, 10)), "Python", "3.10, and the bot takes one from 3.11 to 3.13", "rm -rf .venv"),
-    "a new Python": (here(python=(3, 14)), "Python", "3.14", "rm -rf .venv"),
+    "an old Python": (here(python=(3, 10)), "Python", "takes one from 3.11 to 3.13", "make clean doctor"),
+    "a new Python": (here(python=(3, 14)), "Python", "3.14", "make clean doctor"),
     "an old driver": (here(driver="535.183.01"), "driver", "CUDA 13 takes 580 or later", "ubuntu-drivers install"),
     "a very old driver": (here(driver="470.1", cards=()), "driver", "470.1 is too old", "ubuntu-drivers install"),
     "no driver": (here(driver="", cards=(), trouble="NVML is not there"), "driver", "NVML is not there", "reboot"),
@@ -152,7 +152,7 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str, str]] = {
     "a code grant": (application("bot_require_code_grant", True), "invite", "code grant", "switch Requires OAuth2"),
     "a file for a folder": (no_folder, "data folder", "cannot be written: Not a directory", "chown"),
     "a newer bot's rows": (database("PRAGMA user_version = 999"), "database", "version 999", "git pull"),
-    "no rows at all": (no_database, "database", "cannot be read", "backups"),
+    "no rows at all": (no_database, "database", "cannot be read", "make restore"),
 }  # fmt: skip
 
 
