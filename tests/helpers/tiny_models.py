@@ -113,17 +113,18 @@ def clip_config(tokenizer: CLIPTokenizer, width: int) -> CLIPTextConfig:
     )
 
 
-def unet(cross: int, time_ids: int, pooled: int) -> UNet2DConditionModel:
-    """Two levels, attention in the lower one, SDXL's text and time conditions."""
+def unet(cross: int, time_ids: int, pooled: int, levels: int) -> UNet2DConditionModel:
+    """So many levels, attention in the lowest one, SDXL's text and time conditions."""
+    upper = levels - 1
     return UNet2DConditionModel(
         sample_size=8,
-        block_out_channels=(8, 16),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(*(8,) * upper, 16),
+        down_block_types=(*("DownBlock2D",) * upper, "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", *("UpBlock2D",) * upper),
         layers_per_block=1,
         norm_num_groups=4,
-        attention_head_dim=(2, 4),
-        transformer_layers_per_block=(1, 1),
+        attention_head_dim=(*(2,) * upper, 4),
+        transformer_layers_per_block=(1,) * levels,
         cross_attention_dim=cross,
         use_linear_projection=True,
         addition_embed_type="text_time",
@@ -150,7 +151,7 @@ def scheduler() -> EulerDiscreteScheduler:
     return EulerDiscreteScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
 
 
-def sdxl(folder: Path) -> None:
+def sdxl(folder: Path, levels: int = 2) -> None:
     one, two = clip_tokenizer(), clip_tokenizer(pad="!")
     StableDiffusionXLPipeline(
         vae=vae(),
@@ -158,13 +159,13 @@ def sdxl(folder: Path) -> None:
         text_encoder_2=CLIPTextModelWithProjection(clip_config(two, 16)),
         tokenizer=one,
         tokenizer_2=two,
-        unet=unet(cross=24, time_ids=6, pooled=16),
+        unet=unet(cross=24, time_ids=6, pooled=16, levels=levels),
         scheduler=scheduler(),
         add_watermarker=False,
     ).save_pretrained(folder)
 
 
-def refiner(folder: Path) -> None:
+def refiner(folder: Path, levels: int = 2) -> None:
     two = clip_tokenizer(pad="!")
     StableDiffusionXLImg2ImgPipeline(
         vae=vae(),
@@ -172,7 +173,7 @@ def refiner(folder: Path) -> None:
         tokenizer=None,
         text_encoder_2=CLIPTextModelWithProjection(clip_config(two, 16)),
         tokenizer_2=two,
-        unet=unet(cross=16, time_ids=5, pooled=16),
+        unet=unet(cross=16, time_ids=5, pooled=16, levels=levels),
         scheduler=scheduler(),
         requires_aesthetics_score=True,
         add_watermarker=False,
