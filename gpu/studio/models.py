@@ -17,9 +17,11 @@ from typing import Any, Literal, overload
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from torch import nn
 from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast, TorchAoConfig
+from transformers.utils import logging as transformers_logging
 from ultralytics import YOLO
 
 from gpu.device import host_memory
@@ -31,6 +33,9 @@ from gpu.studio.device import card_memory, probe, prove, reproducible, usable_de
 from gpu.studio.hub import configuration_files, files, variant
 
 HOST = torch.device("cpu")
+
+diffusers_logging.disable_progress_bar()  # the log has one event a line
+transformers_logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, slots=True)
