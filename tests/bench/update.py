@@ -1,0 +1,79 @@
+"""`python -m tests.bench.update ../older-clone`: a training that the version before has begun goes on after the update.
+
+Knows: how a bot is stopped in the middle, saved, put back elsewhere and started again. Does not know: what is learnt.
+One dog's training is begun by the older version and stopped. The older version finishes it; this one goes on with a
+copy, is stopped, saved and put back in another folder, and finishes it there. Bar: the same adapter, byte for byte.
+"""
+
+import asyncio
+import hashlib
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from storage.archive import DATABASE, restore, save
+from tests.bench.results import keep
+from tests.helpers.bot_process import BotProcess, dog_photos
+from tests.loopback import Loopback
+
+STOPPED_AT, STOPPED_AGAIN_AT = 90, 250  # steps, or a little later
+LONGEST_S = 1200.0
+
+
+def job(data: Path) -> tuple[str, str, int]:
+    """Id, state and newest checkpoint of the one job."""
+    with closing(sqlite3.connect(f"file:{data / DATABASE}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT id, state, checkpoint FROM jobs").fetchone() or ("", "", 0)
+
+
+async def reached(data: Path, step: int) -> None:
+    """Wait until a checkpoint of this step is on disk, or the job is over."""
+    async with asyncio.timeout(LONGEST_S):
+        while job(data)[1] not in ("done", "failed") and job(data)[2] < step:  # noqa: ASYNC110 (a row tells nobody)
+            await asyncio.sleep(0.3)
+
+
+async def go_on(bot: BotProcess, step: int) -> int:
+    """Start the bot, and stop it after this step; the newest checkpoint then."""
+    await bot.start()
+    await reached(bot.data, step)
+    status, _ = await bot.stop()
+    assert status == 0
+    return job(bot.data)[2]
+
+
+def digests(data: Path) -> dict[str, str]:
+    """What was learnt, by file. Raises AssertionError where the job is not done."""
+    job_id, state, _ = job(data)
+    assert state == "done", state
+    files = sorted((data / "jobs" / job_id / "adapter").rglob("*.safetensors"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+async def main(older: Path) -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder, end = Path(name), 10**6
+        async with await Loopback.start() as discord:
+            old = BotProcess(discord, folder / "old" / "data", command=(sys.executable, str(older / "bot.py")))
+            await old.start()
+            files = {f"photo{n}": upload for n, upload in enumerate(dog_photos("update", 4), start=1)}
+            await discord.person("Mina").slash("/enroll", discord.channel, name="Biscuit", **files)
+            await reached(old.data, STOPPED_AT)
+            await old.stop()
+            first = job(old.data)[2]
+            save(old.data, folder / "older.tar")
+            restore(folder / "older.tar", folder / "new" / "data")
+            second = await go_on(BotProcess(discord, folder / "new" / "data"), STOPPED_AGAIN_AT)
+            save(folder / "new" / "data", folder / "newer.tar")
+            restore(folder / "newer.tar", folder / "elsewhere" / "data")
+            await go_on(BotProcess(discord, folder / "elsewhere" / "data"), end)
+            await go_on(old, end)
+        learnt, again = digests(folder / "old" / "data"), digests(folder / "elsewhere" / "data")
+    keep("update", {"stopped_at": [first, second], "files": len(learnt), "equal": learnt == again})
+    return 0 if learnt == again and learnt else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(Path(sys.argv[1]).absolute())))
