@@ -45,6 +45,7 @@ class LoopbackHub:
         app = web.Application(middlewares=[self._days])
         app.router.add_get("/api/models/{model:[^/]+/[^/]+}", self._info)
         app.router.add_get("/api/models/{model:[^/]+/[^/]+}/revision/{revision}", self._info)
+        app.router.add_get("/api/models/{model:[^/]+/[^/]+}/auth-check", self._check_access)
         app.router.add_get("/api/models/{model:[^/]+/[^/]+}/tree/{revision}", self._tree)
         app.router.add_get("/{model:[^/]+/[^/]+}/resolve/{revision}/{file:.+}", self._resolve)
         app.router.add_get("/large/{model:[^/]+/[^/]+}/{file:.+}", self._large)
@@ -83,6 +84,16 @@ class LoopbackHub:
         model = request.match_info["model"]
         return web.json_response({"_id": "1", "id": model, "modelId": model, "sha": REVISIONS[model], "siblings": []})
 
+    async def _check_access(self, request: web.Request) -> web.Response:
+        return self._gate(request) or web.json_response({})
+
+    def _gate(self, request: web.Request) -> web.Response | None:
+        """The refusal of a model whose licence this token's account has not accepted."""
+        model, token = request.match_info["model"], request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if model in self.gated and token not in self.gated[model]:
+            return refused(403 if token else 401, "GatedRepo", f"Access to model {model} is restricted.")
+        return None
+
     async def _tree(self, request: web.Request) -> web.Response:
         files = self.files[request.match_info["model"]]
         return web.json_response([self._entry(name, data) for name, data in files.items()])
@@ -95,10 +106,9 @@ class LoopbackHub:
 
     async def _resolve(self, request: web.Request) -> web.StreamResponse:
         model, name = request.match_info["model"], request.match_info["file"]
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.asked.append((request.method, model, "" if name.endswith(LARGE) else name))
-        if model in self.gated and token not in self.gated[model]:
-            return refused(403 if token else 401, "GatedRepo", f"Access to model {model} is restricted.")
+        if refusal := self._gate(request):
+            return refusal
         if name not in self.files[model] or name in self.lost:
             return refused(404, "EntryNotFound")
         data = self.files[model][name]
