@@ -129,7 +129,13 @@ class ReactionsCog(commands.Cog):
     async def _delete(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """Raises Sorry, and what may pass."""
         by_right = await self._posted.belongs_to(reaction.user_id, rows)
-        if not by_right and not await self._moderates(reaction, job.guild_id):
+        try:
+            may = by_right or await self._moderates(reaction, job.guild_id)
+        except Refused as error:
+            if is_transient(error):
+                raise
+            raise Sorry("sorry.no_delete") from error
+        if not may:
             raise Sorry("sorry.not_your_portrait", user=f"<@{reaction.user_id}>")
         await self._posted.delete(rows, reaction.channel_id, reaction.message_id)
 

@@ -14,7 +14,9 @@ from tests.helpers.bot_env import private
 from tests.helpers.error_lane import PASSING, REFUSED, matrix_env
 from tests.helpers.error_matrix import play
 
-ROUTES = ("first answer", "edit of the answer", "open a thread", "send", "search", "open direct messages")
+ROUTES = (
+    "first answer", "edit of the answer", "open a thread", "send", "search", "open direct messages", "look at a member",
+)  # fmt: skip
 
 
 async def test_whatever_discord_says_people_are_answered_or_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
