@@ -4,7 +4,6 @@ Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer i
 """
 
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim, final_outcome
@@ -34,7 +33,7 @@ class Row:
 class MemoryJournal:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
-        self._clock = count(1)
+        self._moment = 0  # of what was done last: a count that can be copied
 
     def accept(self, job: Enroll | Paint, user_id: int = 1) -> str:
         ticket = Ticket(job_id=job.job_id, kind=job.kind, user_id=user_id, guild_id=1, created=self._now())
@@ -116,7 +115,8 @@ class MemoryJournal:
                     self._close(row, WorkerDied().as_failed(row.checkpoint))
 
     def _now(self) -> float:
-        return float(next(self._clock))
+        self._moment += 1
+        return float(self._moment)
 
     def _current(self, claim: Claim) -> Row | None:
         row = self.rows[claim.job.job_id]
