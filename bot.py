@@ -52,7 +52,7 @@ from cogs.try_again import TryAgainCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
-from storage.database import AlreadyRunning, Database, MigrationFailed, TooNew
+from storage.database import DATABASE, AlreadyRunning, Database, MigrationFailed, TooNew
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files
@@ -112,7 +112,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we have no use for voice
     settings.data.mkdir(parents=True, exist_ok=True)
-    async with await Database.open(settings.data / "pawtrait.db") as db, PortraitBot(settings) as bot:
+    async with await Database.open(settings.data / DATABASE) as db, PortraitBot(settings) as bot:
         files = Files(settings.data)
         jobs = Jobs(db, files, limits=QueueLimits(each=settings.jobs_each, total=settings.jobs_total))
         on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")

@@ -23,9 +23,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from gpu.durable import whole
-from storage.database import MIGRATIONS, TooNew
+from storage.database import DATABASE, MIGRATIONS, TooNew
 
-DATABASE = "pawtrait.db"
 TRIES = 10  # of a backup, in each of which somebody forgot a dog
 TEXTS = {"pets": ("adapter", "cutouts"), "jobs": ("body", "learnt"), "portraits": ("portrait",), "outbox": ("payload",)}
 """Columns of JSON that may hold paths; photos.path is one itself."""

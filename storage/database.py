@@ -22,6 +22,7 @@ import aiosqlite
 
 from storage.backup import Backups
 
+DATABASE = "pawtrait.db"  # its name in the data folder
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 PRAGMAS = """

@@ -23,7 +23,7 @@ from gpu.doctor import GB, Check, all_well, bad, disk_check, machine_checks, mem
 from gpu.memory import sizes_here
 from gpu.sources import Source, sources
 from gpu.weights import Problem
-from storage.database import Damaged, versions
+from storage.database import DATABASE, Damaged, versions
 
 ROOT = Path(__file__).parents[2]
 LITTLE = 2e9  # bytes: portraits and checkpoints of a few days
@@ -94,7 +94,7 @@ def _existing(path: Path) -> Path:
 
 def _examine_data(folder: Path) -> Iterator[Check]:
     yield _data_folder(folder)
-    yield _database(folder / "pawtrait.db")
+    yield _database(folder / DATABASE)
 
 
 def _data_folder(folder: Path) -> Check:

@@ -74,7 +74,8 @@ class Settings(BaseSettings):
         changed: dict[str, Any] = {"rewrite": self.rewrite, "allow_cpu": profile.allow_cpu or self.allow_cpu}
         for name, model in own.items():
             changed |= _pinned(name, model) if model else {}
-        return replace(profile, **changed, segmenter=self.segmenter or profile.segmenter)
+        segmenter = str(Path(self.segmenter).expanduser()) if self.segmenter else profile.segmenter
+        return replace(profile, **changed, segmenter=segmenter)
 
     def hub_cache(self) -> Path | None:
         """The folder of the hub's cache, as the process that computes will see it; None: the library's own choice."""

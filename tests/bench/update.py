@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from storage.archive import DATABASE, restore, save
+from storage.archive import restore, save
+from storage.database import DATABASE
 from tests.bench.results import keep
 from tests.helpers.bot_process import BotProcess, dog_photos
 from tests.loopback import Loopback

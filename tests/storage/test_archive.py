@@ -20,8 +20,8 @@ from cogs.ops import archive as command
 from gpu.errors import OutOfMemory
 from gpu.types import JOB, Enroll, Progress
 from storage import archive
-from storage.archive import DATABASE, ArchiveRefused, restore, save
-from storage.database import MIGRATIONS, Database, TooNew
+from storage.archive import ArchiveRefused, restore, save
+from storage.database import DATABASE, MIGRATIONS, Database, TooNew
 from tests.helpers.storage_env import GUILD, MARKER, OWNER, StorageEnv, enrolled
 
 STEPS = ("enroll", "learn", "paint", "forget", "checkpoint")
