@@ -17,6 +17,18 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares of the picture, each in 0..1."""
 
 
+Flaw = Literal["no_dog", "too_small", "several_dogs", "other_pet", "too_few_pixels", "duplicate"]
+"""Why a photo cannot be learnt from. `other_pet`: not the same one as in the others; a `duplicate` is learnt once."""
+
+Advice = Literal[
+    "few_pixels", "blurred", "too_dark", "too_bright", "head_cut_off", "covered", "person", "sideways", "same_scene"
+]
+"""What is poor about a photo. `covered`: something stands before the pet; `person`: hands or clothes lie on it."""
+
+Lack = Literal["one_scene", "no_side_view", "no_whole_body", "no_daylight"]
+"""What a set of photos has nothing of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
     """A checked photo on disk: upright, RGB, without metadata (storage/intake.py made it)."""
@@ -42,7 +54,15 @@ class Rejected:
     """A photo that cannot be learnt from, and why."""
 
     photo: str  # sha256
-    reason: Literal["no_dog", "too_small", "several_dogs"]
+    reason: Flaw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What is poor about a photo that can be learnt from all the same."""
+
+    photo: str  # sha256
+    what: Advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +119,19 @@ class Enroll:
     folder: Path  # the job's own folder; cut-outs, checkpoints, adapter and portrait go below it
     photos: tuple[Photo, ...]
     wish: Wish  # of the first portrait
-    class_word: str = "dog"
+    class_word: str = "dog"  # or "auto": what the set agrees on
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Cut the pet out of its photos and say what is wrong with them, before anything is learnt."""
+
+    kind: Literal["look"] = "look"
+    job_id: str
+    folder: Path  # the enrolment's folder: what is cut out here is learnt from later
+    photos: tuple[Photo, ...]
+    class_word: str = "auto"  # "dog", "cat", ...; auto: what the set agrees on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +148,8 @@ class Paint:
     prompt: Prompt | None = None  # a reroll keeps the prompt; None: the rewriter makes one
 
 
-Job = Annotated[Enroll | Paint, Field(discriminator="kind")]
-JobKind = Literal["enroll", "paint"]
+Job = Annotated[Enroll | Paint | Look, Field(discriminator="kind")]
+JobKind = Literal["enroll", "paint", "look"]
 
 
 class Cause(StrEnum):
@@ -173,6 +204,19 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What became of the photos of one pet."""
+
+    kind: Literal["looked"] = "looked"
+    cutouts: tuple[Cutout, ...]
+    rejected: tuple[Rejected, ...]
+    remarks: tuple[Remark, ...] = ()
+    lacks: tuple[Lack, ...] = ()
+    sheet: Path  # contact sheet: every photo in the order in which they were given, numbered from 1, with a mark
+    class_word: str = "dog"  # of the species that the set agrees on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Painted:
     kind: Literal["painted"] = "painted"
     portraits: tuple[Portrait, ...]
@@ -181,7 +225,7 @@ class Painted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     kind: Literal["done"] = "done"
-    result: Annotated[Enrolled | Painted, Field(discriminator="kind")]
+    result: Annotated[Enrolled | Painted | Looked, Field(discriminator="kind")]
     seconds: float
 
 
@@ -227,8 +271,9 @@ class ProcessStats:
     pid: int | None = None  # of the present one
 
 
-JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Job)
+JOB: TypeAdapter[Enroll | Paint | Look] = TypeAdapter(Job)
 ENROLLED: TypeAdapter[Enrolled] = TypeAdapter(Enrolled)
 ADAPTER: TypeAdapter[Adapter] = TypeAdapter(Adapter)
+LOOKED: TypeAdapter[Looked] = TypeAdapter(Looked)
 CUTOUTS: TypeAdapter[tuple[Cutout, ...]] = TypeAdapter(tuple[Cutout, ...])
 PORTRAIT: TypeAdapter[Portrait] = TypeAdapter(Portrait)
