@@ -1,0 +1,220 @@
+"""Which animal of each photo is the pet: what a set of photos agrees on.
+
+Knows: how alike two animals are, sure ones that vouch for others, strangers. Does not know: how animals are found
+(candidates.py), or which photos are good to learn from.
+
+An animal's embedding is how the channels of the segmenter's own first layers vary together over its mask: fur, marks
+and colours, wherever they are. That is second-order pooling with signed square roots (Lin, RoyChowdhury and Maji,
+"Bilinear CNNs", ICCV 2015; Gatys et al. call it style). With yolov8n-seg and 21 real photos of four dogs, two of them
+corgis, any two of one dog are nearer than any two of different dogs; means and deviations of the channels, colour
+histograms and matched patches all fall short of that (tests/bench/results/dogs.json). DINOv2 is not asked: it would be
+one more model to load before anybody is in line, and the distances of two networks as far apart as this one and the
+pocket's agree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from gpu.profile import Identity, Segmenting, Species
+from gpu.studio.candidates import Candidate
+from gpu.studio.mask import soft_mask
+from gpu.studio.segmenter import GREY, Floats, Segmenter
+from gpu.types import Flaw
+
+MARGIN = 0.05  # of the longer side, around the animal
+RIVAL = 0.6  # a second animal of this share of the first's size makes a photo ambiguous
+MOST = 4  # animals of a photo that are looked at
+
+Distances = NDArray[np.float64]  # [n, n], cosine distances of embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Animal:
+    """A candidate of a photo, with its embedding."""
+
+    candidate: Candidate
+    mask: Floats  # [height, width] of the photo, 0..1, soft
+    embedding: Tensor  # [width], of length 1
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a set is of, and for each photo its pet, or why there is none."""
+
+    word: str  # of the species
+    pets: tuple[Animal | Flaw, ...]
+
+
+def embed(segmenter: Segmenter, image: Image.Image, mask: Floats, side: int) -> Tensor:
+    """[width], of length 1, of the animal under the mask [height, width] 0..1, looked at with side x side pixels."""
+    pixels, weight = _cut(image, mask, side)
+    seen = zip(segmenter.features(pixels), segmenter.features(_mirrored(pixels)), strict=True)
+    layers = [_covariance(plain, weight) + _covariance(mirror, _mirrored(weight)) for plain, mirror in seen]
+    return F.normalize(torch.cat([F.normalize(_signed_root(layer), dim=0) for layer in layers]), dim=0)
+
+
+def distances(embeddings: Sequence[Tensor]) -> Distances:
+    """Cosine distances, [n, n]."""
+    stacked = torch.stack(list(embeddings)).double()
+    return (1 - stacked @ stacked.T).clamp(min=0).numpy()
+
+
+def stranger(between: Distances, identity: Identity) -> int | None:
+    """The one that is least like the others, if it is another animal; of three or more.
+
+    It is far from them, and farther than they are from each other, unless all are: then there are several strangers.
+    """
+    count = len(between)
+    if count < 3:
+        return None
+    far = between.sum(1) / (count - 1)
+    worst = int(far.argmax())
+    others = [n for n in range(count) if n != worst]
+    among = between[np.ix_(others, others)].sum() / ((count - 1) * (count - 2))
+    loose = count > 3 and far.mean() > identity.loose
+    return worst if far[worst] > identity.far and (far[worst] > identity.ratio * among or loose) else None
+
+
+def animals(
+    segmenter: Segmenter, image: Image.Image, found: Sequence[Candidate], segmenting: Segmenting
+) -> list[Animal]:
+    """The animals of a photo that may be the pet, the largest first."""
+    seen = ((one, soft_mask(image, one.logits, one.box)) for one in found[:MOST])
+    return [
+        Animal(one, mask, embed(segmenter, image, mask, segmenting.embedding_px))
+        for one, mask in seen
+        if mask.max() > 0.5
+    ]
+
+
+def agree(photos: Sequence[Sequence[Animal]], word: str, segmenting: Segmenting) -> Agreement:
+    """The pet of every photo. `word`: the species, or "auto" for the one that most photos are sure of."""
+    species = species_of(photos, word, segmenting)
+    anchors = _anchors(photos, species, segmenting)
+    if len(anchors) < 2:  # nobody vouches for anybody
+        return Agreement(species.word, tuple(_strict(seen, species, segmenting) for seen in photos))
+    pets: list[Animal | Flaw] = [_likest(seen, anchors, segmenting) for seen in photos]
+    while (odd := _stranger(pets, segmenting.identity)) is not None:
+        pets[odd] = "other_pet"
+    return Agreement(species.word, tuple(pets))
+
+
+def species_of(photos: Sequence[Sequence[Animal]], word: str, segmenting: Segmenting) -> Species:
+    """The species of that word; for "auto" the first one, unless more than twice as many photos are sure of another.
+
+    A puppy with large ears is a cat to the segmenter sooner than a cat is a dog.
+    """
+    known = {one.word: one for one in segmenting.species}
+    if word in known:
+        return known[word]
+    best, *others = segmenting.species
+    for one in others:
+        if _votes(photos, one, segmenting) > 2 * _votes(photos, best, segmenting):
+            best = one
+    return best
+
+
+def _votes(photos: Sequence[Sequence[Animal]], species: Species, segmenting: Segmenting) -> int:
+    return sum(any(_is_sure(animal.candidate, species, segmenting) for animal in seen) for seen in photos)
+
+
+def _anchors(photos: Sequence[Sequence[Animal]], species: Species, segmenting: Segmenting) -> list[Animal]:
+    """Animals that vouch for others: alone in their photo, and for certain of the species.
+
+    A single one may vouch for another that is alone and like it, whatever the segmenter calls that.
+    """
+    alone = [seen[0] for seen in photos if _shows_one(seen, segmenting)]
+    sure = [one for one in alone if _is_sure(one.candidate, species, segmenting)]
+    if len(sure) != 1:
+        return sure
+    [only] = sure
+    return [one for one in alone if 1 - one.embedding @ only.embedding < segmenting.identity.far]
+
+
+def _shows_one(seen: Sequence[Animal], segmenting: Segmenting) -> bool:
+    """Whether a photo shows one animal, and large enough."""
+    return bool(seen) and seen[0].candidate.share >= segmenting.least_share and not _has_rival(seen)
+
+
+def _is_sure(candidate: Candidate, species: Species, segmenting: Segmenting) -> bool:
+    return _is_of(candidate, species, segmenting, segmenting.sure)
+
+
+def _is_of(candidate: Candidate, species: Species, segmenting: Segmenting, least: float) -> bool:
+    score = candidate.score(species.number)
+    others = max((candidate.score(one.number) for one in segmenting.species if one != species), default=0.0)
+    return score >= least and score > others
+
+
+def _has_rival(seen: Sequence[Animal]) -> bool:
+    return len(seen) > 1 and seen[1].candidate.share >= RIVAL * seen[0].candidate.share
+
+
+def _strict(seen: Sequence[Animal], species: Species, segmenting: Segmenting) -> Animal | Flaw:
+    """The one animal of a photo that is of this species by itself."""
+    known = [one for one in seen if _is_of(one.candidate, species, segmenting, segmenting.confidence)]
+    if not known:
+        return "no_dog"
+    if known[0].candidate.share < segmenting.least_share:
+        return "too_small"
+    return "several_dogs" if _has_rival(known) else known[0]
+
+
+def _likest(seen: Sequence[Animal], anchors: Sequence[Animal], segmenting: Segmenting) -> Animal | Flaw:
+    """The animal of a photo that looks most like the anchors."""
+    if not seen:
+        return "no_dog"
+    far = [_distance(one, anchors) for one in seen]
+    best, *others = np.argsort(far)
+    if others and _has_rival(seen) and far[others[0]] < segmenting.identity.apart * far[best]:
+        return "several_dogs"
+    return "too_small" if seen[best].candidate.share < segmenting.least_share else seen[best]
+
+
+def _distance(animal: Animal, anchors: Sequence[Animal]) -> float:
+    """Mean distance to the anchors, itself left out."""
+    return float(np.mean([1 - animal.embedding @ one.embedding for one in anchors if one is not animal]))
+
+
+def _stranger(pets: Sequence[Animal | Flaw], identity: Identity) -> int | None:
+    """The photo whose animal is not like the others'."""
+    places = [n for n, one in enumerate(pets) if isinstance(one, Animal)]
+    odd = stranger(distances([one.embedding for one in pets if isinstance(one, Animal)]), identity)
+    return None if odd is None else places[odd]
+
+
+def _covariance(maps: Tensor, weight: Floats) -> Tensor:
+    """Of the channels over the weighted places: [channels, rows, columns] -> [channels, channels]."""
+    fitted = cv2.resize(weight, (maps.shape[2], maps.shape[1]), interpolation=cv2.INTER_AREA)
+    share = torch.from_numpy(fitted / fitted.sum()).flatten()
+    values = maps.flatten(1)
+    values = values - (values * share).sum(1, keepdim=True)
+    return (values * share) @ values.T
+
+
+def _signed_root(values: Tensor) -> Tensor:
+    return (values.sign() * values.abs().sqrt()).flatten()
+
+
+def _mirrored(values: Floats) -> Floats:
+    return np.ascontiguousarray(values[:, ::-1])
+
+
+def _cut(image: Image.Image, mask: Floats, side: int) -> tuple[Floats, Floats]:
+    """The animal on grey, [side, side, 3] in 0..1, and its mask, [side, side]."""
+    ys, xs = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    half = round(max(ys[-1] - ys[0] + 1, xs[-1] - xs[0] + 1) * (0.5 + MARGIN))
+    x, y = (int(xs[0] + xs[-1] + 1) // 2, int(ys[0] + ys[-1] + 1) // 2)
+    box = (x - half, y - half, x + half, y + half)
+    whole = Image.fromarray(np.round(mask * 255).astype(np.uint8))
+    weight = np.asarray(whole.crop(box).resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
+    pixels = np.asarray(image.crop(box).resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
+    return pixels * weight[..., None] + np.float32(GREY) * (1 - weight[..., None]), weight

@@ -1,0 +1,92 @@
+"""Coarse logits -> a soft mask of one animal at the photo's resolution.
+
+Knows: which parts belong to it, holes, and where its edge truly runs (guided filter: He, Sun and Tang, "Guided Image
+Filtering", TPAMI 2013). Does not know: how it was found, or how the mask is used.
+
+Masks are not cut along the detection's box, which is often too tight: outside it the logits sink instead, so that an
+ear or a back may stand out of it, and the next animal does not come in.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gpu.studio.segmenter import Floats
+
+THRESHOLD = 1.0  # logit: what the network is a little unsure of is mostly background
+GROWN = 0.10  # of a box's sides: so far around it logits count in full
+SINK = 40.0  # logits that are lost over one side of the box beyond that
+LEAST_PART = 0.05  # of the animal: smaller parts are mistakes
+WORK_PX = 1024  # longer side at which edges are refined
+RADIUS = 0.02  # of the longer side: how far an edge may move
+EPSILON = 1e-3  # variance of colours (0..1) from which there is an edge
+CONTRAST = 4.0  # the filter's answer is soft: so much steeper at the edge
+
+Box = tuple[float, float, float, float]
+
+
+def soft_mask(image: Image.Image, logits: Floats, box: Box) -> Floats:
+    """Mask of the picture's size, [height, width], 0..1."""
+    scale = min(1.0, WORK_PX / max(image.size))
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    guide = np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.float32) / 255
+    inside = cv2.resize(_sunk(logits, box), size, interpolation=cv2.INTER_CUBIC)
+    sure = whole(inside > THRESHOLD).astype(np.float32)
+    refined = guided(guide, sure, max(round(RADIUS * max(size)), 1))
+    soft = np.clip((refined - 0.5) * CONTRAST + 0.5, 0, 1)
+    soft[~_near(sure, soft)] = 0
+    return cv2.resize(soft, image.size, interpolation=cv2.INTER_LINEAR)
+
+
+def whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask without small parts and without holes."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    large = 1 + np.flatnonzero(areas >= LEAST_PART * areas.sum()) if count > 1 else []
+    kept = np.isin(parts, large)
+    return kept | _holes(kept)
+
+
+def guided(guide: Floats, mask: Floats, radius: int) -> Floats:
+    """The mask with its edges where the colours' are. guide [h, w, 3] 0..1, mask [h, w] 0..1."""
+    size = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(values: Floats) -> Floats:
+        return cv2.blur(values, size)
+
+    centre = mean(guide)
+    cov_gm = np.stack([mean(guide[..., c] * mask) for c in range(3)], -1) - centre * mean(mask)[..., None]
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    cov = np.empty((*mask.shape, 3, 3), np.float32)
+    for i, j in pairs:
+        cov[..., i, j] = cov[..., j, i] = mean(guide[..., i] * guide[..., j]) - centre[..., i] * centre[..., j]
+    a = np.linalg.solve(cov + EPSILON * np.eye(3, dtype=np.float32), cov_gm[..., None])[..., 0]
+    b = mean(mask) - (a * centre).sum(-1)
+    smooth_a = np.stack([mean(np.ascontiguousarray(a[..., c])) for c in range(3)], -1)
+    return (smooth_a * guide).sum(-1) + mean(b)
+
+
+def _sunk(logits: Floats, box: Box) -> Floats:
+    """Logits that sink with the distance from the grown box."""
+    rows, columns = logits.shape
+    x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    out_x = np.maximum(np.maximum(left - x, x - right) / width - GROWN, 0)
+    out_y = np.maximum(np.maximum(top - y, y - bottom) / height - GROWN, 0)
+    return (logits - SINK * np.maximum(out_x[None], out_y[:, None])).astype(np.float32)
+
+
+def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What the mask encloses."""
+    framed = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
+    _, parts = cv2.connectedComponents(framed, connectivity=4)
+    return ((parts != parts[0, 0]) & (framed > 0))[1:-1, 1:-1]
+
+
+def _near(sure: Floats, soft: Floats) -> NDArray[np.bool_]:
+    """Where the refined mask hangs together with the sure one: no specks of like colour beside the animal."""
+    count, parts = cv2.connectedComponents((soft > 0.02).astype(np.uint8))
+    touched = np.unique(parts[sure > 0]) if count else []
+    return np.isin(parts, touched[touched > 0]) if len(touched) else np.zeros_like(sure, bool)
