@@ -51,6 +51,22 @@ class RecyclePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoChecks:
+    """From where on a photo, or a set of photos, is remarked on (gpu/studio/photo_checks.py, photo_sets.py)."""
+
+    side_px: int = 512  # the longer side of the crop that light and sharpness are measured in
+    most_enlarged: float = 2.0  # times, for training
+    too_enlarged: float = 4.0  # from here on there is too little to learn from
+    least_sharpness: float = 40.0  # variance of the Laplacian
+    least_highlight: float = 70.0  # of 255: 95th percentile of the pet's luminance
+    most_blown: float = 0.2  # share of the pet
+    most_on_top_edge: float = 0.3  # of the pet's width
+    least_part: float = 0.05  # share of the pet: two such pieces, and something stands before it
+    most_touched: float = 0.2  # of the pet's outline, by a person
+    most_better_turned: float = 0.2  # of the detection score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segmenting:
     """How dogs are found in photos and portraits, and which photos are good enough to learn from."""
 
@@ -59,6 +75,7 @@ class Segmenting:
     confidence: float = 0.35
     least_share: float = 0.02  # a dog smaller than this share of its photo is too small to learn from
     least_photos: int = 3
+    checks: PhotoChecks = PhotoChecks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
