@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from gpu.segmenting import Segmenting, Species
 from gpu.types import Progress
 
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
@@ -48,49 +49,6 @@ class RecyclePolicy:
 
     jobs: int
     growth: float  # bytes of resident memory since it was ready, with the models that it loaded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """From which distance an animal is another one than the rest of its set. Cosine distances of embeddings.
-
-    Measured with yolov8n-seg on 21 real photos of four dogs (tests/bench/results/dogs.json): two of one dog are .04-.16
-    apart, two of different dogs .17-.28. The pocket's network says .01-.15 and .05-.38 of drawn ones.
-    """
-
-    far: float = 0.165  # nearer than that two photos may always show the same one
-    ratio: float = 1.1  # and so many times as far from the rest as they are from each other
-    loose: float = 0.17  # mean distance in a set from which it is of several
-    apart: float = 1.1  # of two animals in a photo, the other one is so many times as far
-
-
-@dataclass(frozen=True, slots=True)
-class Species:
-    """A kind of pet."""
-
-    word: str  # in prompts and captions; people read the words of text.py
-    number: int  # the segmenter's class
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segmenting:
-    """How pets are found in photos and portraits, and which photos are good enough to learn from.
-
-    A set of photos agrees on its pet: what looks like the sure ones is the pet, whatever the segmenter calls it.
-    """
-
-    species: tuple[Species, ...] = (Species("dog", 16), Species("cat", 15))
-    animals: tuple[int, ...] = tuple(range(14, 24))  # classes that a pet may be taken for: COCO's bird to giraffe
-    people: tuple[int, ...] = (0,)
-    size_px: int = 640
-    second_px: int = 448  # a smaller look finds dogs that fill the picture
-    embedding_px: int = 448  # side at which one animal is compared with another
-    least_confidence: float = 0.15  # of an animal that the set may vouch for
-    confidence: float = 0.35  # of one that nobody vouches for
-    sure: float = 0.5  # of one that vouches for others
-    identity: Identity = Identity()
-    least_share: float = 0.02  # a dog smaller than this share of its photo is too small to learn from
-    least_photos: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +179,7 @@ PROFILES: dict[str, Profile] = {
             people=(),
             size_px=256,
             second_px=192,
+            turned_px=128,
             embedding_px=256,
             confidence=0.25,
         ),

@@ -14,29 +14,26 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gpu.profile import Segmenting
-from gpu.studio.segmenter import Detection, Floats, Segmenter
+from gpu.segmenting import Segmenting
+from gpu.studio.segmenter import Box, Detection, Floats, Segmenter, within
 
 SAME = 0.5  # IoU from which two detections of one animal are averaged
 COVERED = 0.6  # of the smaller of two masks: from there on they are one animal
 GRID = 160  # cells of the longer side of a coarse mask
-NOTHING = -10.0  # logit of what is certainly not it
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An animal in a picture, or a person."""
 
-    box: Box  # shares of the picture: left, top, right, bottom
+    box: Box
     scores: Floats  # [classes], 0..1, the highest of any pass
     logits: Floats  # [rows, columns] over the picture, > 0 = it
 
     @property
     def inside(self) -> Floats:
         """The logits in its box, and nothing outside it."""
-        return _inside(self.logits, self.box)
+        return within(self.logits, self.box)
 
     @property
     def share(self) -> float:
@@ -72,6 +69,16 @@ def see(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> See
         animals=tuple(sorted(apart, key=lambda one: one.share, reverse=True)),
         people=np.max([one.inside for one in persons], axis=0) if persons else None,
     )
+
+
+def upright_scores(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> tuple[float, ...]:
+    """How surely an animal is found in the picture as it is, and turned by 90, 180 and 270 degrees, each 0..1."""
+    small = image.copy()
+    small.thumbnail((segmenting.turned_px, segmenting.turned_px))
+    how = {"size_px": segmenting.turned_px, "confidence": segmenting.least_confidence}
+    turns = (small.rotate(angle, expand=True) for angle in (0, 90, 180, 270))
+    found = [segmenter.detect(turned, (segmenting.animals,), **how)[0] for turned in turns]
+    return tuple(max((float(one.scores.max()) for one in seen), default=0.0) for seen in found)
 
 
 def merged(found: Sequence[Detection], size: tuple[int, int]) -> list[Candidate]:
@@ -111,18 +118,9 @@ def _won(candidate: Candidate, others: Sequence[Candidate]) -> Floats:
 
 def _overlap(one: tuple[Detection, Floats], other: tuple[Detection, Floats]) -> tuple[float, float]:
     """Of two masks: intersection over union, and over the smaller one."""
-    a, b = (_inside(logits, detection.box) > 0 for detection, logits in (one, other))
+    a, b = (within(logits, detection.box) > 0 for detection, logits in (one, other))
     common, union, smaller = int((a & b).sum()), int((a | b).sum()), int(min(a.sum(), b.sum()))
     return (common / union, common / smaller) if smaller else (0.0, 0.0)
-
-
-def _inside(logits: Floats, box: Box) -> Floats:
-    rows, columns = logits.shape
-    left, top = int(box[0] * columns), int(box[1] * rows)
-    right, bottom = -int(-box[2] * columns // 1), -int(-box[3] * rows // 1)
-    inside = np.full_like(logits, NOTHING)
-    inside[top:bottom, left:right] = logits[top:bottom, left:right]
-    return inside
 
 
 def _on_grid(logits: Floats, size: tuple[int, int]) -> Floats:

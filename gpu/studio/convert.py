@@ -18,7 +18,7 @@ from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_as
 
 from gpu.durable import whole
 from gpu.errors import ModelsMissing
-from gpu.studio import segment
+from gpu.studio import segmenter
 
 REFUSED = 2  # exit status: the operator has to do something
 
@@ -46,7 +46,7 @@ def convert(checkpoint: Path, folder: Path) -> None:
         fresh.chmod(0o644)  # it would be its writer's alone
     with whole(folder / "model.yaml") as fresh:
         fresh.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
-    segment.load(folder, torch.device("cpu"))
+    segmenter.load(folder, torch.device("cpu"))
 
 
 def download(folder: Path, name: str) -> Path:

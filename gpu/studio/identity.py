@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gpu.profile import Identity, Segmenting, Species
+from gpu.segmenting import Identity, Segmenting, Species
 from gpu.studio.candidates import Candidate
 from gpu.studio.mask import soft_mask
 from gpu.studio.segmenter import GREY, Floats, Segmenter
@@ -41,7 +41,7 @@ class Animal:
     """A candidate of a photo, with its embedding."""
 
     candidate: Candidate
-    mask: Floats  # [height, width] of the photo, 0..1, soft
+    mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = it, soft
     embedding: Tensor  # [width], of length 1
 
 
@@ -53,8 +53,8 @@ class Agreement:
     pets: tuple[Animal | Flaw, ...]
 
 
-def embed(segmenter: Segmenter, image: Image.Image, mask: Floats, side: int) -> Tensor:
-    """[width], of length 1, of the animal under the mask [height, width] 0..1, looked at with side x side pixels."""
+def embed(segmenter: Segmenter, image: Image.Image, mask: NDArray[np.uint8], side: int) -> Tensor:
+    """[width], of length 1, of the animal under the mask [height, width], looked at with side x side pixels."""
     pixels, weight = _cut(image, mask, side)
     seen = zip(segmenter.features(pixels), segmenter.features(_mirrored(pixels)), strict=True)
     layers = [_covariance(plain, weight) + _covariance(mirror, _mirrored(weight)) for plain, mirror in seen]
@@ -91,7 +91,7 @@ def animals(
     return [
         Animal(one, mask, embed(segmenter, image, mask, segmenting.embedding_px))
         for one, mask in seen
-        if mask.max() > 0.5
+        if mask.max() > 127
     ]
 
 
@@ -208,13 +208,14 @@ def _mirrored(values: Floats) -> Floats:
     return np.ascontiguousarray(values[:, ::-1])
 
 
-def _cut(image: Image.Image, mask: Floats, side: int) -> tuple[Floats, Floats]:
+def _cut(image: Image.Image, mask: NDArray[np.uint8], side: int) -> tuple[Floats, Floats]:
     """The animal on grey, [side, side, 3] in 0..1, and its mask, [side, side]."""
-    ys, xs = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    ys, xs = np.flatnonzero(mask.max(1) > 127), np.flatnonzero(mask.max(0) > 127)
     half = round(max(ys[-1] - ys[0] + 1, xs[-1] - xs[0] + 1) * (0.5 + MARGIN))
     x, y = (int(xs[0] + xs[-1] + 1) // 2, int(ys[0] + ys[-1] + 1) // 2)
     box = (x - half, y - half, x + half, y + half)
-    whole = Image.fromarray(np.round(mask * 255).astype(np.uint8))
-    weight = np.asarray(whole.crop(box).resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
+    weight = (
+        np.asarray(Image.fromarray(mask).crop(box).resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
+    )
     pixels = np.asarray(image.crop(box).resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
     return pixels * weight[..., None] + np.float32(GREY) * (1 - weight[..., None]), weight

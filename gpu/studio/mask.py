@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu.studio.segmenter import Floats
+from gpu.studio.segmenter import Box, Floats
 
 THRESHOLD = 1.0  # logit: what the network is a little unsure of is mostly background
 GROWN = 0.10  # of a box's sides: so far around it logits count in full
@@ -23,11 +23,9 @@ RADIUS = 0.02  # of the longer side: how far an edge may move
 EPSILON = 1e-3  # variance of colours (0..1) from which there is an edge
 CONTRAST = 4.0  # the filter's answer is soft: so much steeper at the edge
 
-Box = tuple[float, float, float, float]
 
-
-def soft_mask(image: Image.Image, logits: Floats, box: Box) -> Floats:
-    """Mask of the picture's size, [height, width], 0..1."""
+def soft_mask(image: Image.Image, logits: Floats, box: Box) -> NDArray[np.uint8]:
+    """Mask of the picture's size, [height, width], 255 = it."""
     scale = min(1.0, WORK_PX / max(image.size))
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     guide = np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.float32) / 255
@@ -36,7 +34,7 @@ def soft_mask(image: Image.Image, logits: Floats, box: Box) -> Floats:
     refined = guided(guide, sure, max(round(RADIUS * max(size)), 1))
     soft = np.clip((refined - 0.5) * CONTRAST + 0.5, 0, 1)
     soft[~_near(sure, soft)] = 0
-    return cv2.resize(soft, image.size, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(np.round(soft * 255).astype(np.uint8), image.size, interpolation=cv2.INTER_LINEAR)
 
 
 def whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -22,13 +22,12 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import Dinov2Model, LlamaForCausalLM, PreTrainedTokenizerFast, TorchAoConfig
 from transformers.utils import logging as transformers_logging
-from ultralytics import YOLO
 
 from gpu.device import host_memory
 from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.memory import MemoryPlan, Name, plan, resident, sizes_here
 from gpu.profile import Profile
-from gpu.studio import segment, tokens
+from gpu.studio import segmenter, tokens
 from gpu.studio.device import card_memory, probe, prove, reproducible, usable_device
 from gpu.studio.hub import configuration_files, files, variant
 
@@ -77,7 +76,7 @@ class ModelPool:
     @overload
     def use(self, name: Literal["dino"]) -> AbstractContextManager[Dinov2Model]: ...
     @overload
-    def use(self, name: Literal["yolo"]) -> AbstractContextManager[YOLO]: ...
+    def use(self, name: Literal["yolo"]) -> AbstractContextManager[segmenter.Segmenter]: ...
     @contextmanager
     def use(self, name: Name) -> Iterator[Any]:
         """The model, ready on the device. Running out of memory inside becomes OutOfMemory.
@@ -133,9 +132,9 @@ class ModelPool:
                     dino = Dinov2Model.from_pretrained(files(self.profile, "dino"))
                     return self._place(name, dino)
                 case "yolo":
-                    yolo = segment.load(files(self.profile, "segmenter"), self.device)
-                    self._place(name, yolo.model)
-                    return yolo
+                    yolo = segmenter.load(files(self.profile, "segmenter"), self.device)
+                    segmenter.check_classes(yolo, self.profile.segmenting.species)
+                    return self._place(name, yolo)
         except (OSError, ValueError, LookupError, NotImplementedError, SafetensorError) as error:
             # The last but one is what diffusers says of an SDXL in one file that lacks a tensor.
             raise ModelsMissing(f"{name}: {error}") from error

@@ -1,127 +1,167 @@
-"""Photo -> Cutout: finds the dogs in a photo and cuts one out with a soft mask.
+"""Photos -> cut-outs of one pet, and what is wrong with each photo: the stage, from top to bottom.
 
-Knows: YOLO segmentation through ultralytics, from a yaml and safetensors (no pickles). Does not know: which dog is
-meant and where to crop (crop.py), or what is done with cut-outs.
-
-A segmenter's folder holds model.yaml (an ultralytics model file with `scale`, `nc` and `names` filled in) and
-model.safetensors (its state dict).
+Knows: the order of its steps, what is written where. Does not know: how animals are found (candidates.py), which of
+them is the pet (identity.py), what is poor about a photo (photo_checks.py, photo_sets.py), what is done with cut-outs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
-import torch
-import yaml
-from PIL import Image, ImageFilter
-from pydantic import TypeAdapter
-from safetensors.torch import load_file
-from ultralytics import YOLO, settings
-from ultralytics.nn.tasks import SegmentationModel
+from numpy.typing import NDArray
+from PIL import Image
 
 from gpu.durable import whole
-from gpu.errors import ModelsMissing
-from gpu.profile import Segmenting
-from gpu.studio.crop import Mask, choose, contact_sheet, crop_box
-from gpu.types import Cutout, Photo, Rejected
+from gpu.segmenting import PhotoChecks, Segmenting
+from gpu.studio.candidates import see, upright_scores
+from gpu.studio.crop import crop_box
+from gpu.studio.identity import Animal, agree, animals
+from gpu.studio.photo_checks import enlargement, remarks
+from gpu.studio.photo_sets import Fingerprint, duplicates, fingerprint, lacks, same_scene
+from gpu.studio.segmenter import Floats, Segmenter
+from gpu.studio.sheet import Mark, Tile, contact_sheet
+from gpu.types import Advice, Cutout, Flaw, Looked, Photo, Rejected, Remark
 
-settings.update({"sync": False})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """What became of the photos."""
-
-    cutouts: tuple[Cutout, ...]
-    rejected: tuple[Rejected, ...]
-    sheet: Path  # contact sheet of the cut-outs
+FAST = 1  # zlib's level: a cut-out lives as long as its pet, and is read a few times
 
 
-CUT: TypeAdapter[Cut] = TypeAdapter(Cut)
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is in one photo."""
+
+    photo: Photo
+    animals: tuple[Animal, ...]
+    people: Floats | None  # coarse logits
+    upright: tuple[float, ...]  # scores of the photo as it is, and turned
 
 
-def load(folder: Path, device: torch.device) -> YOLO:
-    """The segmenter in a folder whose files are whole (gpu/weights.py). Raises ModelsMissing if they do not fit."""
-    config = yaml.safe_load((folder / "model.yaml").read_text("utf-8"))
-    state = load_file(folder / "model.safetensors")
-    try:
-        model = segmentation_model(config)
-        model.load_state_dict(state)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # ultralytics reads the yaml with eval() and getattr(): anything may come of it
-        wrong = " ".join(str(error).split())[:200]
-        raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({wrong}): make models") from error
-    names = config["names"]
-    model.names = dict(enumerate(names.values() if isinstance(names, dict) else names))
-    yolo = YOLO("yolov8n-seg.yaml", task="segment")  # only the shell; the network in it is replaced
-    yolo.model = model.requires_grad_(False).eval().to(device)
-    return yolo
+@dataclass(frozen=True, slots=True)
+class Pet:
+    """The pet in one photo that may be learnt from."""
+
+    photo: Photo
+    mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = pet
+    box: tuple[int, int, int, int]  # of the crop: left, top, right, bottom
+    enlargement: float  # of the crop, for training
+    print: Fingerprint
+    advice: tuple[Advice, ...]
 
 
-def segmentation_model(config: dict[str, Any]) -> SegmentationModel:
-    """The network of a model file, with random weights."""
-    return SegmentationModel(dict(config), nc=config["nc"], verbose=False)
+def look(segmenter: Segmenter, photo: Photo, segmenting: Segmenting) -> Sight:
+    """See what is in one photo."""
+    image = _open(photo)
+    seen = see(segmenter, image, segmenting)
+    return Sight(
+        photo=photo,
+        animals=tuple(animals(segmenter, image, seen.animals, segmenting)),
+        people=seen.people,
+        upright=upright_scores(segmenter, image, segmenting),
+    )
 
 
-def segment(yolo: YOLO, photos: tuple[Photo, ...], out: Path, segmenting: Segmenting) -> Iterator[Cut]:
-    """Cut the dogs out, one photo at a time; what there is so far comes after each. Writes below `out`."""
+def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: str, size_px: int) -> Looked:
+    """The pet that the photos agree on, cut out below `out`; the sheet lies beside it.
+
+    word: the species, or "auto". size_px: of training crops.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    cutouts: list[Cutout] = []
-    rejected: list[Rejected] = []
-    for photo in photos:
-        with Image.open(photo.path) as file:
-            image = file.convert("RGB")
-        match choose(dogs(yolo, image, segmenting), segmenting.least_share):
-            case str() as reason:
-                rejected.append(Rejected(photo=photo.sha256, reason=reason))
-            case mask:
-                cutouts.append(_cut(image, mask, photo, out))
-        sheet = contact_sheet(cutouts, out.parent / "sheet.png")
-        yield Cut(cutouts=tuple(cutouts), rejected=tuple(rejected), sheet=sheet)
-
-
-def dogs(yolo: YOLO, image: Image.Image, segmenting: Segmenting) -> list[Mask]:
-    """A mask of the picture's size for every dog found, the largest first."""
-    threads = torch.get_num_threads()
-    (result,) = yolo.predict(
-        [image],
-        imgsz=segmenting.size_px,
-        conf=segmenting.confidence,
-        classes=list(segmenting.dogs),
-        retina_masks=True,
-        agnostic_nms=True,
-        verbose=False,
+    agreement = agree([sight.animals for sight in sights], word, segmenting)
+    found = [
+        _pet(sight, one, segmenting, size_px) if isinstance(one, Animal) else one
+        for sight, one in zip(sights, agreement.pets, strict=True)
+    ]
+    judged = _without_small(_without_copies(found, segmenting.checks), segmenting)
+    pets = [one for one in judged if isinstance(one, Pet)]
+    cutouts = [_cut(pet, out) for pet in pets]
+    flaws = {sight.photo.sha256: one for sight, one in zip(sights, judged, strict=True) if not isinstance(one, Pet)}
+    noted = tuple(Remark(photo=pet.photo.sha256, what=what) for pet in pets for what in _advice(pet, pets, segmenting))
+    return Looked(
+        cutouts=tuple(cutouts),
+        rejected=tuple(Rejected(photo=photo, reason=reason) for photo, reason in flaws.items()),
+        remarks=noted,
+        lacks=lacks([pet.print for pet in pets], segmenting.checks),
+        sheet=contact_sheet(_tiles(sights, cutouts, noted), out.parent / "sheet.png"),
+        class_word=agreement.word,
     )
-    torch.set_num_threads(threads)  # ultralytics takes one less than there are cores, for everybody after it too
-    if result.masks is None:
-        return []
-    return sorted(result.masks.data.cpu().numpy().astype(bool), key=np.sum, reverse=True)
 
 
-def dog_or_all(yolo: YOLO, image: Image.Image, segmenting: Segmenting) -> Image.Image:
-    """The largest dog's mask, L; all of the picture where a style hides the dog from the segmenter."""
-    found = dogs(yolo, image, segmenting)
-    return _grey(found[0]) if found else Image.new("L", image.size, 255)
+def pet_or_all(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> Image.Image:
+    """The largest animal's mask, L; all of the picture where a style hides it from the segmenter."""
+    how = {"size_px": segmenting.size_px, "confidence": segmenting.confidence}
+    [found] = segmenter.detect(image, (segmenting.animals,), **how)
+    shapes = [cv2.resize(one.inside, image.size, interpolation=cv2.INTER_LINEAR) > 0 for one in found]
+    largest = max(shapes, key=np.sum, default=np.ones(image.size[::-1], bool))
+    return Image.fromarray(largest).convert("L")
 
 
-def _cut(image: Image.Image, mask: Mask, photo: Photo, out: Path) -> Cutout:
-    box = crop_box(mask)
-    soft = _grey(mask).crop(box)
-    soft = soft.filter(ImageFilter.GaussianBlur(max(soft.size) / 200))
+def _pet(sight: Sight, animal: Animal, segmenting: Segmenting, size_px: int) -> Pet:
+    image, checks = _open(sight.photo), segmenting.checks
+    inside = animal.mask > 127
+    box = crop_box(inside)
+    people = None if sight.people is None else cv2.resize(sight.people, image.size) > 0
+    return Pet(
+        photo=sight.photo,
+        mask=animal.mask,
+        box=box,
+        enlargement=enlargement(box, size_px),
+        print=fingerprint(image, inside),
+        advice=remarks(image, inside, checks, size_px, people, sight.upright),
+    )
+
+
+def _without_copies(found: Sequence[Pet | Flaw], checks: PhotoChecks) -> list[Pet | Flaw]:
+    """A photo that is another one again teaches nothing new."""
+    places = [n for n, one in enumerate(found) if isinstance(one, Pet)]
+    copies = duplicates([one.print for one in found if isinstance(one, Pet)], checks)
+    again = {places[late] for late in copies}
+    return ["duplicate" if n in again else one for n, one in enumerate(found)]
+
+
+def _without_small(found: Sequence[Pet | Flaw], segmenting: Segmenting) -> list[Pet | Flaw]:
+    """Crops that would have to be enlarged too far are left out, the largest first kept if it takes them for a set."""
+    sizes = {n: one.enlargement for n, one in enumerate(found) if isinstance(one, Pet)}
+    small = sorted((n for n in sizes if sizes[n] > segmenting.checks.too_enlarged), key=lambda n: sizes[n])
+    needed = max(0, segmenting.least_photos - (len(sizes) - len(small)))
+    left_out = set(small[needed:])
+    return ["too_few_pixels" if n in left_out else one for n, one in enumerate(found)]
+
+
+def _advice(pet: Pet, pets: Sequence[Pet], segmenting: Segmenting) -> tuple[Advice, ...]:
+    shared = same_scene([one.print for one in pets], segmenting.checks)
+    return (*pet.advice, "same_scene") if pets.index(pet) in shared else pet.advice
+
+
+def _cut(pet: Pet, out: Path) -> Cutout:
+    name = pet.photo.sha256
     cutout = Cutout(
-        image=out / f"{photo.sha256}.png",
-        mask=out / f"{photo.sha256}.mask.png",
-        photo=photo.sha256,
-        share=float(mask.mean()),
+        image=out / f"{name}.png",
+        mask=out / f"{name}.mask.png",
+        photo=name,
+        share=float(pet.mask.mean() / 255),
     )
-    for picture, path in ((image.crop(box), cutout.image), (soft, cutout.mask)):
+    pictures = (_open(pet.photo), cutout.image), (Image.fromarray(pet.mask), cutout.mask)
+    for picture, path in pictures:
         with whole(path) as fresh:  # studio.py takes what cut.json names for good, also after a power failure
-            picture.save(fresh, "PNG")
+            picture.crop(pet.box).save(fresh, "PNG", compress_level=FAST)
     return cutout
 
 
-def _grey(mask: Mask) -> Image.Image:
-    return Image.fromarray(mask.astype(np.uint8) * 255)
+def _tiles(sights: Sequence[Sight], cutouts: Sequence[Cutout], noted: Sequence[Remark]) -> list[Tile]:
+    known = {cutout.photo: cutout for cutout in cutouts}
+    poor = {remark.photo for remark in noted}
+    tiles: list[Tile] = []
+    for number, photo in enumerate((sight.photo for sight in sights), start=1):
+        cutout = known.get(photo.sha256)
+        if cutout is None:
+            tiles.append(Tile(number=number, image=photo.path, mark="refused"))
+            continue
+        mark: Mark = "remark" if photo.sha256 in poor else "good"
+        tiles.append(Tile(number=number, image=cutout.image, mask=cutout.mask, mark=mark))
+    return tiles
+
+
+def _open(photo: Photo) -> Image.Image:
+    with Image.open(photo.path) as file:
+        return file.convert("RGB")

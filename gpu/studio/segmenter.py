@@ -27,6 +27,7 @@ from ultralytics.nn.tasks import SegmentationModel
 from ultralytics.utils.nms import non_max_suppression
 
 from gpu.errors import ModelsMissing
+from gpu.segmenting import Species
 
 settings.update({"sync": False})
 
@@ -34,16 +35,25 @@ GREY = 114 / 255  # what YOLO was trained to see beside a picture
 STRIDE = 32  # sides of what goes in are multiples of this
 FEATURES = (1, 2, 4, 6)  # layers of the backbone, from edges and colours to parts of a body
 
+NOTHING = -10.0  # logit of what is certainly not it
+
 Floats = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as shares of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Something of one pass over a picture. Boxes are shares of the picture, logits lie on a coarse grid over it."""
 
-    box: tuple[float, float, float, float]  # left, top, right, bottom
+    box: Box
     scores: Floats  # [classes], 0..1
     logits: Floats  # [rows, columns], > 0 = it; not cut along the box
+
+    @property
+    def inside(self) -> Floats:
+        """The logits in the box, and nothing outside it."""
+        return within(self.logits, self.box)
 
 
 class Segmenter(nn.Module):
@@ -52,6 +62,8 @@ class Segmenter(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         """The network of a model file, with random weights."""
         super().__init__()
+        names = config["names"]
+        self.names: dict[int, str] = dict(enumerate(names.values() if isinstance(names, dict) else names))
         self.net = SegmentationModel(dict(config), nc=config["nc"], verbose=False)
 
     @torch.no_grad()
@@ -84,7 +96,9 @@ class Segmenter(nn.Module):
         (kept,), (anchors,) = non_max_suppression(rows, confidence, **how)
         scores = rows[0, 4 : 4 + classes, anchors.flatten().long()].T.float().cpu().numpy()
         masks = torch.einsum("nc,chw->nhw", kept[:, 6:].float(), protos.float()).cpu().numpy()
-        height, width = (side * cells // whole for side, cells, whole in zip(content, protos.shape[1:], shape[2:], strict=True))
+        height, width = (
+            side * cells // whole for side, cells, whole in zip(content, protos.shape[1:], shape[2:], strict=True)
+        )
         boxes = (kept[:, :4].float().cpu().numpy() / (content[::-1] * 2)).clip(0, 1)
         seen = zip(boxes, scores, masks[:, : max(height, 1), : max(width, 1)], strict=True)
         return [_detection(*one, mirrored) for one in seen]
@@ -116,6 +130,16 @@ class Segmenter(nn.Module):
         return F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), value=GREY), (height, width)
 
 
+def within(logits: Floats, box: Box) -> Floats:
+    """Logits in a box, and nothing outside it."""
+    rows, columns = logits.shape
+    left, top = int(box[0] * columns), int(box[1] * rows)
+    right, bottom = -int(-box[2] * columns // 1), -int(-box[3] * rows // 1)
+    inside = np.full_like(logits, NOTHING)
+    inside[top:bottom, left:right] = logits[top:bottom, left:right]
+    return inside
+
+
 def load(folder: Path, device: torch.device) -> Segmenter:
     """The segmenter in a folder whose files are whole (gpu/weights.py). Raises ModelsMissing if they do not fit."""
     config = yaml.safe_load((folder / "model.yaml").read_text("utf-8"))
@@ -129,6 +153,13 @@ def load(folder: Path, device: torch.device) -> Segmenter:
         wrong = " ".join(str(error).split())[:200]
         raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({wrong}): make models") from error
     return segmenter.requires_grad_(False).eval().to(device)
+
+
+def check_classes(segmenter: Segmenter, species: Sequence[Species]) -> None:
+    """Raises ModelsMissing where the segmenter's classes are not those of the profile."""
+    for one in species:
+        if (name := segmenter.names.get(one.number)) != one.word:
+            raise ModelsMissing(f"segmenter: its class {one.number} is {name!r}, and not {one.word!r}: make models")
 
 
 def _detection(box: Floats, scores: Floats, logits: Floats, mirrored: bool) -> Detection:

@@ -1,4 +1,4 @@
-"""The studio: enrol a dog, paint a portrait. Two pipelines, read top to bottom.
+"""The studio: look at photos, enrol a pet, paint a portrait. Three pipelines, read top to bottom.
 
 Knows: the order of the stages, what lies where in a job's folder, what a pause keeps. Does not know: how a stage works,
 the line, the database, Discord. Called from one thread.
@@ -35,7 +35,22 @@ from gpu.studio import adapter, dataset, generate, likeness, segment, train
 from gpu.studio.device import device_report
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import Adapter, Cutout, Enroll, Enrolled, Paint, Painted, Portrait, Progress, Prompt, Report, Wish
+from gpu.types import (
+    LOOKED,
+    Adapter,
+    Cutout,
+    Enroll,
+    Enrolled,
+    Look,
+    Looked,
+    Paint,
+    Painted,
+    Portrait,
+    Progress,
+    Prompt,
+    Report,
+    Wish,
+)
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +83,12 @@ class Studio:
     def rewriter(self) -> PromptWriter:
         return PromptWriter(self.pool)
 
+    def look(self, job: Look, report: Report) -> Looked:
+        """Photos to cut-outs, and what is wrong with the photos. Raises StudioError, or what `report` raises."""
+        report(Progress(phase="loading"))
+        self._check_models()
+        return self._cut(job, report)
+
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
         """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of painting.tries.
 
@@ -79,6 +100,9 @@ class Studio:
         if not _has_begun(job):
             self._check_models()
         cut = self._cut(job, report)
+        if len(cut.cutouts) < self.profile.segmenting.least_photos:
+            raise TooFewPhotos(rejected=cut.rejected)
+        job = replace(job, class_word=cut.class_word)
         pet = self._learn(job, cut.cutouts, report)
         learnt = Enrolled(adapter=pet, cutouts=cut.cutouts, rejected=cut.rejected, sheet=cut.sheet, portraits=())
         report(Progress(phase="thinking", checkpoint=pet.steps, learnt=learnt))
@@ -123,19 +147,21 @@ class Studio:
         if found := [problem for problem in weights.problems(self.profile) if problem.stops_jobs]:
             raise ModelsMissing("; ".join(map(str, found)))
 
-    def _cut(self, job: Enroll, report: Report) -> segment.Cut:
-        done = job.folder / "cutouts" / "cut.json"
+    def _cut(self, job: Enroll | Look, report: Report) -> Looked:
+        """The cut-outs, made earlier or now; each photo is a step."""
+        done, many = job.folder / "cutouts" / "cut.json", len(job.photos)
         if done.exists():
-            return segment.CUT.validate_json(done.read_bytes())
-        cut: segment.Cut | None = None
-        segmenting = self.profile.segmenting
-        with self.pool.use("yolo") as yolo:
-            for step, cut in enumerate(segment.segment(yolo, job.photos, done.parent, segmenting), start=1):
-                report(Progress(phase="cutting", step=step, steps=len(job.photos), picture=cut.sheet))
-        if cut is None or len(cut.cutouts) < segmenting.least_photos:
-            raise TooFewPhotos(rejected=cut.rejected if cut else ())
+            return LOOKED.validate_json(done.read_bytes())
+        segmenting, size_px = self.profile.segmenting, self.profile.learning.size_px
+        sights: list[segment.Sight] = []
+        with self.pool.use("yolo") as segmenter:
+            for step, photo in enumerate(job.photos, start=1):
+                sights.append(segment.look(segmenter, photo, segmenting))
+                report(Progress(phase="cutting", step=step, steps=many))
+        cut = segment.cut_out(sights, done.parent, segmenting, job.class_word, size_px)
         with whole(done) as fresh:
-            fresh.write_bytes(segment.CUT.dump_json(cut))
+            fresh.write_bytes(LOOKED.dump_json(cut))
+        report(Progress(phase="cutting", step=many, steps=many, picture=cut.sheet))
         return cut
 
     def _learn(self, job: Enroll, cutouts: tuple[Cutout, ...], report: Report) -> Adapter:
@@ -220,10 +246,10 @@ class Studio:
     def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
         """Scores the dog that is found in each picture; where none is found, the whole picture."""
         side = self.profile.dino_px
-        with self.pool.use("yolo") as yolo, self.pool.use("dino") as dino:
+        with self.pool.use("yolo") as segmenter, self.pool.use("dino") as dino:
             pet = likeness.of_cutouts(dino, cutouts, side)
             pictures = [Image.open(path).convert("RGB") for path in paths]
-            masks = [segment.dog_or_all(yolo, picture, self.profile.segmenting) for picture in pictures]
+            masks = [segment.pet_or_all(segmenter, picture, self.profile.segmenting) for picture in pictures]
             return [
                 likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
             ]

@@ -1,0 +1,67 @@
+"""How pets are found in photos, compared and judged: every number of the segment stage. Values only, part of a Profile.
+
+Knows: class numbers, sizes, thresholds and where they were measured. Does not know: how any of it is used.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """From which distance an animal is another one than the rest of its set. Cosine distances of embeddings.
+
+    Measured with yolov8n-seg on 21 real photos of four dogs (tests/bench/results/dogs.json): two of one dog are .04-.16
+    apart, two of different dogs .17-.28. The pocket's network says .01-.15 and .05-.38 of drawn ones.
+    """
+
+    far: float = 0.165  # nearer than that two photos may always show the same one
+    ratio: float = 1.1  # and so many times as far from the rest as they are from each other
+    loose: float = 0.17  # mean distance in a set from which it is of several
+    apart: float = 1.1  # of two animals in a photo, the other one is so many times as far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoChecks:
+    """From where on a photo, or a set of photos, is remarked on (gpu/studio/photo_checks.py, photo_sets.py)."""
+
+    side_px: int = 512  # the longer side of the crop that light and sharpness are measured in
+    most_enlarged: float = 2.0  # times, for training
+    too_enlarged: float = 4.0  # from here on there is too little to learn from
+    least_sharpness: float = 40.0  # variance of the Laplacian
+    least_highlight: float = 70.0  # of 255: 95th percentile of the pet's luminance
+    most_blown: float = 0.2  # share of the pet
+    most_on_top_edge: float = 0.3  # of the pet's width
+    least_part: float = 0.05  # share of the pet: two such pieces, and something stands before it
+    most_touched: float = 0.2  # of the pet's outline, by a person
+    most_better_turned: float = 0.2  # of the detection score
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """A kind of pet."""
+
+    word: str  # in prompts and captions; people read the words of text.py
+    number: int  # the segmenter's class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmenting:
+    """How pets are found in photos and portraits, and which photos are good enough to learn from.
+
+    A set of photos agrees on its pet: what looks like the sure ones is the pet, whatever the segmenter calls it.
+    """
+
+    species: tuple[Species, ...] = (Species("dog", 16), Species("cat", 15))
+    animals: tuple[int, ...] = tuple(range(14, 24))  # classes that a pet may be taken for: COCO's bird to giraffe
+    people: tuple[int, ...] = (0,)
+    size_px: int = 640
+    second_px: int = 448  # a smaller look finds dogs that fill the picture
+    turned_px: int = 320  # at which it is seen whether a photo lies on its side
+    embedding_px: int = 448  # side at which one animal is compared with another
+    least_confidence: float = 0.15  # of an animal that the set may vouch for
+    confidence: float = 0.35  # of one that nobody vouches for
+    sure: float = 0.5  # of one that vouches for others
+    identity: Identity = Identity()
+    least_share: float = 0.02  # a pet smaller than this share of its photo is too small to learn from
+    least_photos: int = 3
+    checks: PhotoChecks = PhotoChecks()
