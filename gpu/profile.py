@@ -179,7 +179,6 @@ PROFILES: dict[str, Profile] = {
             people=(),
             size_px=256,
             second_px=192,
-            turned_px=128,
             embedding_px=256,
             confidence=0.25,
         ),

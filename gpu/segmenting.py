@@ -17,6 +17,7 @@ class Identity:
     far: float = 0.165  # nearer than that two photos may always show the same one
     ratio: float = 1.1  # and so many times as far from the rest as they are from each other
     loose: float = 0.17  # mean distance in a set from which it is of several
+    turned: float = 0.005  # so much nearer to the others once it is turned: the photo lies on its side
     apart: float = 1.1  # of two animals in a photo, the other one is so many times as far
 
 
@@ -33,7 +34,9 @@ class PhotoChecks:
     most_on_top_edge: float = 0.3  # of the pet's width
     least_part: float = 0.05  # share of the pet: two such pieces, and something stands before it
     most_touched: float = 0.2  # of the pet's outline, by a person
-    most_better_turned: float = 0.2  # of the detection score
+    least_copied: float = 0.85  # correlation of two pictures laid over each other
+    least_scene_shared: float = 0.85  # the same without the pets
+    most_colours_shared: float = 0.8  # of what is behind the pet, in every pair of a set: it is all one scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,6 @@ class Segmenting:
     people: tuple[int, ...] = (0,)
     size_px: int = 640
     second_px: int = 448  # a smaller look finds dogs that fill the picture
-    turned_px: int = 320  # at which it is seen whether a photo lies on its side
     embedding_px: int = 448  # side at which one animal is compared with another
     least_confidence: float = 0.15  # of an animal that the set may vouch for
     confidence: float = 0.35  # of one that nobody vouches for

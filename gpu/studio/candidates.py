@@ -71,16 +71,6 @@ def see(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> See
     )
 
 
-def upright_scores(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> tuple[float, ...]:
-    """How surely an animal is found in the picture as it is, and turned by 90, 180 and 270 degrees, each 0..1."""
-    small = image.copy()
-    small.thumbnail((segmenting.turned_px, segmenting.turned_px))
-    how = {"size_px": segmenting.turned_px, "confidence": segmenting.least_confidence}
-    turns = (small.rotate(angle, expand=True) for angle in (0, 90, 180, 270))
-    found = [segmenter.detect(turned, (segmenting.animals,), **how)[0] for turned in turns]
-    return tuple(max((float(one.scores.max()) for one in seen), default=0.0) for seen in found)
-
-
 def merged(found: Sequence[Detection], size: tuple[int, int]) -> list[Candidate]:
     """One candidate for each animal, the surest first; what lies on a surer one for the most part is that one again."""
     groups: list[list[tuple[Detection, Floats]]] = []

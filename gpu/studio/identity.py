@@ -42,7 +42,12 @@ class Animal:
 
     candidate: Candidate
     mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = it, soft
-    embedding: Tensor  # [width], of length 1
+    embeddings: Tensor  # [4, width], each of length 1: as it is, and turned by 90, 180 and 270 degrees
+
+    @property
+    def embedding(self) -> Tensor:
+        """As it is, [width]."""
+        return self.embeddings[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,19 @@ class Agreement:
 
     word: str  # of the species
     pets: tuple[Animal | Flaw, ...]
+    turns: tuple[int, ...]  # quarter turns against the clock after which a pet stands as in the other photos
 
 
 def embed(segmenter: Segmenter, image: Image.Image, mask: NDArray[np.uint8], side: int) -> Tensor:
-    """[width], of length 1, of the animal under the mask [height, width], looked at with side x side pixels."""
-    pixels, weight = _cut(image, mask, side)
-    seen = zip(segmenter.features(pixels), segmenter.features(_mirrored(pixels)), strict=True)
-    layers = [_covariance(plain, weight) + _covariance(mirror, _mirrored(weight)) for plain, mirror in seen]
-    return F.normalize(torch.cat([F.normalize(_signed_root(layer), dim=0) for layer in layers]), dim=0)
+    """[4, width], each of length 1, of the animal under the mask [height, width], looked at with side x side pixels.
+
+    As it is, and turned by 90, 180 and 270 degrees; each together with its mirror image.
+    """
+    picture, weight = _cut(image, mask, side)
+    pixels, weights = _turned(picture), _turned(weight)  # [8, side, side, 3], [8, side, side]
+    layers = [_covariances(maps, weights) for maps in segmenter.features(pixels)]  # each [8, channels, channels]
+    roots = [F.normalize(_signed_root(layer[:4] + layer[4:]), dim=1) for layer in layers]
+    return F.normalize(torch.cat(roots, dim=1), dim=1).cpu()
 
 
 def distances(embeddings: Sequence[Tensor]) -> Distances:
@@ -100,11 +110,12 @@ def agree(photos: Sequence[Sequence[Animal]], word: str, segmenting: Segmenting)
     species = species_of(photos, word, segmenting)
     anchors = _anchors(photos, species, segmenting)
     if len(anchors) < 2:  # nobody vouches for anybody
-        return Agreement(species.word, tuple(_strict(seen, species, segmenting) for seen in photos))
-    pets: list[Animal | Flaw] = [_likest(seen, anchors, segmenting) for seen in photos]
+        pets: list[Animal | Flaw] = [_strict(seen, species, segmenting) for seen in photos]
+        return Agreement(species.word, tuple(pets), _turns(pets, segmenting.identity))
+    pets = [_likest(seen, anchors, segmenting) for seen in photos]
     while (odd := _stranger(pets, segmenting.identity)) is not None:
         pets[odd] = "other_pet"
-    return Agreement(species.word, tuple(pets))
+    return Agreement(species.word, tuple(pets), _turns(pets, segmenting.identity))
 
 
 def species_of(photos: Sequence[Sequence[Animal]], word: str, segmenting: Segmenting) -> Species:
@@ -185,27 +196,50 @@ def _distance(animal: Animal, anchors: Sequence[Animal]) -> float:
 
 
 def _stranger(pets: Sequence[Animal | Flaw], identity: Identity) -> int | None:
-    """The photo whose animal is not like the others'."""
+    """The photo whose animal is not like the others', however it is turned."""
+    turns = _turns(pets, identity)
     places = [n for n, one in enumerate(pets) if isinstance(one, Animal)]
-    odd = stranger(distances([one.embedding for one in pets if isinstance(one, Animal)]), identity)
+    embeddings = [one.embeddings[turn] for one, turn in zip(pets, turns, strict=True) if isinstance(one, Animal)]
+    odd = stranger(distances(embeddings), identity) if len(embeddings) > 2 else None
     return None if odd is None else places[odd]
 
 
-def _covariance(maps: Tensor, weight: Floats) -> Tensor:
-    """Of the channels over the weighted places: [channels, rows, columns] -> [channels, channels]."""
-    fitted = cv2.resize(weight, (maps.shape[2], maps.shape[1]), interpolation=cv2.INTER_AREA)
-    share = torch.from_numpy(fitted / fitted.sum()).flatten()
-    values = maps.flatten(1)
-    values = values - (values * share).sum(1, keepdim=True)
-    return (values * share) @ values.T
+def _turns(pets: Sequence[Animal | Flaw], identity: Identity) -> tuple[int, ...]:
+    """For each photo how it has to be turned to be like the others; 0 where that is not certain."""
+    return tuple(
+        _turn(one, [other.embedding for other in pets if isinstance(other, Animal) and other is not one], identity)
+        if isinstance(one, Animal)
+        else 0
+        for one in pets
+    )
+
+
+def _turn(animal: Animal, others: Sequence[Tensor], identity: Identity) -> int:
+    if len(others) < 2:
+        return 0
+    far = (1 - animal.embeddings @ torch.stack(list(others)).T).mean(1)  # [4]
+    best = int(far.argmin())
+    return best if far[best] < far[0] - identity.turned else 0
+
+
+def _covariances(maps: Tensor, weights: Floats) -> Tensor:
+    """Of the channels over the weighted places: [n, channels, rows, columns] -> [n, channels, channels]."""
+    size = (maps.shape[3], maps.shape[2])
+    fitted = np.stack([cv2.resize(weight, size, interpolation=cv2.INTER_AREA) for weight in weights])
+    shares = torch.from_numpy(fitted / fitted.sum((1, 2), keepdims=True)).flatten(1)[:, None].to(maps.device)
+    values = maps.flatten(2)
+    values = values - (values * shares).sum(2, keepdim=True)
+    return (values * shares) @ values.transpose(1, 2)
 
 
 def _signed_root(values: Tensor) -> Tensor:
-    return (values.sign() * values.abs().sqrt()).flatten()
+    return (values.sign() * values.abs().sqrt()).flatten(1)
 
 
-def _mirrored(values: Floats) -> Floats:
-    return np.ascontiguousarray(values[:, ::-1])
+def _turned(values: Floats) -> Floats:
+    """A square picture turned four times, and its mirror image in the same way: [8, ...]."""
+    mirrored = values[:, ::-1]
+    return np.stack([np.rot90(one, turn) for one in (values, mirrored) for turn in (0, 1, 2, 3)])
 
 
 def _cut(image: Image.Image, mask: NDArray[np.uint8], side: int) -> tuple[Floats, Floats]:

@@ -49,20 +49,21 @@ def whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def guided(guide: Floats, mask: Floats, radius: int) -> Floats:
     """The mask with its edges where the colours' are. guide [h, w, 3] 0..1, mask [h, w] 0..1."""
     size = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(values: Floats) -> Floats:
-        return cv2.blur(values, size)
-
-    centre = mean(guide)
-    cov_gm = np.stack([mean(guide[..., c] * mask) for c in range(3)], -1) - centre * mean(mask)[..., None]
-    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-    cov = np.empty((*mask.shape, 3, 3), np.float32)
-    for i, j in pairs:
-        cov[..., i, j] = cov[..., j, i] = mean(guide[..., i] * guide[..., j]) - centre[..., i] * centre[..., j]
-    a = np.linalg.solve(cov + EPSILON * np.eye(3, dtype=np.float32), cov_gm[..., None])[..., 0]
-    b = mean(mask) - (a * centre).sum(-1)
-    smooth_a = np.stack([mean(np.ascontiguousarray(a[..., c])) for c in range(3)], -1)
-    return (smooth_a * guide).sum(-1) + mean(b)
+    centre, level = cv2.blur(guide, size), cv2.blur(mask, size)
+    with_mask = cv2.blur(guide * mask[..., None], size) - centre * level[..., None]
+    first, second = (0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2)  # the six different entries of a symmetric matrix
+    rr, rg, rb, gg, gb, bb = (
+        cv2.blur(guide[..., i] * guide[..., j], size) - centre[..., i] * centre[..., j] + EPSILON * (i == j)
+        for i, j in zip(first, second, strict=True)
+    )
+    # Solved by cofactors: numpy's own solver takes six times as long for so many small matrices.
+    a, b, c = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+    d, e, f = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    x, y, z = (with_mask[..., n] for n in range(3))
+    slopes = np.stack([a * x + b * y + c * z, b * x + d * y + e * z, c * x + e * y + f * z], -1)
+    slopes /= (rr * a + rg * b + rb * c)[..., None]
+    offset = level - (slopes * centre).sum(-1)
+    return (cv2.blur(slopes, size) * guide).sum(-1) + cv2.blur(offset, size)
 
 
 def _sunk(logits: Floats, box: Box) -> Floats:

@@ -1,7 +1,7 @@
 """What is poor about one photo that can be learnt from: remarks that need no model.
 
-Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found, other
-photos of the set (photo_sets.py), whether a remark refuses a photo, or the words that people read.
+Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found,
+other photos of the set (photo_sets.py), whether a remark refuses a photo, or the words that people read.
 Everything is measured on the pet, never on the room, in a crop of at most `side_px` that is never enlarged.
 """
 

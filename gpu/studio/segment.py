@@ -15,7 +15,7 @@ from PIL import Image
 
 from gpu.durable import whole
 from gpu.segmenting import PhotoChecks, Segmenting
-from gpu.studio.candidates import see, upright_scores
+from gpu.studio.candidates import see
 from gpu.studio.crop import crop_box
 from gpu.studio.identity import Animal, agree, animals
 from gpu.studio.photo_checks import enlargement, remarks
@@ -34,7 +34,6 @@ class Sight:
     photo: Photo
     animals: tuple[Animal, ...]
     people: Floats | None  # coarse logits
-    upright: tuple[float, ...]  # scores of the photo as it is, and turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,6 @@ def look(segmenter: Segmenter, photo: Photo, segmenting: Segmenting) -> Sight:
         photo=photo,
         animals=tuple(animals(segmenter, image, seen.animals, segmenting)),
         people=seen.people,
-        upright=upright_scores(segmenter, image, segmenting),
     )
 
 
@@ -69,8 +67,8 @@ def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: st
     out.mkdir(parents=True, exist_ok=True)
     agreement = agree([sight.animals for sight in sights], word, segmenting)
     found = [
-        _pet(sight, one, segmenting, size_px) if isinstance(one, Animal) else one
-        for sight, one in zip(sights, agreement.pets, strict=True)
+        _pet(sight, one, turn, segmenting.checks, size_px) if isinstance(one, Animal) else one
+        for sight, one, turn in zip(sights, agreement.pets, agreement.turns, strict=True)
     ]
     judged = _without_small(_without_copies(found, segmenting.checks), segmenting)
     pets = [one for one in judged if isinstance(one, Pet)]
@@ -96,18 +94,18 @@ def pet_or_all(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting)
     return Image.fromarray(largest).convert("L")
 
 
-def _pet(sight: Sight, animal: Animal, segmenting: Segmenting, size_px: int) -> Pet:
-    image, checks = _open(sight.photo), segmenting.checks
-    inside = animal.mask > 127
+def _pet(sight: Sight, animal: Animal, turn: int, checks: PhotoChecks, size_px: int) -> Pet:
+    image, inside = _open(sight.photo), animal.mask > 127
     box = crop_box(inside)
     people = None if sight.people is None else cv2.resize(sight.people, image.size) > 0
+    noted = remarks(image, inside, checks, size_px, people)
     return Pet(
         photo=sight.photo,
         mask=animal.mask,
         box=box,
         enlargement=enlargement(box, size_px),
         print=fingerprint(image, inside),
-        advice=remarks(image, inside, checks, size_px, people, sight.upright),
+        advice=(*noted, "sideways") if turn else noted,
     )
 
 

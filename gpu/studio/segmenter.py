@@ -105,13 +105,13 @@ class Segmenter(nn.Module):
 
     @torch.no_grad()
     def features(self, pixels: Floats) -> list[Tensor]:
-        """Feature maps of a square picture [side, side, 3] in 0..1, each [channels, rows, columns], fp32 on the CPU."""
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(self._weight.device, self._weight.dtype)
+        """Feature maps of square pictures [n, side, side, 3] in 0..1, each [n, channels, rows, columns], fp32."""
+        x = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self._weight.device, self._weight.dtype)
         maps: list[Tensor] = []
         for number, layer in enumerate(list(self.net.model)[: FEATURES[-1] + 1]):  # one after the other, up to here
             x = layer(x)
             if number in FEATURES:
-                maps.append(x[0].float().cpu())
+                maps.append(x.float())
         return maps
 
     @property

@@ -35,9 +35,9 @@ class Tile:
 
 
 def contact_sheet(tiles: Sequence[Tile], path: Path) -> Path:
-    """Write the sheet as a PNG. Photos with the mark "refused" are pale."""
-    columns = min(len(tiles), max(3, math.ceil(len(tiles) ** 0.5))) or 1
-    rows = -(-len(tiles) // columns) or 1
+    """Write at least one tile as a PNG. Photos with the mark "refused" are pale."""
+    columns = min(len(tiles), max(3, math.ceil(len(tiles) ** 0.5)))
+    rows = -(-len(tiles) // columns)
     step = TILE + GAP
     sheet = Image.new("RGB", (columns * step + GAP, rows * step + GAP), PAPER)
     for place, tile in enumerate(tiles):

@@ -18,7 +18,6 @@ from pathlib import Path
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES, WEIGHTS, Profile
-from gpu.studio import crop, segment
 from gpu.types import Cause, Progress
 from storage.jobs import JobRow
 from storage.pets import Pet
@@ -98,9 +97,7 @@ class Bench:
         """One whose photos are cut out already."""
         job = await self.env.enroll(name)
         folder = self.env.files.job_folder(job.id)
-        cutouts = tiny_models.cutouts(folder / "cutouts")
-        cut = segment.Cut(cutouts=cutouts, rejected=(), sheet=crop.contact_sheet(list(cutouts), folder / "sheet.png"))
-        (folder / "cutouts" / "cut.json").write_bytes(segment.CUT.dump_json(cut))
+        tiny_models.cut_out(folder)
         return job
 
     async def _paints(self, pet: Pet | None) -> bool:

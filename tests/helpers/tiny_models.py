@@ -35,9 +35,9 @@ from gpu.pocket.build.painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
 from gpu.studio import adapter
 from gpu.studio.models import ModelPool
-from gpu.studio.segment import segmentation_model
+from gpu.studio.segmenter import Segmenter
 from gpu.studio.train import State
-from gpu.types import Adapter, Cutout
+from gpu.types import LOOKED, Adapter, Cutout, Looked
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
 CHAT = (
@@ -84,7 +84,7 @@ def profile(folder: Path) -> Profile:
         segmenter=str(folder / "yolo"),
         dino_px=28,
         dtype="float32",
-        segmenting=replace(pocket.segmenting, size_px=64),
+        segmenting=replace(pocket.segmenting, size_px=64, second_px=64, embedding_px=64),
         learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
         rewriting=replace(pocket.rewriting, tokens=40),
         painting=replace(pocket.painting, size_px=64, batch=3, steps=2, tries=2),
@@ -217,7 +217,7 @@ def yolo(folder: Path) -> None:
     base = Path(ultralytics.__file__).parent / "cfg/models/v8/yolov8-seg.yaml"
     config = yaml.safe_load(base.read_text()) | {"scale": "n", "nc": 1, "names": {0: "dog"}}
     (folder / "model.yaml").write_text(yaml.safe_dump(config))
-    save_file(segmentation_model(config).state_dict(), folder / "model.safetensors")
+    save_file(Segmenter(config).net.state_dict(), folder / "model.safetensors")
 
 
 def pet(folder: Path) -> Adapter:
@@ -237,6 +237,14 @@ def cutouts(folder: Path, count: int = 3) -> tuple[Cutout, ...]:
     """Discs for dogs, each with its mask."""
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(_cutouts(folder, count))
+
+
+def cut_out(folder: Path) -> None:
+    """Leave these in a job's folder as if its photos had been cut out: random weights find no dogs."""
+    sheet = folder / "sheet.png"
+    found = Looked(cutouts=cutouts(folder / "cutouts"), rejected=(), sheet=sheet)
+    Image.new("RGB", (80, 80)).save(sheet)
+    (folder / "cutouts" / "cut.json").write_bytes(LOOKED.dump_json(found))
 
 
 def _cutouts(folder: Path, count: int) -> Iterator[Cutout]:

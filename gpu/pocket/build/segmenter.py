@@ -1,7 +1,8 @@
 """Teaches a yolov8n-seg to find the kennel's dogs.
 
 Knows: pictures and masks. Does not know: whose dog it is.
-ultralytics trains it; the result is kept as model.yaml + model.safetensors, no pickle, as gpu/studio/segment.py reads.
+ultralytics trains it; the result is kept as model.yaml + model.safetensors, no pickle, as gpu/studio/segmenter.py
+reads.
 """
 
 import random
@@ -110,7 +111,7 @@ def _load_weights(weights: Path, trainer: object) -> None:
 
 
 def _save(best: YOLO, out: Path) -> None:
-    """Write the model as gpu/studio/segment.py reads it."""
+    """Write the model as gpu/studio/segmenter.py reads it."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     weights = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in best.model.state_dict().items()}

@@ -20,7 +20,7 @@ from gpu.pocket.world.kennel import draw, sheet
 from gpu.studio import segment
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
-from gpu.types import Enroll, Wish
+from gpu.types import LOOKED, Enroll, Wish
 from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, one_a_core, pictures, quiet
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
@@ -79,12 +79,14 @@ def portraits(
 def cut_all(studio: Studio, enrol: Enroll) -> None:
     """Do the studio's first stage for it: the same crops, the masks all ones. The studio goes on from there."""
     folder = enrol.folder / "cutouts"
-    with studio.pool.use("yolo") as yolo:
-        *_, cut = segment.segment(yolo, enrol.photos, folder, studio.profile.segmenting)
+    profile = studio.profile
+    with studio.pool.use("yolo") as segmenter:
+        sights = [segment.look(segmenter, photo, profile.segmenting) for photo in enrol.photos]
+    cut = segment.cut_out(sights, folder, profile.segmenting, enrol.class_word, profile.learning.size_px)
     for cutout in cut.cutouts:
         with Image.open(cutout.mask) as mask:
             Image.new("L", mask.size, 255).save(cutout.mask)
-    (folder / "cut.json").write_bytes(segment.CUT.dump_json(cut))
+    (folder / "cut.json").write_bytes(LOOKED.dump_json(cut))
 
 
 def figures(readings: Mapping[str, Sequence[Reading]]) -> dict[str, object]:

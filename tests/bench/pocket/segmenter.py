@@ -14,15 +14,16 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from ultralytics import YOLO
 
 from gpu.pocket.world.dogs import a_dog, a_shot, photo_shots
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.pocket.world.scenes import SCENES
-from gpu.profile import PROFILES, Segmenting
-from gpu.studio.crop import choose
+from gpu.profile import PROFILES
+from gpu.segmenting import Segmenting
+from gpu.studio.candidates import see
+from gpu.studio.identity import Animal, agree, animals
 from gpu.studio.models import ModelPool
-from gpu.studio.segment import dogs
+from gpu.studio.segmenter import Segmenter
 from tests.bench.pocket.examples import missed
 
 SIDE = 512  # pixels of a photo, as in the demo
@@ -51,14 +52,17 @@ def measure(folder: Path, count: int = 500) -> dict[str, object]:
     Leaves the worst photos in folder/segmenter.png.
     """
     segmenting, pool = PROFILES["pocket"].segmenting, ModelPool(PROFILES["pocket"])
-    with pool.use("yolo") as yolo:
-        looks = [look(yolo, *unseen(number), segmenting) for number in range(count)]
+    with pool.use("yolo") as segmenter:
+        looks = [look(segmenter, *unseen(number), segmenting) for number in range(count)]
         places = range(count * 2 // 5)
         alarms = {
-            name: round(fmean(bool(dogs(yolo, dogless(number, things), segmenting)) for number in places), 4)
+            name: round(
+                fmean(not isinstance(found(segmenter, dogless(number, things), segmenting), str) for number in places),
+                4,
+            )
             for name, things in {"false_alarms": (), "false_alarms_with_things": THINGS}.items()
         }
-        taken = [share for number in places if (share := hand_taken(yolo, number, segmenting)) is not None]
+        taken = [share for number in places if (share := hand_taken(segmenter, number, segmenting)) is not None]
     worst = sorted(looks, key=lambda one: one.iou)[:24]
     sheet([[one.photo.resize((160, 160)) for one in worst[at : at + 8]] for at in (0, 8, 16)]).save(
         folder / "segmenter.png"
@@ -86,23 +90,30 @@ def dogless(number: int, things: tuple[str, ...] = ()) -> Image.Image:
     return draw(a_dog(rng), replace(shot, clutter=things[number % len(THINGS) :][:1]), SIDE).image
 
 
-def look(yolo: YOLO, picture: Picture, clutter: str, segmenting: Segmenting) -> Look:
+def look(segmenter: Segmenter, picture: Picture, clutter: str, segmenting: Segmenting) -> Look:
     """Through gpu/studio/segment.py, as an enrolment does."""
-    match choose(dogs(yolo, picture.image, segmenting), segmenting.least_share):
+    match found(segmenter, picture.image, segmenting):
         case str() as reason:
             return Look(picture.image, clutter, 0.0, reason)
         case mask:
             return Look(picture.image, clutter, iou(mask, np.asarray(picture.masks[0]) > 127), "cut")
 
 
-def hand_taken(yolo: YOLO, number: int, segmenting: Segmenting) -> float | None:
+def found(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> Mask | str:
+    """The mask of the one dog of a photo that has no others beside it to agree with, or why there is none."""
+    seen = animals(segmenter, image, see(segmenter, image, segmenting).animals, segmenting)
+    [pet] = agree([seen], "auto", segmenting).pets
+    return pet.mask > 127 if isinstance(pet, Animal) else pet
+
+
+def hand_taken(segmenter: Segmenter, number: int, segmenting: Segmenting) -> float | None:
     """Of a photo of a dog with a hand; None where the dog is not found."""
     rng = random.Random(f"held out hand {number}")
     (shot,), dog = photo_shots(rng, 1), a_dog(rng)
     held, free = (draw(dog, replace(shot, clutter=things), SIDE) for things in (("hand",), ()))
     whole, seen = (np.asarray(picture.masks[0]) > 127 for picture in (free, held))
-    found = choose(dogs(yolo, held.image, segmenting), segmenting.least_share)
-    return None if isinstance(found, str) else taken_of_hidden(found, whole, seen)
+    cut = found(segmenter, held.image, segmenting)
+    return None if isinstance(cut, str) else taken_of_hidden(cut, whole, seen)
 
 
 def taken_of_hidden(found: Mask, whole: Mask, seen: Mask) -> float | None:

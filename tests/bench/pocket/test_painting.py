@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from gpu.pocket.world.styling import MEDIA
-from gpu.studio import segment
 from gpu.studio.studio import build
+from gpu.types import LOOKED
 from tests.bench.pocket import enrolment, leak
 from tests.bench.pocket.painter import kept, said, unseen
 from tests.bench.pocket.reader import Network, Reader
@@ -72,7 +72,7 @@ async def test_a_mask_of_ones_is_all_that_changes(tmp_path: Path) -> None:
     _, photos = enrolment.unseen(0)
     studio, enrol = build(enrolment.POCKET), await enrolment.job(tmp_path, photos[:1])
     leak.cut_all(studio, enrol)
-    cut = segment.CUT.validate_json((enrol.folder / "cutouts" / "cut.json").read_bytes())  # where the studio goes on
+    cut = LOOKED.validate_json((enrol.folder / "cutouts" / "cut.json").read_bytes())  # where the studio goes on
     assert len(cut.cutouts) == 1
     for cutout in cut.cutouts:
         with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:

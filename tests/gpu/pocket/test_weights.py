@@ -17,7 +17,8 @@ from transformers import AutoTokenizer, Dinov2Model, LlamaForCausalLM
 
 from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES, WEIGHTS
-from gpu.studio.segment import dogs, load
+from gpu.studio.candidates import see
+from gpu.studio.segmenter import load
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
@@ -60,7 +61,8 @@ def contrast(pictures: list[Image.Image]) -> float:
 def with_a_dog(pictures: list[Image.Image]) -> int:
     segmenting = PROFILES["pocket"].segmenting
     yolo = load(WEIGHTS / "yolo", torch.device("cpu"))
-    return sum(bool(dogs(yolo, picture, segmenting)) for picture in pictures)
+    seen = [see(yolo, picture, segmenting).animals for picture in pictures]
+    return sum(any(one.score(0) >= segmenting.confidence for one in animals) for animals in seen)
 
 
 def test_all_together_they_are_small() -> None:

@@ -12,7 +12,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from gpu.errors import ModelsMissing
 from gpu.fetch import Refused, make_segmenter
-from gpu.studio import segment
+from gpu.studio import segmenter
 from gpu.studio.convert import convert, download
 from tests.helpers import tiny_models
 
@@ -20,11 +20,11 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> segment.SegmentationModel:
+def network(tmp_path: Path) -> segmenter.SegmentationModel:
     """A yolov8n-seg of two classes, in half precision as ultralytics stores it."""
     tiny_models.yolo(tmp_path / "one")
-    config = segment.yaml.safe_load((tmp_path / "one" / "model.yaml").read_text()) | {"nc": 2}
-    network = segment.segmentation_model(config).half()
+    config = segmenter.yaml.safe_load((tmp_path / "one" / "model.yaml").read_text()) | {"nc": 2}
+    network = segmenter.Segmenter(config).net.half()
     network.names = {0: "cat", 1: "dog"}
     return network
 
@@ -34,13 +34,13 @@ def saved(path: Path, model: object, **more: Any) -> Path:
     return path
 
 
-def test_it_is_the_same_network(network: segment.SegmentationModel, tmp_path: Path):
+def test_it_is_the_same_network(network: segmenter.SegmentationModel, tmp_path: Path):
     folder = tmp_path / "models" / "mine"
     convert(saved(tmp_path / "best.pt", network), folder)
-    loaded = segment.load(folder, torch.device("cpu"))
+    loaded = segmenter.load(folder, torch.device("cpu"))
     assert loaded.names == {0: "cat", 1: "dog"}
     theirs = network.float().state_dict()
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in loaded.model.state_dict().items())
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in loaded.net.state_dict().items())
     assert {path.name for path in folder.iterdir()} == {"model.yaml", "model.safetensors"}
     assert (folder / "model.safetensors").stat().st_mode & 0o777 == 0o644
 
@@ -65,7 +65,7 @@ def test_what_a_stranger_put_into_it_is_not_run(tmp_path: Path):
     assert not trace.exists() and not (tmp_path / "mine").exists()
 
 
-def test_files_that_are_no_segmenters(network: segment.SegmentationModel, tmp_path: Path):
+def test_files_that_are_no_segmenters(network: segmenter.SegmentationModel, tmp_path: Path):
     whole = saved(tmp_path / "best.pt", network).read_bytes()
     (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.pt").touch()
@@ -84,15 +84,15 @@ def test_files_that_are_no_segmenters(network: segment.SegmentationModel, tmp_pa
         download(tmp_path, "mine.pt")
 
 
-def test_a_child_makes_it_and_tells_why_not(network: segment.SegmentationModel, tmp_path: Path):
+def test_a_child_makes_it_and_tells_why_not(network: segmenter.SegmentationModel, tmp_path: Path):
     environment = {name: value for name, value in os.environ.items() if "TOKEN" not in name}
     with pytest.raises(Refused, match=r"The segmenter .*mine was not made: there is no file .*best\.pt"):
         make_segmenter(tmp_path / "mine", tmp_path / "best.pt", environment)
     make_segmenter(tmp_path / "mine", saved(tmp_path / "best.pt", network), environment)
-    assert segment.load(tmp_path / "mine", torch.device("cpu")).names[1] == "dog"
+    assert segmenter.load(tmp_path / "mine", torch.device("cpu")).names[1] == "dog"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="real weights lie beside the project")
 def test_real_weights(tmp_path: Path):
     convert(DATA / "yolo" / "yolov8n-seg.dequant.pt", tmp_path / "yolov8n-seg")
-    assert segment.load(tmp_path / "yolov8n-seg", torch.device("cpu")).names[16] == "dog"
+    assert segmenter.load(tmp_path / "yolov8n-seg", torch.device("cpu")).names[16] == "dog"

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 
 from gpu.errors import ModelsMissing
 from gpu.profile import SDXL
-from gpu.studio import segment
+from gpu.studio import segmenter
 from gpu.studio.models import ModelPool, Name
 from tests.helpers import tiny_models as tiny_models
 
@@ -75,7 +75,7 @@ def test_a_segmenter_whose_files_do_not_fit(pool: ModelPool, change: dict[str, o
 def test_names_of_classes_may_be_a_list(pool: ModelPool):
     path = Path(pool.profile.segmenter) / "model.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"names": ["dog"]}))
-    assert segment.load(path.parent, torch.device("cpu")).names == {0: "dog"}
+    assert segmenter.load(path.parent, torch.device("cpu")).names == {0: "dog"}
 
 
 @pytest.fixture

@@ -1,27 +1,25 @@
-"""Cutting out: which dog, why not, and how the crop lies; with the real segmenter where its weights are."""
+"""Cutting out: photos in, cut-outs and what is wrong with the others out; with the real segmenter where it is."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import ultralytics
-import yaml
 from PIL import Image
-from safetensors.torch import save_file
 
+from gpu.errors import ModelsMissing
 from gpu.profile import PROFILES
+from gpu.segmenting import Segmenting, Species
 from gpu.studio import crop, segment
-from gpu.types import Photo
+from gpu.studio.segmenter import Segmenter, check_classes
+from gpu.types import LOOKED, Looked, Photo
+from tests.helpers import real_photos
 from tests.helpers import tiny_models as tiny_models
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+POCKET, SDXL = PROFILES["pocket"], PROFILES["sdxl"]
 
 
-def disc(*box: int, size: int = 100) -> segment.Mask:
+def box_mask(left: int, top: int, right: int, bottom: int, size: int = 100) -> crop.Mask:
     mask = np.zeros((size, size), bool)
-    left, top, right, bottom = box
     mask[top:bottom, left:right] = True
     return mask
 
@@ -31,32 +29,14 @@ def photo(path: Path) -> Photo:
         return Photo(path=path, sha256=path.stem.rjust(64, "0"), width=image.width, height=image.height)
 
 
-def test_one_dog_is_chosen() -> None:
-    dog = disc(20, 20, 80, 80)
-    assert crop.choose([dog], 0.02) is dog
-
-
-@pytest.mark.parametrize(
-    ("found", "reason"),
-    [
-        ([], "no_dog"),
-        ([disc(0, 0, 10, 10)], "too_small"),
-        ([disc(0, 0, 40, 50), disc(60, 0, 100, 50)], "several_dogs"),
-    ],
-)
-def test_why_not(found: list[segment.Mask], reason: str) -> None:
-    assert crop.choose(found, 0.02) == reason
-
-
-def test_a_small_second_dog_and_a_second_look_at_the_first_do_not_count() -> None:
-    dog = disc(0, 0, 60, 60)
-    assert crop.choose([dog, disc(70, 70, 100, 100)], 0.02) is dog
-    assert crop.choose([dog, disc(5, 5, 60, 60)], 0.02) is dog
+def cut(segmenter: Segmenter, photos: list[Photo], out: Path, segmenting: Segmenting, size_px: int) -> Looked:
+    sights = [segment.look(segmenter, one, segmenting) for one in photos]
+    return segment.cut_out(sights, out / "cutouts", segmenting, "auto", size_px)
 
 
 @pytest.mark.parametrize("box", [(40, 40, 60, 60), (0, 0, 30, 10), (90, 0, 100, 100), (0, 0, 100, 100)])
 def test_the_crop_holds_the_dog_and_stays_inside(box: tuple[int, int, int, int]) -> None:
-    left, top, right, bottom = crop.crop_box(disc(*box))
+    left, top, right, bottom = crop.crop_box(box_mask(*box))
     assert 0 <= left <= box[0] and box[2] <= right <= 100
     assert 0 <= top <= box[1] and box[3] <= bottom <= 100
     assert right - left == bottom - top
@@ -65,42 +45,48 @@ def test_the_crop_holds_the_dog_and_stays_inside(box: tuple[int, int, int, int])
 def test_a_segmenter_that_sees_nothing_rejects_every_photo(tmp_path: Path) -> None:
     Image.new("RGB", (90, 60), "green").save(tmp_path / "1.png")
     pool = tiny_models.pool()
-    with pool.use("yolo") as yolo:
-        *_, cut = segment.segment(yolo, (photo(tmp_path / "1.png"),), tmp_path / "cutouts", pool.profile.segmenting)
-    assert [rejected.reason for rejected in cut.rejected] == ["no_dog"]
-    assert cut.cutouts == ()
-    assert segment.CUT.validate_json(segment.CUT.dump_json(cut)) == cut
+    with pool.use("yolo") as segmenter:
+        found = cut(segmenter, [photo(tmp_path / "1.png")], tmp_path, pool.profile.segmenting, 64)
+        assert segment.pet_or_all(segmenter, Image.new("RGB", (90, 60)), pool.profile.segmenting).getextrema() == (
+            255,
+            255,
+        )
+    assert [rejected.reason for rejected in found.rejected] == ["no_dog"]
+    assert found.cutouts == () and found.sheet.is_file()
+    assert LOOKED.validate_json(LOOKED.dump_json(found)) == found
 
 
-def test_cutting_leaves_every_core_to_what_comes_after_it() -> None:
-    pool, before = tiny_models.pool(), torch.get_num_threads()
-    many = os.cpu_count() or 1
-    try:
-        torch.set_num_threads(many + 1)
-        with pool.use("yolo") as yolo:
-            yolo.predictor = None  # as before its first picture
-            segment.dogs(yolo, Image.new("RGB", (90, 60), "green"), pool.profile.segmenting)
-        assert torch.get_num_threads() == many + 1
-    finally:
-        torch.set_num_threads(before)
+def test_a_segmenter_of_other_classes_is_refused() -> None:
+    pool = tiny_models.pool()
+    with pool.use("yolo") as segmenter:
+        check_classes(segmenter, (Species("dog", 0),))
+        with pytest.raises(ModelsMissing, match="its class 0 is 'dog', and not 'cat': make models"):
+            check_classes(segmenter, (Species("cat", 0),))
+        with pytest.raises(ModelsMissing, match="its class 16 is None, and not 'dog'"):
+            check_classes(segmenter, SDXL.segmenting.species)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the real segmenter and photos lie beside the project")
-def test_the_real_segmenter_cuts_real_dogs(tmp_path: Path) -> None:
-    state = torch.load(DATA / "yolo" / "yolov8n-seg.dequant.state_dict.pt", weights_only=True)
-    base = Path(ultralytics.__file__).parent / "cfg/models/v8/yolov8-seg.yaml"
-    names = {"scale": "n", "nc": 80, "names": {number: str(number) for number in range(80)}}
-    (tmp_path / "model.yaml").write_text(yaml.safe_dump(yaml.safe_load(base.read_text()) | names))
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, tmp_path / "model.safetensors")
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    return real_photos.segmenter(tmp_path_factory.mktemp("yolov8n-seg"))
 
-    yolo = segment.load(tmp_path, torch.device("cpu"))
-    photos = tuple(photo(path) for path in sorted((DATA / "dogs" / "dog6").glob("*.jpg")))
-    *_, cut = segment.segment(yolo, photos, tmp_path / "cutouts", PROFILES["sdxl"].segmenting)
-    assert len(cut.cutouts) >= 3
-    assert len(cut.cutouts) + len(cut.rejected) == len(photos)
-    for cutout in cut.cutouts:
+
+def dogs(name: str) -> list[Photo]:
+    return [photo(path) for path in real_photos.photos_of(name)]
+
+
+@real_photos.BESIDE
+def test_a_set_vouches_for_a_puppy_that_the_segmenter_takes_for_a_cat(real: Segmenter, tmp_path: Path) -> None:
+    found = cut(real, dogs("dog6")[1:4], tmp_path, SDXL.segmenting, 1024)
+    assert found.class_word == "dog" and len(found.cutouts) == 3
+    for cutout in found.cutouts:
         with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:
             assert image.size == mask.size and (image.mode, mask.mode) == ("RGB", "L")
             assert len(set(mask.get_flattened_data()) - {0, 255}) > 0, "the edge is soft"
-    with Image.open(cut.sheet) as sheet:
-        assert sheet.width >= 3 * crop.TILE
+
+
+@real_photos.BESIDE
+def test_another_dog_is_named_and_not_learnt(real: Segmenter, tmp_path: Path) -> None:
+    others = dogs("dog2")[:1]
+    found = cut(real, [*dogs("dog8")[1:4], *others], tmp_path, SDXL.segmenting, 1024)
+    assert [(one.photo, one.reason) for one in found.rejected] == [(others[0].sha256, "other_pet")]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
-from gpu.studio import crop, segment, studio
+from gpu.studio import studio
 from gpu.studio.studio import Studio
 from gpu.types import Enroll, Paint, Photo, Prompt, Wish
 from tests.contracts.studio import Listener, StudioContract
@@ -29,9 +29,7 @@ def build() -> Studio:
 
 def enrolment_in(folder: Path, job_id: str = "enroll") -> Enroll:
     """One whose photos are cut out already: a segmenter with random weights finds no dogs."""
-    cutouts = tiny_models.cutouts(folder / "cutouts")
-    cut = segment.Cut(cutouts=cutouts, rejected=(), sheet=crop.contact_sheet(list(cutouts), folder / "sheet.png"))
-    (folder / "cutouts" / "cut.json").write_bytes(segment.CUT.dump_json(cut))
+    tiny_models.cut_out(folder)
     return Enroll(job_id=job_id, folder=folder, photos=(), wish=Wish(style="photo"), seed=3)
 
 

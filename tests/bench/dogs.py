@@ -1,0 +1,274 @@
+"""`python -m tests.bench.dogs`: the segment stage on real photos of real dogs, from the intake to the cut-outs.
+
+Knows: 21 photos of four dogs and what must become of them in every set; how photos are pasted beside each other and
+worsened. Does not know: how the stage works. The photos and the segmenter are not part of the project: without them
+nothing is measured. About ten minutes on two cores.
+"""
+
+import asyncio
+import hashlib
+import io
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from random import Random
+from statistics import fmean
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from gpu.profile import SDXL
+from gpu.studio import segment
+from gpu.studio.identity import Animal, agree
+from gpu.studio.segmenter import Segmenter
+from gpu.types import Looked, Photo
+from storage.files import Files
+from storage.intake import Intake, Upload
+from tests.bench.photos_worsened import COPIES, POOR
+from tests.bench.results import keep
+from tests.helpers.real_photos import DATA, DOGS, photos_of, segmenter
+
+SEGMENTING, SIZE_PX = SDXL.segmenting, SDXL.learning.size_px
+TRUTH = Path(__file__).parent / "truth"
+COMPOSITES, SIDE = 40, 960  # pictures, and pixels of each half
+BIG = 2048  # pixels of the photos whose time is taken
+GOES_ON = 4  # pixels: an edge is a cut where the true dog goes on so far behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A real photo as the stage saw it."""
+
+    dog: str
+    name: str
+    image: Image.Image
+    sight: segment.Sight
+
+
+class Bench:
+    """The photos, each seen once, and what is asked about sets of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.intake = Intake(Files(folder))
+        (folder / "yolov8n-seg").mkdir()
+        self.segmenter: Segmenter = segmenter(folder / "yolov8n-seg")
+        self.shots = [self.shot(dog, path) for dog in DOGS for path in photos_of(dog)]
+
+    def shot(self, dog: str, path: Path) -> Shot:
+        sight = self.see(path.read_bytes())
+        with Image.open(sight.photo.path) as file:
+            return Shot(dog, f"{dog}-{path.stem}", file.convert("RGB"), sight)
+
+    def see(self, data: bytes) -> segment.Sight:
+        """Through the project's own intake."""
+        job_id = hashlib.sha256(data).hexdigest()[:12]
+        photo: Photo = asyncio.run(self.intake.take(Upload(name="photo.jpg", data=data), job_id))
+        return segment.look(self.segmenter, photo, SEGMENTING)
+
+    def cut(self, sights: Sequence[segment.Sight]) -> Looked:
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            return segment.cut_out(sights, Path(name) / "cutouts", SEGMENTING, "auto", SIZE_PX)
+
+    def of(self, dog: str) -> list[Shot]:
+        return [shot for shot in self.shots if shot.dog == dog]
+
+    def sets(self, count: int) -> Iterator[tuple[Shot, ...]]:
+        for dog in DOGS:
+            yield from combinations(self.of(dog), count)
+
+
+def enrolments(bench: Bench) -> dict[str, object]:
+    """Photos taken when each dog's are given together, and the share of sets of which at least three are taken."""
+    together = [self_taken(bench, bench.of(dog)) for dog in DOGS]
+    figures: dict[str, object] = {"taken": sum(map(len, together)), "of": len(bench.shots)}
+    for count in (3, 4):
+        taken = [len(self_taken(bench, chosen)) for chosen in bench.sets(count)]
+        figures[f"sets of {count}"] = {"sets": len(taken), "enrolled": share(one >= 3 for one in taken)}
+    return figures
+
+
+def self_taken(bench: Bench, shots: Sequence[Shot]) -> set[str]:
+    """The photos of one dog that are cut out, if it is known as a dog; none else."""
+    cut = bench.cut([shot.sight for shot in shots])
+    return {cutout.photo for cutout in cut.cutouts} if cut.class_word == "dog" else set()
+
+
+def composites(bench: Bench) -> dict[str, object]:
+    """Each photo beside one of another dog, in the set of its own: whose mask is learnt, or why none."""
+    rng, found = Random(1), Counter[str]()
+    for number in range(COMPOSITES):
+        shot = bench.shots[number % len(bench.shots)]
+        other = rng.choice([one for one in bench.shots if one.dog != shot.dog])
+        left = rng.random() < 0.5
+        pair = [one.image.resize((SIDE, SIDE)) for one in ((shot, other) if left else (other, shot))]
+        both = Image.new("RGB", (2 * SIDE, SIDE))
+        for place, half in enumerate(pair):
+            both.paste(half, (place * SIDE, 0))
+        sight = bench.see(jpeg(both))
+        own = [one.sight.animals for one in bench.of(shot.dog) if one is not shot]
+        found[whose(agree([*own, sight.animals], "auto", SEGMENTING).pets[-1], left)] += 1
+    return {"composites": COMPOSITES, **dict(found)}
+
+
+def whose(pet: Animal | str, left: bool) -> str:
+    if isinstance(pet, str):
+        return pet
+    halves = pet.mask[:, :SIDE].sum(), pet.mask[:, SIDE:].sum()
+    return "right" if halves[not left] > halves[left] else "wrong"
+
+
+def strangers(bench: Bench) -> dict[str, object]:
+    """One photo of another dog among three to five: is it named, and are the others not?"""
+    figures: dict[str, object] = {}
+    for count in (3, 4, 5):
+        named, own = list[bool](), list[bool]()
+        for chosen in bench.sets(count):
+            for other in (one for one in bench.shots if one.dog != chosen[0].dog):
+                *mine, theirs = agree([one.sight.animals for one in (*chosen, other)], "auto", SEGMENTING).pets
+                named.append(theirs == "other_pet")
+                own += [isinstance(one, str) for one in mine]
+        figures[f"among {count}"] = {"sets": len(named), "named": share(named), "own photos named": share(own)}
+    return figures
+
+
+def masks(bench: Bench) -> dict[str, object]:
+    """Intersection over union with the true masks, and the longest straight cut as a share of the dog's side."""
+    figures: dict[str, dict[str, float]] = {}
+    for shot in bench.shots:
+        if (path := TRUTH / f"{shot.name}.png").is_file():
+            with Image.open(path) as file:
+                truth = np.asarray(file.convert("L")) > 127
+            mask = cv2.resize(shot.sight.animals[0].mask, truth.shape[::-1], interpolation=cv2.INTER_AREA) > 127
+            iou = float((mask & truth).sum() / (mask | truth).sum())
+            figures[shot.name] = {"iou": round(iou, 4), "straight cut": round(straight_cut(mask, truth), 4)}
+    return {
+        "masks": len(figures),
+        "iou": round(fmean(one["iou"] for one in figures.values()), 4),
+        "least iou": min(one["iou"] for one in figures.values()),
+        "straight cut": max(one["straight cut"] for one in figures.values()),
+        "each": figures,
+    }
+
+
+def straight_cut(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """The longest straight run of the mask's edge behind which the dog goes on, as a share of the mask's side."""
+    longest = 0.0
+    for turn in range(4):
+        ours, theirs = np.rot90(mask, turn), np.rot90(truth, turn)
+        edge = ours[: -GOES_ON - 1] & ~ours[1:-GOES_ON] & theirs[GOES_ON + 1 :]
+        side = int(ours.any(0).sum())
+        longest = max([longest, *(float(run) / side for row in edge for run in runs(row))])
+    return longest
+
+
+def runs(row: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lengths of the runs of ones."""
+    change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+    return np.flatnonzero(change < 0) - np.flatnonzero(change > 0)
+
+
+def checks(bench: Bench) -> dict[str, object]:
+    """Which worsened copies are named, among two good photos of the same dog; and how many good ones are."""
+    found: defaultdict[str, list[bool]] = defaultdict(list)
+    rng = Random(2)
+    for shot in bench.shots:
+        good = [one.sight for one in bench.of(shot.dog) if one is not shot][:2]
+        pet = shot.sight.animals[0].mask > 127
+        for kind, (word, worsen) in POOR.items():
+            worse = bench.see(jpeg(worsen(shot.image, pet, rng)))
+            found[kind].append(named(bench.cut([*good, worse]), worse.photo, word))
+        for kind, copied in COPIES.items():
+            copy = bench.see(jpeg(copied(shot.image, pet, rng)))
+            found[f"copy: {kind}"].append(named(bench.cut([shot.sight, *good, copy]), copy.photo, "duplicate"))
+    return {"named": {kind: share(one) for kind, one in found.items()}, "good photos named": good_named(bench)}
+
+
+WORSE = {"few_pixels": ("few_pixels", "too_few_pixels", "too_small"), "blurred": ("blurred",)}
+"""What names a kind besides its own word."""
+
+
+def named(cut: Looked, photo: Photo, word: str) -> bool:
+    said = {one.what for one in cut.remarks if one.photo == photo.sha256}
+    said |= {one.reason for one in cut.rejected if one.photo == photo.sha256}
+    return bool(said.intersection(WORSE.get(word, (word,))))
+
+
+def good_named(bench: Bench) -> dict[str, object]:
+    """Of the photos as they are, all of a dog's together, those with a remark or a refusal."""
+    cuts = {dog: bench.cut([shot.sight for shot in bench.of(dog)]) for dog in DOGS}
+    said = [one.what for cut in cuts.values() for one in cut.remarks]
+    said += [one.reason for cut in cuts.values() for one in cut.rejected]
+    photos = {one.photo for cut in cuts.values() for one in (*cut.remarks, *cut.rejected)}
+    return {"share": round(len(photos) / len(bench.shots), 4), "words": dict(Counter[str](said))}
+
+
+def seconds(bench: Bench) -> dict[str, object]:
+    """Ten photos of BIG pixels, from the files to the sheet, all that the stage does."""
+    shots = [*bench.of("dog8"), *bench.of("dog2")][:10]
+    photos: list[Photo] = []
+    for shot in shots:
+        data = jpeg(shot.image.resize((BIG, BIG), Image.Resampling.LANCZOS))
+        photos.append(asyncio.run(bench.intake.take(Upload(name="photo.jpg", data=data), "big000000000")))
+    began = time.monotonic()
+    sights = [segment.look(bench.segmenter, photo, SEGMENTING) for photo in photos]
+    seen = time.monotonic()
+    bench.cut(sights)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "photos": len(photos),
+        "seconds": round(time.monotonic() - began, 2),
+        "looking": round(seen - began, 2),
+        "memory_gb": round(memory / 1e9, 2),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def share(answers: Iterator[bool] | Sequence[bool]) -> float:
+    return round(fmean(map(bool, answers)), 4)
+
+
+def jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+PARTS: dict[str, Callable[[Bench], dict[str, object]]] = {
+    "time": seconds,  # first: the memory is the highest so far
+    "enrolments": enrolments,
+    "composites": composites,
+    "strangers": strangers,
+    "masks": masks,
+    "checks": checks,
+}
+
+
+def main() -> int:
+    if not DATA.is_dir():
+        print("The photos lie beside the project, and are not there: nothing is measured.")
+        return 0
+    chosen = sys.argv[1:] or list(PARTS)
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name))
+        figures: dict[str, object] = {}
+        for part in chosen:
+            began = time.monotonic()
+            figures[part] = PARTS[part](bench)
+            print(part, figures[part], f"{time.monotonic() - began:.0f} s", flush=True)
+    if len(chosen) == len(PARTS):
+        keep("dogs", figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
