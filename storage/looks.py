@@ -1,9 +1,9 @@
 """Enrolments whose photos were looked at, and that wait for what their owner says.
 
-Knows: how one goes on: it is learnt, with the place in line that it takes then, or looked at again with other photos in
-place of the refused ones. Does not know: how a look ends (settlement.py), how people say it (cogs/), how one is cancelled
-(journal.py) or forgotten (erasure.py). Where nothing can be learnt the photos go in time, as those of an enrolment that
-failed do (failed.py).
+Knows: how one goes on: it is learnt, with the place in line that it takes then, or looked at again with other photos
+in place of the refused ones. Does not know: how a look ends (settlement.py), how people say it (cogs/), how one is
+cancelled (journal.py) or forgotten (erasure.py). Where nothing can be learnt the photos go in time, as those of an
+enrolment that failed do (failed.py).
 
 A look has a number, from 1 up for each enrolment, so that the buttons under an older sheet do nothing.
 """
@@ -23,9 +23,9 @@ from storage.jobs import Jobs, LineFull, TooManyJobs
 from storage.pets import add_photo
 from storage.settlement import named_photos
 
-WAIT = """UPDATE jobs SET state = 'waiting', look = ?, body = ?, created = ?, started = NULL, alive = NULL, finished = NULL,
-          attempts = 0, kills = 0, doomed = 0, seconds = 0, looked = NULL, learn_at = NULL, kept_until = NULL
-          WHERE id = ? RETURNING *"""
+WAIT = """UPDATE jobs SET state = 'waiting', look = ?, body = ?, created = ?, started = NULL, alive = NULL,
+          finished = NULL, attempts = 0, kills = 0, doomed = 0, seconds = 0,
+          looked = NULL, learn_at = NULL, kept_until = NULL WHERE id = ? RETURNING *"""
 
 
 class NotLooked(Exception):
@@ -103,7 +103,7 @@ class Looks:
         """Have it looked at again, with these photos in place of the refused ones, which go.
 
         They lie in the folder of a job to come, into which Intake took them, and come into this one's; discard that
-        folder afterwards, whatever came of it. Raises NotLooked, OlderLook, LineFull, TooManyJobs, with nothing changed.
+        folder afterwards, whatever came of it. Raises NotLooked, OlderLook, LineFull, TooManyJobs, and keeps none then.
         """
         async with self._lock:
             await _looked(self._db, job_id, look)
@@ -120,7 +120,7 @@ class Looks:
     async def _replace(
         self, tx: Transaction, row: sqlite3.Row, added: tuple[Photo, ...], names: tuple[str, ...]
     ) -> JobRow:
-        """The rows; the files are there. What was cut out goes before the commit: no crash leaves it to be learnt from."""
+        """The rows; the files are there. What was cut out goes before the commit, or a crash could leave it."""
         refused = {one.photo for one in LOOKED.validate_json(row["looked"]).rejected}
         job = _enrolment(row)
         photos = {photo.sha256: photo for photo in job.photos if photo.sha256 not in refused}

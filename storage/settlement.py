@@ -48,7 +48,8 @@ async def settle(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now:
     answer = await _compose_answer(tx, job, outcome, kept_until)
     state, kind = _state_and_kind(outcome)
     sql = """UPDATE jobs SET state = ?2, error = ?3, finished = ?1, charged = 0, claimed = NULL, learnt = NULL,
-             looked = NULL, learn_at = NULL, kept_until = ?4, seconds = seconds + coalesce(?1 - claimed, 0) WHERE id = ?5"""
+             looked = NULL, learn_at = NULL, kept_until = ?4,
+             seconds = seconds + coalesce(?1 - claimed, 0) WHERE id = ?5"""
     await tx.run(sql, now, state, _cause(outcome), kept_until, job["id"])
     if isinstance(outcome, Done):
         if isinstance(outcome.result, Enrolled):

@@ -1,7 +1,7 @@
 """The line of jobs in front of the GPU. A portrait never waits for a whole enrolment, nor does a look at photos.
 
-Knows: when a training is paused for a portrait or a look, and what each outcome means for the journal. Does not know: whose
-turn it is (schedule.py), how a job is computed (Executor), how a row is stored (Journal), Discord.
+Knows: when a training is paused for a portrait or a look, and what each outcome means for the journal. Does not know:
+whose turn it is (schedule.py), how a job is computed (Executor), how a row is stored (Journal), Discord.
 The journal's rows are the truth, and the asyncio queue of job ids is only the wake-up: after each wake-up the rows are
 read anew, so one that is lost or comes twice does no harm. Time is the event loop's.
 """
