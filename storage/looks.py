@@ -9,9 +9,9 @@ A look has a number, from 1 up for each enrolment, so that the buttons under an 
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import time
 
@@ -22,6 +22,8 @@ from storage.job_rows import JobRow, job_row
 from storage.jobs import Jobs, LineFull, TooManyJobs
 from storage.pets import add_photo
 from storage.settlement import named_photos
+
+log = logging.getLogger(__name__)
 
 WAIT = """UPDATE jobs SET state = 'waiting', look = ?, body = ?, created = ?, started = NULL, alive = NULL,
           finished = NULL, attempts = 0, kills = 0, doomed = 0, seconds = 0,
@@ -91,12 +93,16 @@ class Looks:
             return await self._wait(tx, row, job, look=False)
 
     async def begin_due(self) -> list[JobRow]:
-        """Put those in line whose owners have said nothing in time; one for which there is no room is due again."""
+        """Put those in line whose owners have said nothing in time; one for which there is no room stays due."""
         begun: list[JobRow] = []
-        sql = "SELECT id, looks FROM jobs WHERE learn_at <= ? ORDER BY learn_at"
+        sql = "SELECT id, looks FROM jobs WHERE learn_at <= ? ORDER BY learn_at, rowid"
         for row in await self._db.all(sql, self._clock()):
-            with suppress(NotLooked, OlderLook, LineFull, TooManyJobs):
+            try:
                 begun.append(await self.learn(row["id"], row["looks"]))
+            except (NotLooked, OlderLook, LineFull, TooManyJobs):  # somebody was quicker, or there is no room
+                continue
+            except Exception:  # those before it have begun, and the line has to hear of them
+                log.exception("The learning of job %s could not begin; it is tried again", row["id"])
         return begun
 
     async def replace(self, job_id: str, look: int, photos: tuple[Photo, ...], names: tuple[str, ...]) -> JobRow:

@@ -1,13 +1,13 @@
 """The line: order, turns, pauses and places, with real executors and a journal in memory."""
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from gpu.line import schedule as turns
+from gpu.types import JobKind
 from tests.contracts.journal import JournalContract
-from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, steps_taken
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 from tests.helpers.line_env import LONG, LineEnv, opened
@@ -23,8 +23,8 @@ class TestMemoryJournal(JournalContract):
     def root(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path
 
-    async def accept(self, journal: MemoryJournal, kind: Literal["enroll", "paint"]) -> str:
-        make = enroll_job if kind == "enroll" else paint_job
+    async def accept(self, journal: MemoryJournal, kind: JobKind) -> str:
+        make = {"enroll": enroll_job, "paint": paint_job, "look": look_job}[kind]
         return journal.accept(make(self.tmp_path, f"{kind}{len(journal.rows)}"))
 
     async def state(self, journal: MemoryJournal, job_id: str) -> str:
