@@ -23,10 +23,9 @@ from cogs.shared.photos import place_of, reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, language, say
 from cogs.shared.uploads import MOST
-from gpu.types import Photo
 from storage.failed import NotKept
 from storage.jobs import LineFull, new_job_id
-from storage.looks import LookedRow, NotLooked, OlderLook
+from storage.looks import LookedRow, NotLooked
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +106,8 @@ class LooksCog(commands.Cog):
     async def _replace(self, row: LookedRow, photos: Sequence[Attachment], elsewhere: str, tongue: str) -> str:
         """Take the photos in and put the job in line; what is said of it."""
         kept = _kept(row)
-        first = max((place_of(name) for _, name in row.photos), default=0) + 1  # no two are called alike
-        known = {photo.sha256 for photo in kept}
-        taken, left_out = await self._services.uploads.take(photos, elsewhere, first=first, known=known)
+        first = max(place_of(name) for _, name in row.photos) + 1  # no two are called alike
+        taken, left_out = await self._services.uploads.take(photos, elsewhere, first=first, known=kept)
         if not taken:
             raise Sorry("look.none_taken", reasons=reasons(tongue, left_out))
         if len(kept) + len(taken) > MOST:
@@ -133,15 +131,12 @@ class LooksCog(commands.Cog):
     async def _find(self, job_id: str, look: int) -> LookedRow:
         """Raises NotLooked where it goes on already, NotKept where nothing is kept of it, OlderLook."""
         try:
-            row = await self._services.looks.get(job_id)
+            return await self._services.looks.get(job_id, look)
         except NotLooked:
             job = await self._services.jobs.get(job_id)
             if job is None or job.pet_id is None:
                 raise NotKept(NotKept.__doc__) from None
             raise
-        if row.look != look:
-            raise OlderLook(OlderLook.__doc__)
-        return row
 
     async def _answer(self, interaction: Interaction, job_id: str, words: str) -> None:
         """Say privately what happens; the buttons have done their work."""
@@ -186,7 +181,6 @@ class LookButton(ui.DynamicItem[ui.Button[Any]], template=LOOK_BUTTON):
             await cog.press(interaction, self._match["job"], int(self._match["look"]), what)
 
 
-def _kept(row: LookedRow) -> list[Photo]:
-    """The photos that stay when others are replaced."""
-    refused = {one.photo for one in row.looked.rejected}
-    return [photo for photo, _ in row.photos if photo.sha256 not in refused]
+def _kept(row: LookedRow) -> set[str]:
+    """The photos (sha256) that stay when others are replaced."""
+    return {photo for photo, _ in row.photos} - {one.photo for one in row.looked.rejected}

@@ -29,6 +29,7 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
+from cogs.shared.uploads import Uploads
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.profile import PROFILES
@@ -41,6 +42,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
+from storage.looks import Looks
 from storage.notifications import Notifications
 from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
@@ -97,11 +99,12 @@ class DeliveryEnv:
         threads = Threads(self.bot, jobs, pets)
         self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
-            files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, portraits=Portraits(db),
+            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
+            failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, looks=Looks(db, files, jobs, clock),
+            portraits=Portraits(db),
             outbox=Outbox(db, clock), takedowns=Takedowns(db), notifications=Notifications(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
-            cdn_hosts=frozenset(), pets_each=5, stats=Stats(db), process=ProcessStats,
+            pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)
@@ -121,7 +124,7 @@ class DeliveryEnv:
         await self.services.jobs.accept_enroll(
             job_id=job_id, guild_id=int(self.net.guild.id), user_id=owner_id, channel_id=self._above(thread),
             name=secrets.token_hex(4), photos=(Photo(path=path, sha256=sha256, width=9, height=9),), names=("a.jpg",),
-            wish=Wish(style="oil"), seed=1, locale="en",
+            wish=Wish(style="oil"), seed=1, locale="en", look=False,
         )  # fmt: skip
         await self._settle(job_id, enrolled(self.services.files.job_folder(job_id)))
         for part in Part:
