@@ -143,4 +143,5 @@ def _line(tongue: str, pet: Pet) -> str:
         return say(tongue, f"pets.{pet.state}", **who)
     if pet.learn_at is not None:
         return say(tongue, "pets.looked", **who, when=f"<t:{pet.learn_at:.0f}:R>")
-    return say(tongue, "pets.missing", **who, when=f"<t:{pet.kept_until or 0.0:.0f}:f>")
+    assert pet.kept_until is not None  # photos that are too few are kept for a while, and no longer
+    return say(tongue, "pets.missing", **who, when=f"<t:{pet.kept_until:.0f}:f>")

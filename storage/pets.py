@@ -12,7 +12,9 @@ from storage.database import Database, Transaction
 from storage.names import name_key
 
 PETS = """SELECT pets.*, EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND kept_until IS NOT NULL) AS failed,
-                 EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND state = 'looked') AS looked FROM pets"""
+                 EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND state = 'looked') AS looked,
+                 (SELECT max(learn_at) FROM jobs WHERE pet_id = pets.id) AS learn_at,
+                 (SELECT max(kept_until) FROM jobs WHERE pet_id = pets.id) AS kept_until FROM pets"""
 """failed: nothing was learnt, or can be, and the photos are kept for a while. looked: its owner is asked."""
 DROP = """UPDATE jobs SET body = '', kept_until = NULL, looked = NULL, learn_at = NULL,
           error = CASE state WHEN 'looked' THEN ?1 ELSE error END,
@@ -44,6 +46,8 @@ class Pet:
     thread_id: int | None
     state: Literal["learning", "looked", "ready", "failed"]
     """looked: its owner is asked (looks.py). failed: nothing was learnt, and it can be tried again (failed.py)."""
+    learn_at: float | None  # looked, Unix seconds: it is learnt by itself then; None: too few photos are good
+    kept_until: float | None  # Unix seconds: nothing can be learnt, and its photos go then
     learnt: str | None  # with "ready": the adapter as JSON, parsed only on use, since lists of pets need none
     cut: str  # the cut-outs as JSON
     created: float  # Unix seconds
@@ -174,6 +178,8 @@ def _pet(row: sqlite3.Row) -> Pet:
         channel_id=row["channel_id"],
         thread_id=row["thread_id"],
         state="looked" if row["looked"] else "failed" if row["failed"] else row["state"],
+        learn_at=row["learn_at"],
+        kept_until=row["kept_until"],
         learnt=row["adapter"],
         cut=row["cutouts"],
         created=row["created"],

@@ -11,7 +11,7 @@ from cogs.shared.photos import photo_name
 from cogs.shared.text import TEXTS
 from gpu.types import Advice, Cutout, Done, Flaw, Lack, Looked, Rejected, Remark, Wish
 from storage.names import clean_name
-from storage.outbox import ANSWER_PAYLOAD, AnswerPayload, Delivery, Destination
+from storage.outbox import ANSWER_PAYLOAD, AnswerPayload, Delivery, Destination, Part
 from tests.helpers.discord_markdown import read
 from tests.helpers.german import add_german
 
@@ -41,7 +41,7 @@ def said(payload: AnswerPayload, destination: Destination = Destination.DM) -> s
     """Its longest form: it mentions somebody, had to move, and has lost its picture."""
     json = ANSWER_PAYLOAD.dump_json(payload).decode()
     delivery = Delivery(
-        id="0123456789ab-11", job_id="0123456789ab", part=11, nonce="n", destination=destination, channel_id=1,
+        id="0123456789ab-11", job_id="0123456789ab", part=Part.LOOK, nonce="n", destination=destination, channel_id=1,
         kind="looked", payload=json, first_tried=None, tries=0, due=0.0,
     )  # fmt: skip
     return compose(delivery, mention=2**63).text

@@ -1,6 +1,7 @@
 """What tests live in and work with.
 
 bot_env.py         the whole bot in the test's own process, with a fake studio
+look_env.py        what people see and do about a look at their photos
 delivery_env.py    storage, cogs and discord.py, on a clock of ours
 line_env.py        a line with a journal in memory
 storage_env.py     storage on one folder
