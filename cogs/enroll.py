@@ -86,9 +86,9 @@ class EnrollCog(commands.Cog):
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
         """A form that an earlier process opened: say so, as nobody else will."""
-        if interaction.type is discord.InteractionType.modal_submit and interaction.data:
-            if is_lost(str(interaction.data.get("custom_id", ""))):
-                await tell(interaction, say(language(interaction.locale), "sorry.restarted"))
+        form = interaction.data if interaction.type is discord.InteractionType.modal_submit else None
+        if form and is_lost(str(form.get("custom_id", ""))):
+            await tell(interaction, say(language(interaction.locale), "sorry.restarted"))
 
     async def take_in(self, name: str, kind: str, interaction: Interaction, photos: Sequence[Attachment]) -> None:
         """Everything from the photos to the job. Raises Sorry, with nothing kept."""

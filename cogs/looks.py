@@ -122,7 +122,7 @@ class LooksCog(commands.Cog):
         return "\n".join(lines)
 
     async def _of_owner(self, interaction: Interaction, job_id: str, look: int) -> LookedRow:
-        """What was found. Only its owner may go on with it: whose photos they are. Raises as _find() does, and Sorry."""
+        """What was found, for its owner alone: whose photos they are. Raises Sorry, and what _find() does."""
         row = await self._find(job_id, look)
         if row.owner_id != interaction.user.id:
             raise Sorry("sorry.not_yours")

@@ -17,6 +17,7 @@ from tests.helpers.german import add_german
 
 HOSTILE = ("`" * 40, "**@everyone** <@1> " * 3, "\u202eשלום" * 20, "👨‍👩‍👧" * 20, "x" * 300, "\u200b", "a\nb\n# c")
 PICTURE = Path("/gone")
+THEN = 1764370000.0
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def answer(names: list[str], looked: Looked, locale: str, pet: str = "Rex") -> A
     return AnswerPayload(
         pet_id=1, pet_name=pet, user_id=2**63, locale=locale, reply_to=None, wish=Wish(style="oil"),
         photos=tuple((str(n), name) for n, name in enumerate(names, start=1)), outcome=Done(result=looked, seconds=1.0),
-        portraits=(), look=1, learn_at=1764370000.0 if learnable else None, kept_until=None if learnable else 1764370000.0,
+        portraits=(), look=1, learn_at=THEN if learnable else None, kept_until=None if learnable else THEN,
     )  # fmt: skip
 
 

@@ -99,10 +99,10 @@ class DeliveryEnv:
         threads = Threads(self.bot, jobs, pets)
         self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
-            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, looks=Looks(db, files, jobs, clock),
-            portraits=Portraits(db),
-            outbox=Outbox(db, clock), takedowns=Takedowns(db), notifications=Notifications(db), line=line,
+            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db),
+            erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs,
+            looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
+            takedowns=Takedowns(db), notifications=Notifications(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
             pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
