@@ -161,8 +161,11 @@ async def drop_failed(tx: Transaction, guild_id: int, owner_id: int, name: str) 
 
 
 async def check_count(rows: Database | Transaction, guild_id: int, owner_id: int, most: int) -> None:
-    """Raises TooManyPets where the owner has `most` in this server. Those that failed do not count."""
-    sql = f"SELECT count(*) FROM ({PETS} WHERE guild_id = ? AND owner_id = ?) WHERE NOT failed"
+    """Raises TooManyPets where the owner has `most` in this server. Those that failed do not count.
+
+    Those whose owner is asked do, also where too few photos are good: any photos come so far, and each set is kept.
+    """
+    sql = f"SELECT count(*) FROM ({PETS} WHERE guild_id = ? AND owner_id = ?) WHERE looked OR NOT failed"
     [(count,)] = await rows.all(sql, guild_id, owner_id)
     if count >= most:
         raise TooManyPets(count)
