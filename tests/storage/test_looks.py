@@ -71,7 +71,7 @@ async def test_it_takes_no_place_in_line_until_it_is_learnt(env: StorageEnv) -> 
     assert (claim.job.folder / "cutouts" / "cut.json").exists()
     assert await env.journal.settle(claim, enrolled(claim.job.folder))
     assert await told(env, row) == [("LOOK", "looked"), ("ANSWER", "enrolled")], "people have seen the sheet"
-    assert await states(env) == {"Mochi": "ready"}
+    assert await states(env) == {"Mochi": "ready", "Other": "learning"}
     with pytest.raises(NotLooked):
         await env.looks.get(row.id)
 
