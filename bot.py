@@ -35,6 +35,7 @@ from cogs.delivery.cog import DeliveryCog
 from cogs.doctor import DoctorCog
 from cogs.enroll import EnrollCog
 from cogs.guilds import GuildsCog
+from cogs.looks import LooksCog
 from cogs.notify import NotifyCog
 from cogs.ops.metrics import Metrics
 from cogs.ops.redaction import RedactingFormatter
@@ -48,6 +49,7 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
+from cogs.shared.uploads import Uploads
 from cogs.try_again import TryAgainCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
@@ -60,6 +62,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import Jobs, QueueLimits
 from storage.journal import JobJournal
+from storage.looks import Looks
 from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
@@ -74,7 +77,7 @@ Command = Callable[[commands.Bot, Services], commands.Cog]
 COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog, DoctorCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
-HOUR_S = 3600.0
+MINUTE_S, HOUR_S = 60.0, 3600.0
 MISUSED = 2  # exit status: the operator has to change something
 LAST_WORDS_S = 4.0  # seconds to deliver what is done, when asked to stop
 GOODBYE_S = 4.0  # seconds for Discord to answer the closing handshake
@@ -112,21 +115,23 @@ async def serve(settings: Settings, executor: Executor) -> int:
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we have no use for voice
     settings.data.mkdir(parents=True, exist_ok=True)
-    async with await Database.open(settings.data / DATABASE) as db, PortraitBot(settings) as bot:
-        files = Files(settings.data)
+    files = Files(settings.data)
+    uploads = Uploads(Intake(files), settings.discord_cdn_hosts)
+    async with await Database.open(settings.data / DATABASE) as db, uploads, PortraitBot(settings) as bot:
         jobs = Jobs(db, files, limits=QueueLimits(each=settings.jobs_each, total=settings.jobs_total))
         on_progress, on_settled = partial(bot.dispatch, "job_progress"), partial(bot.dispatch, "job_settled")
-        journal = JobJournal(db, files, keep_failed_s=settings.failed_photos_hours * HOUR_S)
+        keep_failed_s, look_s = settings.failed_photos_hours * HOUR_S, settings.look_minutes * MINUTE_S
+        journal = JobJournal(db, files, keep_failed_s=keep_failed_s, look_s=look_s)
         line = Line(executor, journal, on_progress, on_settled)
         pets = Pets(db)
         services = Services(
             files=files,
-            intake=Intake(files),
             pets=pets,
             guilds=Guilds(db),
             erasure=Erasure(db, files),
             failed=FailedEnrolments(db, files, jobs),
             jobs=jobs,
+            looks=Looks(db, files, jobs),
             portraits=Portraits(db),
             outbox=Outbox(db),
             takedowns=Takedowns(db),
@@ -136,7 +141,8 @@ async def serve(settings: Settings, executor: Executor) -> int:
             threads=(threads := Threads(bot, jobs, pets)),
             progress=ProgressMessages(bot, jobs, threads, line),
             owners=Owners(),
-            cdn_hosts=settings.discord_cdn_hosts,
+            uploads=uploads,
+            look_first=look_s > 0,
             pets_each=settings.pets_each,
             stats=(stats := Stats(db)),
             process=executor.stats,
@@ -144,7 +150,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         delivery, reactions = DeliveryCog(bot, services), ReactionsCog(bot, services)
         catch_up, guilds = CatchUpCog(bot, services, reactions), GuildsCog(bot, services)
         commanded = [command(bot, services) for command in COMMANDS]
-        buttons = ButtonsCog(bot, services), TryAgainCog(bot, services)
+        buttons = ButtonsCog(bot, services), TryAgainCog(bot, services), LooksCog(bot, services)
         for cog in (*commanded, *buttons, reactions, services.progress, delivery, catch_up, guilds):
             await bot.add_cog(cog)
         if settings.metrics_port:

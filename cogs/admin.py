@@ -44,7 +44,9 @@ class AdminCog(commands.Cog):
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 100] | None = None) -> None:
         """Cancel one of the person's own jobs; the outbox then sends the job's answer to its thread."""
         await interaction.response.defer(ephemeral=True)
-        own = await self._services.jobs.active(interaction.guild_id, interaction.user.id)
+        assert interaction.guild_id  # commands are for guilds only
+        whose = interaction.guild_id, interaction.user.id
+        own = [*await self._services.jobs.looked(*whose), *await self._services.jobs.active(*whose)]
         if not own:
             raise Sorry("cancel.none")
         chosen = [one for one in own if job in (None, one.id) or name_key(job) == name_key(one.pet_name)]
@@ -56,10 +58,13 @@ class AdminCog(commands.Cog):
     async def own_jobs(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """This person's jobs that are not over."""
         tongue = language(interaction.locale)
+        assert interaction.guild_id  # commands are for guilds only
         mine = interaction.guild_id, interaction.user.id
+        looked = await self._services.jobs.looked(*mine)
         everybody = await standings(self._services.line, self._services.jobs)
         own = [one for one in everybody if (one.job.guild_id, one.job.user_id) == mine]
-        named = {one.job.id: line(tongue, one, isolated(one.job.pet_name)) for one in own}
+        named = {job.id: say(tongue, "queue.look", name=isolated(job.pet_name)) for job in looked}
+        named |= {one.job.id: line(tongue, one, isolated(one.job.pet_name)) for one in own}
         fitting = [(job_id, name) for job_id, name in named.items() if typed.casefold() in name.casefold()]
         return [
             app_commands.Choice(name=shorten(name, LONGEST_CHOICE), value=job_id)

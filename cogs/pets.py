@@ -138,5 +138,10 @@ def receipt_of(tongue: str, pet: Pet, receipt: Receipt) -> str:
 
 
 def _line(tongue: str, pet: Pet) -> str:
-    home = pet.thread_id or pet.channel_id
-    return say(tongue, f"pets.{pet.state}", name=Name(pet.name), owner=f"<@{pet.owner_id}>", place=f"<#{home}>")
+    who = {"name": Name(pet.name), "owner": f"<@{pet.owner_id}>", "place": f"<#{pet.thread_id or pet.channel_id}>"}
+    if pet.state != "looked":
+        return say(tongue, f"pets.{pet.state}", **who)
+    if pet.learn_at is not None:
+        return say(tongue, "pets.looked", **who, when=f"<t:{pet.learn_at:.0f}:R>")
+    assert pet.kept_until is not None  # photos that are too few are kept for a while, and no longer
+    return say(tongue, "pets.missing", **who, when=f"<t:{pet.kept_until:.0f}:f>")

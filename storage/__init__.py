@@ -13,6 +13,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     job_rows.py    one of them, as a value
     journal.py     the job rows: claimed, paused, settled (the line's Journal)
     presses.py     one press, one job
+    looks.py       enrolments that were looked at, and wait for what their owner says
     failed.py      enrolments that failed, kept for a while to be tried again
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted

@@ -26,7 +26,12 @@ from gpu.durable import whole
 from storage.database import DATABASE, MIGRATIONS, TooNew
 
 TRIES = 10  # of a backup, in each of which somebody forgot a dog
-TEXTS = {"pets": ("adapter", "cutouts"), "jobs": ("body", "learnt"), "portraits": ("portrait",), "outbox": ("payload",)}
+TEXTS = {
+    "pets": ("adapter", "cutouts"),
+    "jobs": ("body", "learnt", "looked"),
+    "portraits": ("portrait",),
+    "outbox": ("payload",),
+}
 """Columns of JSON that may hold paths; photos.path is one itself."""
 
 

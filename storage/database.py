@@ -28,7 +28,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 PRAGMAS = """
 PRAGMA journal_mode = WAL;      -- readers of a copy never block the writer
 PRAGMA synchronous = FULL;      -- a commit is on the disk before anybody is told "you are in line"
-PRAGMA foreign_keys = ON;
 PRAGMA secure_delete = ON;      -- a forgotten pet's bytes become zeros
 PRAGMA busy_timeout = 5000;     -- milliseconds; a backup tool may hold the file for a moment
 """
@@ -97,6 +96,7 @@ class Database:
             connection.row_factory = sqlite3.Row
             await connection.executescript(PRAGMAS)
             await _migrate(connection, migrations, database.backups)
+            await connection.execute_fetchall("PRAGMA foreign_keys = ON")
         except BaseException:
             await finish(database.close())  # an open aiosqlite connection keeps the interpreter alive
             raise
@@ -183,7 +183,8 @@ def _take_lock_file(path: Path) -> TextIOWrapper:
 async def _migrate(connection: aiosqlite.Connection, folder: Path, backups: Backups) -> None:
     """Apply the scripts newer than user_version (0001, 0002, ...): all or none, so that the older bot still runs.
 
-    A database that has tables is copied first.
+    A database that has tables is copied first. Foreign keys are off meanwhile, so that a table can be made anew without
+    taking the rows of others with it, and are checked before anything is kept.
     """
     steps = _scripts(folder)
     [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
@@ -192,10 +193,13 @@ async def _migrate(connection: aiosqlite.Connection, folder: Path, backups: Back
     if version == len(steps):
         return
     copy: Path | None = None
-    script = "\n".join(["BEGIN IMMEDIATE;", *steps[version:], f"PRAGMA user_version = {len(steps)};", "COMMIT;"])
+    begin, note = "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;", f"PRAGMA user_version = {len(steps)};"
     try:
         copy = await backups.make(connection, version + 1) if version else None
-        await connection.executescript(script)
+        await connection.executescript("\n".join([begin, *steps[version:], note]))
+        if broken := list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
+            raise sqlite3.IntegrityError(f"{len(broken)} rows name others that are not there")
+        await connection.commit()
     except BaseException as error:
         await finish(connection.rollback())
         if not isinstance(error, sqlite3.Error | OSError):

@@ -31,8 +31,9 @@ UNION SELECT channel_id, message_id FROM portraits WHERE pet_id = ?1 AND message
 
 PROGRESS_POSTS = """
 SELECT coalesce(thread_id, channel_id), progress_message_id FROM jobs
-WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND NOT EXISTS
-      (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL))
+WHERE pet_id = ?1 AND progress_message_id IS NOT NULL AND (state IN ('waiting', 'running') OR NOT EXISTS
+      (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND (o.message_id IS NOT NULL OR o.closed IS NOT NULL)
+              AND CASE jobs.state WHEN 'looked' THEN o.part = 10 + jobs.looks ELSE o.kind <> 'looked' END))
 """
 
 UNSHARE = """

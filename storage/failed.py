@@ -50,7 +50,7 @@ class FailedEnrolments:
         return (await _kept(self._db, job_id))["pet_id"]
 
     async def retry(self, job_id: str, *, locale: str, pets_each: int) -> JobRow:
-        """Put it in line again: the same photos, name and wish; once.
+        """Put it in line again: the same photos, name and wish; once. One that failed at a look is looked at again.
 
         Raises NotKept, TriedAgain, TooManyPets, LineFull, TooManyJobs.
         """
@@ -72,6 +72,7 @@ class FailedEnrolments:
         await self._jobs.check_limits_in(tx, old["guild_id"], old["user_id"])
         await pets.check_count(tx, old["guild_id"], old["user_id"], pets_each)
         job = self._same_again(old, job_id)
+        look, looks = bool(old["look"]), old["looks"]
         for photo in job.photos:
             sql = "UPDATE photos SET path = ? WHERE pet_id = ? AND sha256 = ?"
             await tx.run(sql, str(photo.path), old["pet_id"], photo.sha256)
@@ -81,7 +82,7 @@ class FailedEnrolments:
         home = pet["channel_id"], pet["thread_id"]
         row = (old["pet_id"], old["pet_name"], old["guild_id"], old["user_id"], *home, locale, None)
         ack = (old["ack_channel_id"], old["ack_message_id"]) if old["ack_message_id"] else None
-        return await insert(tx, job, self._clock(), row, ack)
+        return await insert(tx, job, self._clock(), row, ack, look=look, looks=looks)
 
     def _same_again(self, old: sqlite3.Row, job_id: str) -> Enroll:
         job, folder = JOB.validate_json(old["body"]), self._files.photo_folder(job_id)
@@ -116,6 +117,8 @@ async def _kept(rows: Database | Transaction, job_id: str) -> sqlite3.Row:
     """The row of a failed enrolment. Raises NotKept, TriedAgain."""
     row = await rows.one("SELECT * FROM jobs WHERE id = ?", job_id)
     if row is None or row["pet_id"] is None:
+        raise NotKept(NotKept.__doc__)
+    if row["state"] == "looked":
         raise NotKept(NotKept.__doc__)
     if row["kept_until"] is None:
         raise TriedAgain(TriedAgain.__doc__)

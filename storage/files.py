@@ -5,6 +5,7 @@ Does not know: the database, what is in a file, or who asks. A pet has no folder
 and adapter lie in the folder of the job that enrolled it, so two pets never share a file.
 
     <root>/jobs/<job id>/photos/<sha256>.jpg      intake
+    <root>/jobs/<job id>/cutouts/cut.json         the studio: what was cut out; while it is there, nothing is cut again
     <root>/jobs/<job id>/...                      whatever the studio makes there
 """
 
@@ -15,9 +16,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from gpu.durable import whole
+from gpu.types import Photo
 
 JOB_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -62,6 +66,18 @@ class Files:
             if (ours / part).is_dir():
                 shutil.copytree(ours / part, theirs / part, copy_function=os.link)
 
+    def add_photos(self, job_id: str, photos: tuple[Photo, ...]) -> tuple[Photo, ...]:
+        """Let a job's folder hold these photos of another's too, without a copy; the photos as they lie there.
+
+        Raises FileNotFoundError where the job has no photos, or they go meanwhile.
+        """
+        folder = self.photo_folder(job_id)
+        added = tuple(replace(photo, path=folder / photo.path.name) for photo in photos)
+        for theirs, ours in zip(photos, added, strict=True):
+            with suppress(FileExistsError):  # a name is a hash: it is the same photo
+                os.link(theirs.path, ours.path)
+        return added
+
     def remove(self, job_id: str) -> int:
         """Remove a job's folder; the number of files that were in it. 0 if there is none."""
         folder = self.job_folder(job_id)
@@ -72,6 +88,16 @@ class Files:
     def remove_photos(self, job_id: str) -> None:
         """Remove the photos of an enrolment; what was made of them stays."""
         shutil.rmtree(self.photo_folder(job_id), ignore_errors=True)
+
+    def remove_photos_but(self, job_id: str, names: Collection[str]) -> None:
+        """Remove the photos of an enrolment whose files are not called so."""
+        for path in self.photo_folder(job_id).glob("*"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def remove_cut(self, job_id: str) -> None:
+        """Have the photos of an enrolment cut out anew."""
+        (self.job_folder(job_id) / "cutouts" / "cut.json").unlink(missing_ok=True)
 
     def found(self) -> set[str]:
         """The ids of all jobs that have a folder."""

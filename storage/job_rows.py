@@ -10,13 +10,16 @@ from typing import Literal
 from gpu.types import JOB, Cause, Enroll, JobKind, Paint
 from storage.database import Transaction
 
+KIND = "CASE WHEN look THEN 'look' ELSE jobs.kind END"
+"""What a job is to the line: an enrolment that begins with a look is one until that is answered."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
     """One job, as people may ask about it."""
 
     id: str  # 12 hex characters
-    kind: JobKind
+    kind: JobKind  # look: an enrolment, until its look is answered
     pet_id: int | None  # None: the enrolment came to nothing
     pet_name: str
     guild_id: int
@@ -26,12 +29,14 @@ class JobRow:
     progress_message_id: int | None
     ack: tuple[int, int] | None  # (channel_id, message_id) of the first answer
     locale: str
-    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    state: Literal["waiting", "running", "looked", "done", "failed", "cancelled"]  # looked: its owner is asked
     attempts: int  # charged
     fence: int  # of the newest claim
-    created: float  # Unix seconds, as are started and finished
+    created: float  # Unix seconds, as are the other times; once a look is answered, since then
     started: float | None
     finished: float | None
+    looks: int  # that were done
+    learn_at: float | None  # looked: it is learnt by itself then; None: it cannot be
     cause: Cause | None  # of a job that failed or was cancelled, or of whose enrolment only the first portrait was
     checkpoint: int  # training step
     pictures: int  # to be painted
@@ -39,16 +44,23 @@ class JobRow:
 
 
 async def insert(
-    tx: Transaction, job: Enroll | Paint, now: float, row: tuple[object, ...], ack: tuple[int, int] | None
+    tx: Transaction,
+    job: Enroll | Paint,
+    now: float,
+    row: tuple[object, ...],
+    ack: tuple[int, int] | None,
+    *,
+    look: bool = False,
+    looks: int = 0,
 ) -> JobRow:
-    """The job's row; `row` holds the columns from pet_id on."""
-    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id,
+    """The job's row; `row` holds the columns from pet_id on. `look`: it begins with one, after so many `looks`."""
+    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id, look, looks,
                                pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
-    ack_channel_id, ack_message_id = ack or (None, None)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
     body = JOB.dump_json(job).decode()
     pictures = len(job.seeds) if isinstance(job, Paint) else 1
-    [made] = await tx.all(sql, job.job_id, job.kind, body, pictures, now, ack_channel_id, ack_message_id, *row)
+    beginning = (job.job_id, job.kind, body, pictures, now, *(ack or (None, None)), look, looks)
+    [made] = await tx.all(sql, *beginning, *row)
     return job_row(made, now)
 
 
@@ -57,7 +69,7 @@ def job_row(row: sqlite3.Row, now: float) -> JobRow:
     claimed = row["claimed"]
     return JobRow(
         id=row["id"],
-        kind=row["kind"],
+        kind="look" if row["look"] else row["kind"],
         pet_id=row["pet_id"],
         pet_name=row["pet_name"],
         guild_id=row["guild_id"],
@@ -73,6 +85,8 @@ def job_row(row: sqlite3.Row, now: float) -> JobRow:
         created=row["created"],
         started=row["started"],
         finished=row["finished"],
+        looks=row["looks"],
+        learn_at=row["learn_at"],
         cause=Cause(row["error"]) if row["error"] else None,
         checkpoint=row["checkpoint"],
         pictures=row["pictures"],

@@ -81,9 +81,12 @@ class Jobs:
         locale: str,
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
+        look: bool = True,
     ) -> JobRow:
         """Add pet, photos and job in one transaction; `names` are what the photos are called.
 
+        `look`: it begins with a look at the photos, after which its owner is asked (looks.py).
+        `class_word`: what the pet is, or "auto" until the photos have told.
         The owner's pet of that name goes if nothing was learnt of it and its photos are kept only to be tried again.
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
@@ -107,7 +110,7 @@ class Jobs:
                 now=now,
             )
             row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)
-            accepted = await insert(tx, job, now, row, ack)
+            accepted = await insert(tx, job, now, row, ack, look=look)
         for old in replaced:
             await asyncio.to_thread(self._files.remove, old)
         return accepted
@@ -164,6 +167,12 @@ class Jobs:
         now = self._clock()
         return [job_row(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
+    async def looked(self, guild_id: int, user_id: int) -> list[JobRow]:
+        """One person's enrolments that were looked at and wait for an answer, oldest first. They are not in line."""
+        sql = "SELECT * FROM jobs WHERE state = 'looked' AND guild_id = ? AND user_id = ? ORDER BY created, rowid"
+        now = self._clock()
+        return [job_row(row, now) for row in await self._db.all(sql, guild_id, user_id)]
+
     async def set_progress_message(self, job_ids: Collection[str], message_id: int) -> None:
         """Note which message shows how far these jobs have come."""
         async with self._db.write() as tx:
@@ -179,7 +188,9 @@ class Jobs:
         """Seconds that the last ten jobs of this kind took on average, for each picture; None if none is done yet."""
         sql = """SELECT sum(seconds) / sum(pictures) FROM (SELECT seconds, pictures FROM jobs
                  WHERE kind = ? AND state = 'done' ORDER BY finished DESC LIMIT 10)"""
-        row = await self._db.one(sql, kind)
+        looks = """SELECT avg(look_seconds) FROM (SELECT look_seconds FROM jobs
+                   WHERE look_seconds IS NOT NULL ORDER BY created DESC LIMIT 10)"""
+        row = await (self._db.one(looks) if kind == "look" else self._db.one(sql, kind))
         return row[0] if row else None
 
     async def check_limits_in(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:

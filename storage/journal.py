@@ -22,33 +22,40 @@ from time import time
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim, Journal
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import ENROLLED, JOB, Done, Failed, Progress
+from gpu.types import ENROLLED, JOB, Done, Enroll, Failed, Job, Look, Looked, Progress
 from storage import settlement
 from storage.database import Database, Transaction
 from storage.files import Files
+from storage.job_rows import KIND
 
 MOST_ATTEMPTS = 3  # charged ones; then the job is set aside
 MOST_KILLS = 25  # of the bot under a job; then it is set aside too
 
-MOVED_JOBS = """
-SELECT moves.id AS move, job, jobs.id AS job_id, kind, user_id, guild_id, created,
+MOVED_JOBS = f"""
+SELECT moves.id AS move, job, jobs.id AS job_id, {KIND} AS kind, user_id, guild_id, created,
        CASE WHEN attempts + kills = 0 THEN started END AS begun
 FROM moves LEFT JOIN jobs ON jobs.rowid = job AND state = 'waiting' WHERE moves.id > ? ORDER BY moves.id
 """
-KEEPS_FOLDER = "SELECT id FROM jobs WHERE (state IN ('waiting', 'running', 'done') OR kept_until IS NOT NULL)"
+KEEPS_FOLDER = "SELECT id FROM jobs WHERE (state IN ('waiting', 'running', 'looked', 'done') OR kept_until IS NOT NULL)"
 
 
 class JobJournal(Journal):
     """The line's journal over the jobs table; gpu/line/journal.py says what each method promises."""
 
     def __init__(
-        self, db: Database, files: Files, clock: Callable[[], float] = time, keep_failed_s: float = 0.0
+        self,
+        db: Database,
+        files: Files,
+        clock: Callable[[], float] = time,
+        keep_failed_s: float = 0.0,
+        look_s: float = 900.0,
     ) -> None:
-        """Of failed enrolments the photos are kept for `keep_failed_s`."""
+        """Of failed enrolments the photos are kept for `keep_failed_s`; people have `look_s` to answer a look."""
         self._db = db
         self._files = files
         self._clock = clock
         self._keep_failed_s = keep_failed_s
+        self._look_s = look_s
         self._first_recovery = True  # no photo is being taken in yet
         self._waiting = _WaitingTickets()
         self._reading = asyncio.Lock()
@@ -59,18 +66,18 @@ class JobJournal(Journal):
             return self._waiting.tickets
 
     async def turns(self) -> list[Turn]:
-        sql = """SELECT kind, guild_id, user_id, max(alive) AS at FROM jobs WHERE alive IS NOT NULL
-                 GROUP BY kind, guild_id, user_id ORDER BY at"""
+        sql = f"""SELECT {KIND} AS kind, guild_id, user_id, max(alive) AS at FROM jobs WHERE alive IS NOT NULL
+                  GROUP BY jobs.kind, look, guild_id, user_id ORDER BY at"""
         return [Turn(*row) for row in await self._db.all(sql)]
 
     async def claim(self, job_id: str) -> Claim | None:
         sql = """UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, charged = 1,
                  claimed = ?1, alive = ?1, started = coalesce(started, ?1) WHERE id = ?2 AND state = 'waiting'
-                 RETURNING body, fence, claimed"""
+                 RETURNING body, look, fence, claimed"""
         async with self._db.write() as tx:
             row = await tx.one(sql, self._clock(), job_id)
             await tx.run("DELETE FROM moves WHERE id <= ?", self._waiting.newest_move)
-        return Claim(job=JOB.validate_json(row["body"]), attempt=row["fence"], at=row["claimed"]) if row else None
+        return Claim(job=_job(row), attempt=row["fence"], at=row["claimed"]) if row else None
 
     async def renew(self, claim: Claim) -> None:
         sql = "UPDATE jobs SET alive = ? WHERE id = ? AND fence = ? AND state = 'running'"
@@ -113,7 +120,7 @@ class JobJournal(Journal):
 
     async def cancel_waiting(self, job_id: str) -> bool:
         async with self._db.write() as tx:
-            if row := await tx.one("SELECT * FROM jobs WHERE id = ? AND state = 'waiting'", job_id):
+            if row := await tx.one("SELECT * FROM jobs WHERE id = ? AND state IN ('waiting', 'looked')", job_id):
                 await self._settle(tx, row, Cancelled().as_failed(row["checkpoint"]))
         if row:
             await self._remove_useless_folder(job_id)
@@ -152,7 +159,10 @@ class JobJournal(Journal):
             await self._settle(tx, waiting, WorkerDied().as_failed(waiting["checkpoint"]))
 
     async def _settle(self, tx: Transaction, row: sqlite3.Row, outcome: Done | Failed) -> None:
-        await settlement.settle(tx, row, outcome, self._clock(), self._keep_failed_s)
+        if isinstance(outcome, Done) and isinstance(outcome.result, Looked):
+            await settlement.settle_look(tx, row, outcome.result, self._clock(), self._keep_failed_s, self._look_s)
+        else:
+            await settlement.settle(tx, row, outcome, self._clock(), self._keep_failed_s)
 
     async def _remove_useless_folder(self, job_id: str) -> None:
         """Remove the folder of a job that came to nothing, or whose pet was forgotten meanwhile."""
@@ -177,6 +187,14 @@ class _WaitingTickets:
         if moved:
             self.newest_move = moved[-1]["move"]
             self.tickets = [ticket for _, _, ticket in sorted(self._all.values())]
+
+
+def _job(row: sqlite3.Row) -> Job:
+    """What is to be run now."""
+    job = JOB.validate_json(row["body"])
+    if isinstance(job, Enroll) and row["look"]:
+        return Look(job_id=job.job_id, folder=job.folder, photos=job.photos, class_word=job.class_word)
+    return job
 
 
 def _ticket(row: sqlite3.Row) -> Ticket:

@@ -21,7 +21,7 @@ from storage import takedowns
 from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
-AnswerKind = Literal["enrolled", "painted", "failed", "cancelled"]
+AnswerKind = Literal["looked", "enrolled", "painted", "failed", "cancelled"]
 
 
 class Part(IntEnum):
@@ -29,6 +29,7 @@ class Part(IntEnum):
 
     ANSWER = 0
     SHEET = 1  # of an enrolment: the contact sheet of what was learnt from; it goes before the answer
+    LOOK = 10  # of an enrolment that begins with looks: LOOK + 1 is what the first of them showed, and so on
 
 
 class Destination(IntEnum):
@@ -52,7 +53,9 @@ class AnswerPayload:
     photos: tuple[tuple[str, str], ...]  # (sha256, what it is called) of an enrolment, to name the rejected ones
     outcome: Annotated[Done | Failed, Field(discriminator="kind")]
     portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
-    kept_until: float | None = None  # Unix seconds: the enrolment failed, and can be tried again with its photos
+    kept_until: float | None = None  # Unix seconds: nothing was learnt, and the photos are kept, to be tried again
+    look: int = 0  # number of the look that this is about
+    learn_at: float | None = None  # Unix seconds: it is learnt by itself then; None: too few photos are good
 
 
 ANSWER_PAYLOAD: TypeAdapter[AnswerPayload] = TypeAdapter(AnswerPayload)
@@ -147,7 +150,7 @@ class Outbox:
 
 
 async def owe(
-    tx: Transaction, *, job_id: str, part: Part, channel_id: int, kind: AnswerKind, answer: AnswerPayload, due: float
+    tx: Transaction, *, job_id: str, part: int, channel_id: int, kind: AnswerKind, answer: AnswerPayload, due: float
 ) -> None:
     """Put one part of an answer into the outbox; for use inside the transaction that settles the job."""
     name = f"{job_id}-{part:d}"
@@ -159,7 +162,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
     return Delivery(
         id=row["id"],
         job_id=row["job_id"],
-        part=Part(row["part"]),
+        part=Part(min(row["part"], Part.LOOK)),
         nonce=row["nonce"],
         destination=Destination(row["home"]),
         channel_id=row["channel_id"],

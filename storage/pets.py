@@ -7,12 +7,18 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from gpu.types import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
+from gpu.types import ADAPTER, CUTOUTS, Adapter, Cause, Cutout, Photo
 from storage.database import Database, Transaction
 from storage.names import name_key
 
-PETS = """SELECT pets.*, EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND kept_until IS NOT NULL) AS failed
-          FROM pets"""
+PETS = """SELECT pets.*, EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND kept_until IS NOT NULL) AS failed,
+                 EXISTS (SELECT 1 FROM jobs WHERE pet_id = pets.id AND state = 'looked') AS looked,
+                 (SELECT max(learn_at) FROM jobs WHERE pet_id = pets.id) AS learn_at,
+                 (SELECT max(kept_until) FROM jobs WHERE pet_id = pets.id) AS kept_until FROM pets"""
+"""failed: nothing was learnt, or can be, and the photos are kept for a while. looked: its owner is asked."""
+DROP = """UPDATE jobs SET body = '', kept_until = NULL, looked = NULL, learn_at = NULL,
+          error = CASE state WHEN 'looked' THEN ?1 ELSE error END,
+          state = CASE state WHEN 'looked' THEN 'failed' ELSE state END WHERE pet_id = ?2"""
 
 
 class NameTaken(Exception):
@@ -38,7 +44,10 @@ class Pet:
     class_word: str
     channel_id: int
     thread_id: int | None
-    state: Literal["learning", "ready", "failed"]  # failed: nothing was learnt, and it can be tried again (failed.py)
+    state: Literal["learning", "looked", "ready", "failed"]
+    """looked: its owner is asked (looks.py). failed: nothing was learnt, and it can be tried again (failed.py)."""
+    learn_at: float | None  # looked, Unix seconds: it is learnt by itself then; None: too few photos are good
+    kept_until: float | None  # Unix seconds: nothing can be learnt, and its photos go then
     learnt: str | None  # with "ready": the adapter as JSON, parsed only on use, since lists of pets need none
     cut: str  # the cut-outs as JSON
     created: float  # Unix seconds
@@ -95,7 +104,7 @@ class Pets:
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = channel_id WHERE thread_id = ?", thread_id)
             sql = """UPDATE jobs SET thread_id = channel_id, progress_message_id = NULL
-                     WHERE thread_id = ? AND state IN ('waiting', 'running')"""
+                     WHERE thread_id = ? AND state IN ('waiting', 'running', 'looked')"""
             await tx.run(sql, thread_id)
 
 
@@ -123,9 +132,14 @@ async def add(
     if row is None:
         raise NameTaken(NameTaken.__doc__)
     for photo, given in zip(photos, names, strict=True):
-        sql = "INSERT INTO photos (pet_id, sha256, name, path, width, height) VALUES (?, ?, ?, ?, ?, ?)"
-        await tx.run(sql, row["id"], photo.sha256, given, str(photo.path), photo.width, photo.height)
+        await add_photo(tx, row["id"], photo, given)
     return row["id"]
+
+
+async def add_photo(tx: Transaction, pet_id: int, photo: Photo, name: str) -> None:
+    """A photo of this pet, which is called so."""
+    sql = "INSERT INTO photos (pet_id, sha256, name, path, width, height) VALUES (?, ?, ?, ?, ?, ?)"
+    await tx.run(sql, pet_id, photo.sha256, name, str(photo.path), photo.width, photo.height)
 
 
 async def drop(tx: Transaction, pet_id: int) -> list[str]:
@@ -134,7 +148,7 @@ async def drop(tx: Transaction, pet_id: int) -> list[str]:
     Returns its jobs: their folders, which hold the photos, go once this is committed. Their rows stay, for the answers.
     """
     jobs = await tx.all("SELECT id FROM jobs WHERE pet_id = ?", pet_id)
-    await tx.run("UPDATE jobs SET body = '', kept_until = NULL WHERE pet_id = ?", pet_id)
+    await tx.run(DROP, Cause.TOO_FEW_PHOTOS, pet_id)
     await tx.run("DELETE FROM pets WHERE id = ?", pet_id)
     return [job["id"] for job in jobs]
 
@@ -147,8 +161,11 @@ async def drop_failed(tx: Transaction, guild_id: int, owner_id: int, name: str) 
 
 
 async def check_count(rows: Database | Transaction, guild_id: int, owner_id: int, most: int) -> None:
-    """Raises TooManyPets where the owner has `most` in this server. Those that failed do not count."""
-    sql = f"SELECT count(*) FROM ({PETS} WHERE guild_id = ? AND owner_id = ?) WHERE NOT failed"
+    """Raises TooManyPets where the owner has `most` in this server. Those that failed do not count.
+
+    Those whose owner is asked do, also where too few photos are good: any photos come so far, and each set is kept.
+    """
+    sql = f"SELECT count(*) FROM ({PETS} WHERE guild_id = ? AND owner_id = ?) WHERE looked OR NOT failed"
     [(count,)] = await rows.all(sql, guild_id, owner_id)
     if count >= most:
         raise TooManyPets(count)
@@ -163,7 +180,9 @@ def _pet(row: sqlite3.Row) -> Pet:
         class_word=row["class_word"],
         channel_id=row["channel_id"],
         thread_id=row["thread_id"],
-        state="failed" if row["failed"] else row["state"],
+        state="looked" if row["looked"] else "failed" if row["failed"] else row["state"],
+        learn_at=row["learn_at"],
+        kept_until=row["kept_until"],
         learnt=row["adapter"],
         cut=row["cutouts"],
         created=row["created"],

@@ -11,6 +11,7 @@ from typing import Literal
 
 from gpu.types import Cause, JobKind
 from storage.database import Database
+from storage.job_rows import KIND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,8 @@ class Stats:
 
     async def line(self) -> list[Queue]:
         """Jobs that wait or run, by kind and state; no entry where there are none."""
-        sql = """SELECT kind, state, count(*) AS jobs, min(created) AS first FROM jobs
-                 WHERE state IN ('waiting', 'running') GROUP BY kind, state"""
+        sql = f"""SELECT {KIND} AS kind, state, count(*) AS jobs, min(created) AS first FROM jobs
+                  WHERE state IN ('waiting', 'running') GROUP BY jobs.kind, look, state"""
         now = self._clock()
         return [
             Queue(kind=row["kind"], state=row["state"], jobs=row["jobs"], oldest=now - row["first"])

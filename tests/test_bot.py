@@ -148,7 +148,7 @@ async def test_what_only_the_operator_can_mend_ends_it(tmp_path: Path):
 
 
 async def _start(discord: Loopback, folder: Path) -> asyncio.subprocess.Process:
-    settings = {"DATA": str(folder / "data"), "PROFILE": "pocket", "PYTHONWARNINGS": "ignore"}
+    settings = {"DATA": str(folder / "data"), "PROFILE": "pocket", "PYTHONWARNINGS": "ignore", "LOOK_MINUTES": "0"}
     environment = {**os.environ, **discord.environment, **settings}
     began = time.monotonic()
     with (folder / "bot.log").open("ab") as log:

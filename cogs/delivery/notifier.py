@@ -54,7 +54,7 @@ class Notifier:
 
     async def _how(self, delivery: Delivery, job: JobRow) -> How:
         """What was cancelled was so by whoever would be told; and a direct message is a notification by itself."""
-        told = delivery.part is Part.ANSWER and delivery.kind != "cancelled"
+        told = delivery.part is not Part.SHEET and delivery.kind != "cancelled"
         if not told or delivery.destination is Destination.DM or self._clock() - job.created < LONG_S:
             return "off"
         return await self._notifications.of(job.user_id)

@@ -1,15 +1,16 @@
 """What an answer looks like: an outbox row becomes text and pictures.
 
 Knows: sentences, prompts, seeds, and what is said where files are gone or the answer had to move. Does not know: how it
-is sent, and when (sender.py).
+is sent, and when (sender.py), or what a look says (look.py).
 """
 
 from cogs.api.message import Button, OutgoingMessage, Picture, mark_of
+from cogs.delivery.look import buttons_of_look, compose_look
 from cogs.shared.failed_buttons import failed_buttons
 from cogs.shared.photos import reasons
 from cogs.shared.portrait_buttons import portrait_buttons
 from cogs.shared.text import Name, duration, plain_code, readable, say, style_name
-from gpu.types import Cause, Done, Enrolled, Failed, Portrait, Rejected
+from gpu.types import Cause, Done, Enrolled, Failed, Looked, Portrait, Rejected
 from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
@@ -20,15 +21,15 @@ MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.sent_di
 def compose(delivery: Delivery, mention: int | None = None) -> OutgoingMessage:
     """The message of a delivery at its present destination, which mentions this person.
 
-    Pictures whose files are gone make it an apology.
+    Pictures whose files are gone make it an apology; what a look found can be said without one.
     """
     answer, language = delivery.answer, delivery.answer.locale
-    text, pictures = _sheet(answer) if delivery.part is Part.SHEET else (_words(answer), _portraits(answer))
+    text, pictures = _body(delivery, answer)
     whole = all(one.path.is_file() for one in pictures)
     shown = pictures if whole else ()
     last = [say(language, MOVED[delivery.destination])] if delivery.destination in MOVED else []
     last += [] if shown else [mark_of(delivery.id)]
-    text = text if whole else say(language, f"error.{Cause.INTERNAL}")
+    text = text if whole or _looked(answer) else say(language, f"error.{Cause.INTERNAL}")
     if mention is not None and f"<@{mention}>" not in text:
         text = f"<@{mention}> {text}"
     room = LONGEST_TEXT - sum(len(line) + 1 for line in last)
@@ -43,11 +44,25 @@ def compose(delivery: Delivery, mention: int | None = None) -> OutgoingMessage:
 
 
 def _buttons(delivery: Delivery, answer: AnswerPayload, shown: tuple[Picture, ...]) -> tuple[Button, ...]:
-    """Under what can be tried again, and under portraits; of those nothing is heard in direct messages."""
+    """Under a look, what can be tried again, and portraits; of those nothing is heard in direct messages."""
+    if looked := _looked(answer):
+        return buttons_of_look(delivery.job_id, answer, looked)
     if answer.kept_until is not None:
         return failed_buttons(delivery.job_id, answer.locale)
     works = bool(shown) and bool(answer.portraits) and delivery.destination is not Destination.DM
     return portrait_buttons(delivery.id, answer.locale) if works else ()
+
+
+def _body(delivery: Delivery, answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
+    if looked := _looked(answer):
+        return compose_look(answer, looked)
+    return _sheet(answer) if delivery.part is Part.SHEET else (_words(answer), _portraits(answer))
+
+
+def _looked(answer: AnswerPayload) -> Looked | None:
+    """What a look found, if it is the answer of one."""
+    result = answer.outcome.result if isinstance(answer.outcome, Done) else None
+    return result if isinstance(result, Looked) else None
 
 
 def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
@@ -59,8 +74,8 @@ def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
 
 
 def _portraits(answer: AnswerPayload) -> tuple[Picture, ...]:
-    made = answer.outcome.result.portraits if isinstance(answer.outcome, Done) else ()
-    name = answer.pet_name
+    result = answer.outcome.result if isinstance(answer.outcome, Done) else None
+    made, name = () if result is None or isinstance(result, Looked) else result.portraits, answer.pet_name
     return tuple(Picture(path=one.path, name=str(n), alt=readable(one.prompt.text, name)) for n, one in enumerate(made))
 
 
@@ -68,6 +83,7 @@ def _words(answer: AnswerPayload) -> str:
     language, outcome, name = answer.locale, answer.outcome, Name(answer.pet_name)
     if isinstance(outcome, Failed):
         return "\n".join([_reason(answer, outcome), *_rejected(answer, outcome.rejected), *_kept(answer)])
+    assert not isinstance(outcome.result, Looked)  # that is said by compose_look()
     recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         return "\n".join([_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected), *recipe])

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     jobs_total: int = Field(200, ge=1, le=10_000)
     photos_days: int = Field(0, ge=0, le=36_500)
     portraits_days: int = Field(90, ge=0, le=36_500)
+    look_minutes: int = Field(15, ge=0, le=1440)
     failed_photos_hours: int = Field(24, ge=0, le=8760)
     tidy_hour: int = Field(4, ge=0, le=23)
     sdxl_model: str | None = None

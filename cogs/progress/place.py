@@ -118,8 +118,12 @@ class Place:
         return True
 
     async def _send(self, jobs: list[JobRow], *, replaced: list[int]) -> int:
-        """A new message; with the same nonce only for the same jobs in place of the same message."""
-        nonce = hashlib.sha256(repr((replaced, sorted(job.id for job in jobs))).encode()).hexdigest()[:24]
+        """A new message; with the same nonce only for the same jobs in place of the same message.
+
+        A job that was looked at waits anew to be learnt: its old message is gone, and so nothing goes by that nonce.
+        """
+        shown = sorted((job.id, job.created) for job in jobs)
+        nonce = hashlib.sha256(repr((replaced, shown)).encode()).hexdigest()[:24]
         channel = self._bot.get_partial_messageable(self._home, guild_id=jobs[0].guild_id)
         message = await channel.send(self._shown[0], files=self._files(jobs), nonce=f"p{nonce}", silent=True)
         self._sent = message.id, self._monotonic()

@@ -10,7 +10,10 @@ owners.py      what the owners of dogs are called
 portraits.py   what people may do with a portrait that is posted
 portrait_buttons.py  the buttons under it, as values
 photos.py      how photos are downloaded, and how those left out are named
+uploads.py     photos that people attach: kept for a job, or left out with a reason
+photo_form.py  the form that asks for them
 failed_buttons.py  the buttons under an enrolment that failed
+look_buttons.py    the buttons under photos that were looked at
 notices.py     one line to a person who reacted
 threads.py     a job's own thread
 """

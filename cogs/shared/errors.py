@@ -17,6 +17,7 @@ from discord.ext import commands
 from cogs.shared.text import language, say
 from storage.failed import NotKept, TriedAgain
 from storage.jobs import LineFull, PetNotReady, TooManyJobs
+from storage.looks import NotLooked, OlderLook
 from storage.names import BadName
 from storage.pets import TooManyPets
 
@@ -129,6 +130,10 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
             return "sorry.not_kept", {}
         case TriedAgain():
             return "sorry.tried_again", {}
+        case NotLooked():
+            return "look.over", {}
+        case OlderLook():
+            return "look.older", {}
         case TooManyPets():
             return "sorry.too_many_pets", {"count": error.count}
         case TooManyJobs():

@@ -58,7 +58,18 @@ def reasons(language: str, left_out: Sequence[tuple[str, str]]) -> str:
     return "\n".join(say(language, "enroll.reason", photo=photo, reason=reason) for photo, reason in shown)
 
 
-def _shown(language: str, name: str) -> str:
+def file_name(name: str) -> str:
+    """The file name in what photo_name() gives, for between backticks."""
     placed = PLACED.fullmatch(name)
-    code = plain_code(placed["name"] if placed else name, LONGEST_FILE_NAME) or "…"
-    return say(language, "enroll.photo", place=placed["place"], name=code) if placed else f"`{code}`"
+    return plain_code(placed["name"] if placed else name, LONGEST_FILE_NAME) or "…"
+
+
+def place_of(name: str) -> int:
+    """The place in what photo_name() gives; 0 where there is none."""
+    placed = PLACED.fullmatch(name)
+    return int(placed["place"]) if placed else 0
+
+
+def _shown(language: str, name: str) -> str:
+    place, code = place_of(name), file_name(name)
+    return say(language, "enroll.photo", place=place, name=code) if place else f"`{code}`"

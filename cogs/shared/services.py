@@ -10,14 +10,15 @@ from cogs.progress.messages import ProgressMessages
 from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
+from cogs.shared.uploads import Uploads
 from gpu.line.line import Line
 from gpu.types import ProcessStats
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files
 from storage.guilds import Guilds
-from storage.intake import Intake
 from storage.jobs import Jobs
+from storage.looks import Looks
 from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
@@ -31,12 +32,12 @@ class Services:
     """What a cog may use, put together in bot.py."""
 
     files: Files
-    intake: Intake
     pets: Pets
     guilds: Guilds
     erasure: Erasure
     failed: FailedEnrolments
     jobs: Jobs
+    looks: Looks
     portraits: Portraits
     outbox: Outbox
     takedowns: Takedowns
@@ -46,7 +47,8 @@ class Services:
     threads: Threads
     progress: ProgressMessages
     owners: Owners
-    cdn_hosts: frozenset[str]  # where photos may be downloaded from: "host" (https) or a loopback "host:port" (http)
+    uploads: Uploads
+    look_first: bool  # are photos looked at before they are learnt from?
     pets_each: int  # most pets of one person in one server
     stats: Stats
     process: Callable[[], ProcessStats]  # how the one that computes is doing

@@ -9,7 +9,7 @@ fake studio: the contract is then run against it. bot.py's main() chooses which 
 
 from typing import Protocol
 
-from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Report
+from gpu.types import Done, Failed, Job, Paused, ProcessStats, Report
 
 
 class Executor(Protocol):
@@ -19,7 +19,7 @@ class Executor(Protocol):
         """Get ready; returns when jobs can be run, at once if they can. Raises WorkerDied if it cannot get ready."""
         ...
 
-    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+    async def run(self, job: Job, report: Report) -> Done | Paused | Failed:
         """Run the job to an outcome. `report` is called in the caller's event loop. Never raises for a job's failure.
 
         A job that was paused goes on where it stopped. After close() every run is Paused.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Progress
+from gpu.types import Done, Enrolled, Failed, Job, Progress
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Claim:
     """The right to run a job now."""
 
-    job: Enroll | Paint
+    job: Job
     attempt: int  # the fence: grows with every claim of this job, also where the charge was refunded
     at: float  # Unix seconds
 
@@ -32,9 +32,10 @@ class Claim:
 class Journal(Protocol):
     """What is written down about jobs. Every journal passes tests/contracts/journal.py.
 
-    A job is waiting, running, done, failed or cancelled. A claim is stale once its job was claimed again or is no
-    longer running; a stale claim changes nothing. Whatever closes a job writes the row of its answer (outbox) in the
-    same transaction.
+    A job is waiting, running, looked, done, failed or cancelled. An enrolment may begin with a look: while it does, its
+    ticket and its claim are a look's; then it is looked, until people say how it goes on (no part of this: see
+    storage/looks.py). A claim is stale once its job was claimed again or is no longer running; a stale claim changes
+    nothing. Whatever closes a job, or ends a look, writes the row of its answer (outbox) in the same transaction.
 
     Each claim charges one attempt and refunds it at most once: on a pause, with a newer checkpoint, or if the bot died
     and not the child. So an attempt that stays charged is a death of the child under this job, or its lack of memory;
@@ -75,11 +76,14 @@ class Journal(Protocol):
         ...
 
     async def settle(self, claim: Claim, outcome: Done | Failed) -> bool:
-        """running -> done, failed or cancelled (Cause.CANCELLED), with all that follows; False if stale."""
+        """running -> done, failed or cancelled (Cause.CANCELLED), with all that follows; False if stale.
+
+        A look that is done: running -> looked.
+        """
         ...
 
     async def cancel_waiting(self, job_id: str) -> bool:
-        """waiting -> cancelled with its answer, True; False if the job is running, over or unknown."""
+        """waiting or looked -> cancelled with its answer, True; False if the job is running, over or unknown."""
         ...
 
     async def request_cancel(self, claim: Claim) -> None:

@@ -1,7 +1,7 @@
-"""The line of jobs in front of the GPU. A portrait never waits for a whole enrolment.
+"""The line of jobs in front of the GPU. A portrait never waits for a whole enrolment, nor does a look at photos.
 
-Knows: when a training is paused for a portrait, and what each outcome means for the journal. Does not know: whose
-turn it is (schedule.py), how a job is computed (Executor), how a row is stored (Journal), Discord.
+Knows: when a training is paused for a portrait or a look, and what each outcome means for the journal. Does not know:
+whose turn it is (schedule.py), how a job is computed (Executor), how a row is stored (Journal), Discord.
 The journal's rows are the truth, and the asyncio queue of job ids is only the wake-up: after each wake-up the rows are
 read anew, so one that is lost or comes twice does no harm. Time is the event loop's.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.executor import Executor
 from gpu.line.journal import Claim, Journal, try_to_write, with_retries
-from gpu.line.schedule import LastTurns, Ticket, TrainingShare, Turn, first, order, record_turn
-from gpu.types import Done, Failed, Paused, Progress
+from gpu.line.schedule import LastTurns, Ticket, TrainingShare, Turn, first, is_training, order, record_turn
+from gpu.types import Done, Failed, Looked, Paused, Progress
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,13 @@ class _Running:
         return self.claim.job.job_id
 
     @property
-    def is_enrolment(self) -> bool:
-        return self.claim.job.kind == "enroll"
+    def is_training(self) -> bool:
+        return is_training(self.claim.job.kind)
 
     @property
     def is_pausable(self) -> bool:
         """Whether a pause loses nothing: what follows the learning would begin anew, and is as short as a portrait."""
-        return self.is_enrolment and self.phase not in ("thinking", "painting")
+        return self.is_training and self.phase not in ("thinking", "painting")
 
     def share_after(self, share: TrainingShare) -> TrainingShare:
         """The share if this job ended now."""
@@ -100,7 +100,7 @@ class Line:
         return places
 
     async def cancel(self, job_id: str) -> bool:
-        """Cancel a waiting job now or the running one at its next step, unless it is done before that.
+        """Cancel a job that does not run now, or the running one at its next step, unless it is done before that.
 
         False if it is over or unknown.
         """
@@ -145,7 +145,7 @@ class Line:
                 await asyncio.sleep(ERROR_REST_S)
 
     async def _schedule(self) -> None:
-        """Begin the next job if none runs, and pause a running training if a portrait waits."""
+        """Begin the next job if none runs, and pause a running training for what takes seconds."""
         if self._running is None:
             await self._executor.start()  # before any claim: a machine that cannot compute costs no job an attempt
         async with self._lock:
@@ -155,14 +155,14 @@ class Line:
             tickets = await self._journal.waiting()
             if self._running is None and (ticket := first(tickets, self._last_turns, self._slice_is_due())):
                 await self._begin(ticket)
-            if self._running and self._running.is_pausable and any(ticket.kind == "paint" for ticket in tickets):
+            if self._running and self._running.is_pausable and not all(is_training(one.kind) for one in tickets):
                 await self._pause_for_portraits(self._running)
-            self._update_share(any(ticket.kind == "enroll" for ticket in tickets))
+            self._update_share(any(is_training(one.kind) for one in tickets))
 
     def _update_share(self, trainings: bool) -> None:
         """`trainings`: some wait. While none does, portraits owe nothing."""
         running = self._running
-        if not trainings and not (running and running.is_enrolment):
+        if not trainings and not (running and running.is_training):
             self._share = TrainingShare()
         elif running and running.since is None:
             running.since = _now()
@@ -170,7 +170,7 @@ class Line:
     def _slice_is_due(self) -> bool:
         """Whether a training goes before the portraits once the running job is over."""
         running = self._running
-        return not running.is_enrolment and running.share_after(self._share).owed if running else self._share.owed
+        return not running.is_training and running.share_after(self._share).owed if running else self._share.owed
 
     async def _begin(self, ticket: Ticket) -> None:
         claim = await self._journal.claim(ticket.job_id)
@@ -223,8 +223,8 @@ class Line:
                 return WorkerDied().as_failed(running.checkpoint)
 
     async def _record(self, running: _Running, outcome: Done | Paused | Failed) -> None:
-        if running.cancelled and not isinstance(outcome, Done):
-            outcome = Cancelled().as_failed(outcome.checkpoint)
+        if running.cancelled and not _is_over(outcome):
+            outcome = Cancelled().as_failed(running.checkpoint)
             await self._executor.cancel(running.job_id)  # it may have paused before it heard
         if isinstance(outcome, Paused):
             await with_retries(lambda: self._journal.mark_paused(running.claim))
@@ -238,6 +238,11 @@ class Line:
 
     def _announce_settled(self, job_id: str) -> None:
         asyncio.get_running_loop().call_soon(self._on_settled, job_id)
+
+
+def _is_over(outcome: Done | Paused | Failed) -> bool:
+    """Too late to cancel: there is an answer. After a look there is none yet: the learning would begin by itself."""
+    return isinstance(outcome, Done) and not isinstance(outcome.result, Looked)
 
 
 def _now() -> float:

@@ -19,7 +19,7 @@ from gpu.errors import WorkerDied
 from gpu.line.child import Child
 from gpu.line.watchdog import StartBackoff, Watchdog
 from gpu.profile import PROFILE, SDXL, Profile, Timeouts
-from gpu.types import Cause, Done, Ending, Enroll, Failed, Paint, Paused, ProcessStats, Report
+from gpu.types import Cause, Done, Ending, Failed, Job, Paused, ProcessStats, Report
 from gpu.wire import Ask, Close, End, Ready, Run, Step
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class ProcessExecutor:
     async def start(self) -> None:
         await self._ready()
 
-    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+    async def run(self, job: Job, report: Report) -> Done | Paused | Failed:
         if self._closed.is_set():
             return Paused()
         self._early = []

@@ -5,12 +5,13 @@ Does not know: rows, clocks, executors. Nothing here keeps anything: the line pa
 
 Servers take turns, and so do the people of a server; whoever has waited longest is next, with their oldest job. A
 person waits since their last turn, or since their oldest waiting job came if that is later: so everybody else has at
-most one turn before them, whatever joins the line behind. Portraits and enrolments have turns of their own.
+most one turn before them, whatever joins the line behind. Portraits, looks and trainings have turns of their own.
 
-Portraits go before enrolments, and a running training is paused for them between two steps. But trainings have a
-share: once portraits have held them back for HELD_S = 120 s in all, one training gets a slice of SLICE_S = 30 s in
-which no portrait interrupts it. Each second of training pays back four of those seconds. So under endless portraits
-training gets one second in five, and a portrait that does not follow two minutes of others starts at once.
+Portraits and looks take seconds, and go before trainings: a running training is paused for them between two steps. What
+is said of portraits from here on is said of looks too. Trainings have a share: once portraits have held them back for
+HELD_S = 120 s in all, one training gets a slice of SLICE_S = 30 s in which no portrait interrupts it. Each second of
+training pays back four of those seconds. So under endless portraits training gets one second in five, and a portrait
+that does not follow two minutes of others starts at once.
 Once it has learnt, an enrolment goes on to its end: others wait for its first portrait as for any portrait.
 A training that has begun goes on before another begins, unless its last run crashed: then it has had its turn.
 """
@@ -64,13 +65,18 @@ class TrainingShare:
 
     def after(self, kind: JobKind, seconds: float) -> "TrainingShare":
         """The share after a job of that kind ran for so long, a portrait while a training waited."""
-        held = max(0.0, self.held + (seconds if kind == "paint" else -seconds * HELD_S / SLICE_S))
+        held = max(0.0, self.held + (-seconds * HELD_S / SLICE_S if is_training(kind) else seconds))
         return TrainingShare(held, held >= HELD_S or (self.owed and held > 0.0))
 
     @property
     def slice_s(self) -> float:
         """Seconds of training that pay everything back."""
         return self.held * SLICE_S / HELD_S
+
+
+def is_training(kind: JobKind) -> bool:
+    """It takes minutes, and makes way for all that takes seconds."""
+    return kind == "enroll"
 
 
 def record_turn(last: LastTurns, turn: Turn) -> None:
@@ -82,9 +88,9 @@ def record_turn(last: LastTurns, turn: Turn) -> None:
 
 def first(tickets: list[Ticket], last: LastTurns, owed: bool = False) -> Ticket | None:
     """The head of order(), without sorting the rest. `tickets` come oldest first."""
-    enrolments = _of("enroll", tickets)
-    portrait = _longest_waiting(_of("paint", tickets), last)
-    training = next(iter(_begun(enrolments)), None) or _longest_waiting(_not_begun(enrolments), last)
+    trainings, portraits = _split(tickets)
+    portrait = _longest_waiting(portraits, last)
+    training = next(iter(_begun(trainings)), None) or _longest_waiting(_not_begun(trainings), last)
     return training or portrait if owed else portrait or training
 
 
@@ -93,11 +99,10 @@ def order(tickets: list[Ticket], last: LastTurns, owed: bool = False) -> list[Ti
 
     `owed`: a training's slice is due, so one training goes first. Later slices are not foreseen.
     """
-    enrolments = _of("enroll", tickets)
-    portraits = _in_turn(_of("paint", tickets), last)
-    trainings = _begun(enrolments) + _in_turn(_not_begun(enrolments), last)
+    trainings, portraits = _split(tickets)
+    going_on = _begun(trainings) + _in_turn(_not_begun(trainings), last)
     ahead = 1 if owed else 0
-    return trainings[:ahead] + portraits + trainings[ahead:]
+    return going_on[:ahead] + _in_turn(portraits, last) + going_on[ahead:]
 
 
 def forecast(work: Sequence[tuple[JobKind, float]]) -> list[float]:
@@ -105,31 +110,33 @@ def forecast(work: Sequence[tuple[JobKind, float]]) -> list[float]:
 
     Slices are counted as if portraits owed nothing at the beginning. Work that nobody can guess is infinite.
     """
-    portraits = sum(seconds for kind, seconds in work if kind == "paint")
-    trainings = sum(seconds for kind, seconds in work if kind == "enroll")
+    portraits = sum(seconds for kind, seconds in work if not is_training(kind))
+    trainings = sum(seconds for kind, seconds in work if is_training(kind))
     painted = trained = 0.0
     done: list[float] = []
     for kind, seconds in work:
-        if kind == "paint":
-            done.append(painted + seconds + min(painted // HELD_S * SLICE_S, trainings))
-            painted += seconds
-        else:
+        if is_training(kind):
             trained += seconds
             done.append(trained + min(-(-trained // SLICE_S) * HELD_S, portraits))
+        else:
+            done.append(painted + seconds + min(painted // HELD_S * SLICE_S, trainings))
+            painted += seconds
     return done
 
 
-def _of(kind: JobKind, tickets: list[Ticket]) -> list[Ticket]:
-    return [ticket for ticket in tickets if ticket.kind == kind]
+def _split(tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
+    """Trainings, and portraits with looks."""
+    trainings = [ticket for ticket in tickets if is_training(ticket.kind)]
+    return trainings, [ticket for ticket in tickets if not is_training(ticket.kind)]
 
 
-def _begun(enrolments: list[Ticket]) -> list[Ticket]:
-    begun = [(ticket.begun, ticket) for ticket in enrolments if ticket.begun is not None]
+def _begun(trainings: list[Ticket]) -> list[Ticket]:
+    begun = [(ticket.begun, ticket) for ticket in trainings if ticket.begun is not None]
     return [ticket for _, ticket in sorted(begun, key=itemgetter(0))]
 
 
-def _not_begun(enrolments: list[Ticket]) -> list[Ticket]:
-    return [ticket for ticket in enrolments if ticket.begun is None]
+def _not_begun(trainings: list[Ticket]) -> list[Ticket]:
+    return [ticket for ticket in trainings if ticket.begun is None]
 
 
 def _longest_waiting(tickets: list[Ticket], last: LastTurns) -> Ticket | None:
@@ -141,27 +148,26 @@ def _longest_waiting(tickets: list[Ticket], last: LastTurns) -> Ticket | None:
 
 
 def _in_turn(tickets: list[Ticket], last: LastTurns) -> list[Ticket]:
-    """Tickets of one kind."""
     servers = sorted(_by_server(tickets, last), key=itemgetter(0))
     return _interleave([_interleave(_longest_first(queues, people)) for _, queues, people in servers])
 
 
 def _by_server(tickets: list[Ticket], last: LastTurns) -> list[tuple[float, list[list[Ticket]], TurnsByUser]]:
-    """For each server: since when it waits, its people's tickets, and their last turns.
+    """For each server and kind of job: since when it waits, its people's tickets, and their last turns.
 
     Each person's tickets are one list; the lists come in the order of their oldest tickets. Where the oldest ticket
     came after the server's last turn, the turns are left out: they do not change the order.
     """
-    groups: defaultdict[int, defaultdict[int, list[Ticket]]] = defaultdict(lambda: defaultdict(list))
+    groups: defaultdict[tuple[JobKind, int], defaultdict[int, list[Ticket]]] = defaultdict(lambda: defaultdict(list))
     for ticket in tickets:
-        groups[ticket.guild_id][ticket.user_id].append(ticket)
+        groups[ticket.kind, ticket.guild_id][ticket.user_id].append(ticket)
     servers: list[tuple[float, list[list[Ticket]], TurnsByUser]] = []
-    for group in groups.values():
+    for server, group in groups.items():
         queues = list(group.values())
-        oldest = queues[0][0]
-        people = last.get((oldest.kind, oldest.guild_id), {})
+        oldest = queues[0][0].created
+        people = last.get(server, {})
         turn = next(reversed(people.values()), 0.0)
-        servers.append((turn, queues, people) if turn > oldest.created else (oldest.created, queues, {}))
+        servers.append((turn, queues, people) if turn > oldest else (oldest, queues, {}))
     return servers
 
 

@@ -11,7 +11,20 @@ from typing import Literal, Protocol
 
 from gpu.device import DeviceReport
 from gpu.errors import Cancelled, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
-from gpu.types import Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, Progress, Report
+from gpu.types import (
+    Done,
+    Enroll,
+    Enrolled,
+    Failed,
+    Job,
+    Look,
+    Looked,
+    Paint,
+    Painted,
+    Paused,
+    Progress,
+    Report,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +44,13 @@ class StudioProtocol(Protocol):
         """Raises StudioError, or what `report` raises.
 
         After PauseAsked the same job goes on where it stopped; after anything else nothing is kept warm for it.
+        """
+        ...
+
+    def look(self, job: Look, report: Report) -> Looked:
+        """Raises StudioError, or what `report` raises. Too few good photos are no error here: the result says it.
+
+        The enrolment in the same folder learns from what was cut out, and does not cut again.
         """
         ...
 
@@ -110,13 +130,12 @@ class _ControlledReport:
         self._control.check()
 
 
-def run_job(studio: StudioProtocol, job: Enroll | Paint, control: JobControl, send: Report) -> Done | Paused | Failed:
+def run_job(studio: StudioProtocol, job: Job, control: JobControl, send: Report) -> Done | Paused | Failed:
     """Run a job to its outcome, in the thread that calls; whatever the job raises becomes a value."""
     watch = _ControlledReport(control, send)
     began = time.monotonic()
     try:
-        result = studio.enroll(job, watch) if isinstance(job, Enroll) else studio.paint(job, watch)
-        return Done(result=result, seconds=time.monotonic() - began)
+        return Done(result=_result(studio, job, watch), seconds=time.monotonic() - began)
     except PauseAsked:
         return Paused(checkpoint=watch.checkpoint)
     except StudioError as error:
@@ -126,6 +145,16 @@ def run_job(studio: StudioProtocol, job: Enroll | Paint, control: JobControl, se
         return as_studio_error(error).as_failed(watch.checkpoint)
     finally:
         control.finish()
+
+
+def _result(studio: StudioProtocol, job: Job, report: Report) -> Enrolled | Painted | Looked:
+    match job:
+        case Enroll():
+            return studio.enroll(job, report)
+        case Look():
+            return studio.look(job, report)
+        case Paint():
+            return studio.paint(job, report)
 
 
 def as_studio_error(error: Exception) -> StudioError:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from gpu.device import DeviceReport
 from gpu.errors import NoDevice
-from gpu.types import Enroll, Paint, Report
+from gpu.types import Enroll, Look, Paint, Report
 
 
 class RefusingStudio:
@@ -17,6 +17,9 @@ class RefusingStudio:
         self._reason = reason
 
     def enroll(self, job: Enroll, report: Report) -> NoReturn:
+        raise NoDevice(self._reason)
+
+    def look(self, job: Look, report: Report) -> NoReturn:
         raise NoDevice(self._reason)
 
     def paint(self, job: Paint, report: Report) -> NoReturn:

@@ -51,7 +51,7 @@ async def test_bad_photos_are_named_and_the_others_go_on(alive: BotEnv):
     assert "`notes.jpg`: it is not a picture" in said
     assert "`dog0.png`: it is the same picture" in said
     answer = await alive.message(alive.discord.threads[0], "I know")
-    assert "`dog0.png`: I see no dog in it" in answer["content"]
+    assert "`dog0.png`: I can't find your pet in it" in answer["content"]
 
 
 async def test_too_few_good_photos_leave_nothing(alive: BotEnv):

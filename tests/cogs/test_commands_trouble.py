@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from cogs import enroll
+from cogs.shared import photo_form
 from gpu.line import line
 from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, private, whole
 from tests.helpers.fake_studio import Plan
@@ -111,7 +111,7 @@ async def test_a_form_from_before_a_restart_is_explained(alive: BotEnv, monkeypa
     asked = await mina.slash("/enroll", alive.discord.channel, name="Rex")
     await asked.modal()
     await alive.stop()
-    monkeypatch.setattr(enroll, "BOOT", "another0")
+    monkeypatch.setattr(photo_form, "BOOT", "another0")
     await alive.start()
     assert "I was restarted" in await private(await asked.submit({"photos": photos(3)}))
 

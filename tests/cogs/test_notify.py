@@ -28,6 +28,17 @@ async def test_only_what_took_over_a_minute_mentions_whoever_asked(env: Delivery
     assert mentioned(env) == ([[env.mina.id]] if told else [])
 
 
+async def test_a_look_that_took_long_mentions_whoever_asked(env: DeliveryEnv):
+    thread = env.thread()
+    job_id = await env.looked(thread)
+    env.pass_time(70.0)
+    env.net.fail("POST", SEND, times=2, after=True)
+    await env.rounds(LONG_S)
+    [text] = env.texts(thread)
+    assert text.startswith(f"<@{env.mina.id}> 👀 I looked at your photos")
+    assert mentioned(env) == [[env.mina.id]] and env.seen() == {f"{job_id}-11": 1}
+
+
 async def test_a_failure_names_its_person_first_and_a_cancel_nobody(env: DeliveryEnv):
     thread = env.thread()
     pet = await env.pet(thread)

@@ -94,6 +94,7 @@ NUMBERS = {
     "jobs_total": (1, 10_000),
     "photos_days": (0, 36_500),
     "portraits_days": (0, 36_500),
+    "look_minutes": (0, 1440),
     "failed_photos_hours": (0, 8760),
     "tidy_hour": (0, 23),
     "metrics_port": (1, 65535),

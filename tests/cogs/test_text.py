@@ -25,14 +25,16 @@ from cogs.shared.text import (
     without_tokens,
 )
 from gpu.styles import STYLES
-from gpu.types import Cause, Progress, Rejected
+from gpu.types import Advice, Cause, Flaw, JobKind, Lack, Progress
 from storage.intake import Reason
 from tests.helpers.german import GERMAN, add_german
 
 KEYS = [f"{section}.{name}" for section, names in TEXTS["en"].items() for name in names]
-LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100, "button": 80}  # Discord's, by section
+LIMITS = {"command": 32, "option": 32, "hint": 100, "about": 100, "button": 80, "kind": 100}  # Discord's, by section
+LIMITS |= {"cut": 85, "advice": 60, "lack": 80}  # so that the answer of a look fits into a message
 LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100, "portrait.change_wish": 45}
 LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80, "failed.again": 80, "failed.forget": 80}
+LABELS |= {"look.learn": 80, "look.replace": 80, "look.add": 80, "look.form": 45, "look.photos": 45}
 LABELS |= {"notify.on": 100, "notify.off": 100, "notify.dm": 100, "portrait.which_style": 100}
 LONGEST = 600  # of a plain sentence, so that two of them and a prompt fit into 2000
 NAMED = re.compile(r"^[-_'\w]{1,32}$")
@@ -90,8 +92,10 @@ def test_everything_that_can_go_wrong_has_a_sentence(spoken: str):
         assert say(spoken, f"error.{cause}", name=Name("Rex"))
     for reason in get_args(Reason):
         assert say(spoken, f"photo.{reason}")
-    for reason in get_args(Rejected.__annotations__["reason"]):
-        assert say(spoken, f"cut.{reason}")
+    for section, kinds in (("cut", Flaw), ("advice", Advice), ("lack", Lack)):
+        assert [say(spoken, f"{section}.{kind}") for kind in get_args(kinds)]
+    for kind in get_args(JobKind):
+        assert say(spoken, f"progress.{kind}", name=Name("Rex")) and say(spoken, f"queue.{kind}", name=Name("Rex"))
     for phase in get_args(Progress.__annotations__["phase"]):
         assert say(spoken, f"progress.{phase}")
 

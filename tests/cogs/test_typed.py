@@ -16,6 +16,7 @@ from tests.helpers.discord_markdown import read
 from tests.helpers.typed import EXAMPLES, MEANT_BY_DISCORD, typed
 
 LONGEST = 2000  # characters of a message
+PET_LINES = ("ready", "learning", "looked", "missing", "failed")
 ISOLATES = str.maketrans("", "", "\u2068\u2069\u200b")  # ours
 fuzzed = settings(max_examples=EXAMPLES, deadline=None)
 
@@ -153,12 +154,12 @@ def test_signs_that_do_nothing_are_left_out():
 @pytest.mark.parametrize("sign", ["*\u0301", "🐶\ufe0f"[:1], "א\u05b0", "@here"])
 def test_lists_of_the_longest_names_fit_into_a_message(spoken: str, sign: str):
     name, biggest = Name(clean_name((sign * 32)[: 32 if len(sign) > 2 else 64])), 2**63
-    pets = [
-        say(spoken, "pets.learning", name=name, owner=f"<@{biggest}>", place=f"<#{biggest}>") for _ in range(MOST_PETS)
-    ]
+    who = {"name": name, "owner": f"<@{biggest}>", "place": f"<#{biggest}>", "when": "<t:1764370000:R>"}
+    longest = max((say(spoken, f"pets.{state}", **who) for state in PET_LINES), key=len)
+    pets = [longest] * MOST_PETS
     left = say(spoken, "portrait.left", time=duration(spoken, 89 * 60))
     line = [
-        say(spoken, "queue.waiting", place=10_000, what=say(spoken, "queue.enroll", name=name), left=left)
+        say(spoken, "queue.waiting", place=10_000, what=say(spoken, "queue.look", name=name), left=left)
         for _ in range(MOST_JOBS)
     ]
     for kind, lines in (("pets", pets), ("queue", line)):

@@ -21,7 +21,7 @@ async def test_photos_are_told_by_their_place_and_their_own_name(alive: BotEnv):
     assert "사진 1번 · `보리 산책.jpg`: 이미지 파일이 아니에요" in said
     assert "사진 2번 · `agnp.exe`" in said and "사진 3번 · `보리 낮잠.jpg`: 파일이 비어 있어요" in said
     answer = await alive.message(alive.discord.threads[0], "이제 **보리**를 알아요")
-    assert "사진 4번 · `보리 0.jpg`: 강아지가 안 보여요" in answer["content"]
+    assert "사진 4번 · `보리 0.jpg`: 우리 아이가 안 보여요" in answer["content"]
 
 
 async def test_nothing_typed_is_anything_to_discord(alive: BotEnv, caplog: pytest.LogCaptureFixture):

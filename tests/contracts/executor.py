@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gpu.line.executor import Executor
-from gpu.types import Cause, Done, Enrolled, Failed, Painted, Paused, Progress
-from tests.helpers.fake_jobs import enroll_job, paint_job, saved_step, steps_taken
+from gpu.types import Cause, Done, Enrolled, Failed, Looked, Painted, Paused, Progress
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, saved_step, steps_taken
 
 SLOW = "steps=400 ms=5"
 
@@ -60,6 +60,14 @@ class ExecutorContract:
             assert isinstance(outcome, Done)
             assert isinstance(outcome.result, Painted)
             assert [portrait.path.parents[1].name for portrait in outcome.result.portraits] == [name, name]
+
+    async def test_runs_a_look(self, executor: Executor, tmp_path: Path) -> None:
+        job, watcher = look_job(tmp_path, "a"), Watcher()
+        outcome = await executor.run(job, watcher)
+        assert isinstance(outcome, Done)
+        assert isinstance(outcome.result, Looked)
+        assert [cutout.photo for cutout in outcome.result.cutouts] == [photo.sha256 for photo in job.photos]
+        assert {progress.phase for progress in watcher.heard} == {"loading", "cutting"}
 
     async def test_start_twice_is_fine(self, executor: Executor, tmp_path: Path) -> None:
         await asyncio.gather(executor.start(), executor.start())

@@ -3,12 +3,11 @@
 Knows: Journal (gpu/line/journal.py). Does not know: whether rows lie in SQLite or in memory.
 """
 
-from typing import Literal
-
 import pytest
 
 from gpu.errors import Cancelled, OutOfMemory, TooFewPhotos
 from gpu.line.journal import Journal
+from gpu.types import JobKind, Look
 from tests.contracts.recovery import DIED, RecoveryContract, claimed, learnt, reached
 from tests.helpers.fake_jobs import done
 
@@ -17,10 +16,11 @@ class JournalContract(RecoveryContract):
     """And what a bot relies on that starts again."""
 
     async def test_waiting_is_oldest_first(self, journal: Journal) -> None:
-        accepted = [await self.accept(journal, kind) for kind in ("enroll", "paint", "enroll")]
+        kinds: tuple[JobKind, ...] = ("enroll", "paint", "look", "enroll")
+        accepted = [await self.accept(journal, kind) for kind in kinds]
         waiting = await journal.waiting()
         assert [ticket.job_id for ticket in waiting] == accepted
-        assert [ticket.kind for ticket in waiting] == ["enroll", "paint", "enroll"]
+        assert tuple(ticket.kind for ticket in waiting) == kinds
         assert [ticket.created for ticket in waiting] == sorted(ticket.created for ticket in waiting)
 
     async def test_waiting_follows_every_change(self, journal: Journal) -> None:
@@ -89,12 +89,14 @@ class JournalContract(RecoveryContract):
     async def test_turns_are_those_of_each_person_and_kind(self, journal: Journal) -> None:
         assert await journal.turns() == []
         learning = await claimed(journal, await self.accept(journal, "enroll"))
+        looking = await claimed(journal, await self.accept(journal, "look"))
         painting = [await claimed(journal, await self.accept(journal, "paint")) for _ in range(2)]
         await self.accept(journal, "paint")  # nobody's turn yet
         await journal.recover()
         turns = await journal.turns()
-        assert [turn.kind for turn in turns] == ["enroll", "paint"]
-        assert turns[0].at >= learning.at and turns[1].at == painting[1].at > painting[0].at
+        assert [turn.kind for turn in turns] == ["enroll", "look", "paint"]
+        assert turns[0].at >= learning.at and turns[1].at >= looking.at
+        assert turns[2].at == painting[1].at > painting[0].at
 
     async def test_the_third_crash_is_the_last(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")
@@ -129,12 +131,12 @@ class JournalContract(RecoveryContract):
         await journal.mark_paused(claim)
         assert await self.spares(journal, job_id) == [True, False]
 
-    @pytest.mark.parametrize("kind", ["enroll", "paint"])
-    async def test_settled_once(self, journal: Journal, kind: Literal["enroll", "paint"]) -> None:
+    @pytest.mark.parametrize("kind", ["enroll", "paint", "look"])
+    async def test_settled_once(self, journal: Journal, kind: JobKind) -> None:
         job_id = await self.accept(journal, kind)
         claim = await claimed(journal, job_id)
         assert await journal.settle(claim, done(claim.job))
-        assert await self.state(journal, job_id) == "done"
+        assert await self.state(journal, job_id) == ("looked" if kind == "look" else "done")
         answers = await self.answers(journal, job_id)
         assert answers >= 1
         assert not await journal.settle(claim, done(claim.job))
@@ -142,8 +144,19 @@ class JournalContract(RecoveryContract):
         assert await self.answers(journal, job_id) == answers
         assert await journal.waiting() == []
 
-    @pytest.mark.parametrize("kind", ["enroll", "paint"])
-    async def test_a_failure_is_one_answer(self, journal: Journal, kind: Literal["enroll", "paint"]) -> None:
+    async def test_a_look_is_a_question(self, journal: Journal) -> None:
+        job_id = await self.accept(journal, "look")
+        claim = await claimed(journal, job_id)
+        assert isinstance(claim.job, Look) and claim.job.job_id == job_id
+        await journal.settle(claim, done(claim.job))
+        assert await journal.claim(job_id) is None, "nobody has answered"
+        assert await journal.cancel_waiting(job_id)
+        assert not await journal.cancel_waiting(job_id)
+        assert await self.state(journal, job_id) == "cancelled"
+        assert await self.answers(journal, job_id) == 2
+
+    @pytest.mark.parametrize("kind", ["enroll", "paint", "look"])
+    async def test_a_failure_is_one_answer(self, journal: Journal, kind: JobKind) -> None:
         job_id = await self.accept(journal, kind)
         assert await journal.settle(await claimed(journal, job_id), TooFewPhotos().as_failed())
         assert await self.state(journal, job_id) == "failed"

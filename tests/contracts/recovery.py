@@ -4,13 +4,12 @@ Knows: Journal.recover, and what a journal's test class says of itself. Does not
 """
 
 from dataclasses import replace
-from typing import Literal
 
 import pytest
 
 from gpu.errors import WorkerDied
 from gpu.line.journal import Claim, Journal
-from gpu.types import Done, Enroll, Progress
+from gpu.types import Done, Enroll, JobKind, Progress
 from tests.helpers import fake_jobs
 from tests.helpers.fake_jobs import done
 
@@ -40,12 +39,12 @@ class RecoveryContract:
     async def journal(self) -> Journal:
         raise NotImplementedError
 
-    async def accept(self, journal: Journal, kind: Literal["enroll", "paint"]) -> str:
-        """A new job's id; each is younger than those before."""
+    async def accept(self, journal: Journal, kind: JobKind) -> str:
+        """A new job's id; each is younger than those before. A look: an enrolment that begins with one."""
         raise NotImplementedError
 
     async def state(self, journal: Journal, job_id: str) -> str:
-        """waiting, running, done, failed or cancelled."""
+        """waiting, running, looked, done, failed or cancelled."""
         raise NotImplementedError
 
     async def answers(self, journal: Journal, job_id: str) -> int:
@@ -110,6 +109,17 @@ class RecoveryContract:
         assert await journal.settle(claim, done(claim.job))
         await journal.recover()
         assert await self.state(journal, claim.job.job_id) == "done"
+
+    async def test_recover_leaves_what_was_looked_at_alone(self, journal: Journal) -> None:
+        claim = await claimed(journal, await self.accept(journal, "look"))
+        await journal.recover()
+        assert await self.state(journal, claim.job.job_id) == "waiting", "it is looked at again"
+        claim = await claimed(journal, claim.job.job_id)
+        assert claim.job.kind == "look"
+        await journal.settle(claim, done(claim.job))
+        await journal.recover()
+        assert await self.state(journal, claim.job.job_id) == "looked"
+        assert await self.answers(journal, claim.job.job_id) == 1
 
     async def test_recover_leaves_what_is_over_alone(self, journal: Journal) -> None:
         job_id = await self.accept(journal, "paint")

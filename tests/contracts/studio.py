@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gpu.errors import Cancelled, PauseAsked
-from gpu.types import Enroll, Enrolled, Paint, Painted, Progress
+from gpu.types import Enroll, Enrolled, Look, Looked, Paint, Painted, Progress
 from gpu.worker.control import StudioProtocol
 
 
@@ -32,6 +32,11 @@ class Listener:
         return [progress.step for progress in self.heard if progress.phase == "learning" and progress.step]
 
 
+def look_before(job: Enroll) -> Look:
+    """The look with which this enrolment begins."""
+    return Look(job_id=job.job_id, folder=job.folder, photos=job.photos, class_word=job.class_word)
+
+
 class StudioContract:
     @pytest.fixture
     def build(self) -> Callable[[], StudioProtocol]:
@@ -40,6 +45,11 @@ class StudioContract:
     @pytest.fixture
     def enrolment(self) -> Enroll:
         """One with more than 5 training steps."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def looking(self) -> Look:
+        """At several photos, for another enrolment."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -70,6 +80,51 @@ class StudioContract:
         again = Listener()
         build().enroll(enrolment, again)
         assert [progress.learnt for progress in again.heard if progress.learnt] == [told.learnt]
+
+    def test_looks_at_every_photo(self, build: Callable[[], StudioProtocol], looking: Look) -> None:
+        listener = Listener()
+        looked = build().look(looking, listener)
+        assert isinstance(looked, Looked)
+        good, refused = [one.photo for one in looked.cutouts], [one.photo for one in looked.rejected]
+        assert sorted(good + refused) == sorted(photo.sha256 for photo in looking.photos), "each once"
+        assert {remark.photo for remark in looked.remarks} <= set(good)
+        assert looked.sheet.is_file() and looked.class_word != "auto"
+        assert all(cutout.image.is_file() and cutout.mask.is_file() for cutout in looked.cutouts)
+        assert [progress.phase for progress in listener.heard][:1] == ["loading"]
+        assert {progress.phase for progress in listener.heard} == {"loading", "cutting"}
+        assert not any(progress.checkpoint or progress.learnt for progress in listener.heard)
+
+    def test_what_was_looked_at_is_not_cut_again(self, build: Callable[[], StudioProtocol], enrolment: Enroll) -> None:
+        looked, listener = build().look(look_before(enrolment), Listener()), Listener()
+        result = build().enroll(replace(enrolment, class_word=looked.class_word), listener)
+        assert "cutting" not in {progress.phase for progress in listener.heard}
+        assert (result.cutouts, result.rejected) == (looked.cutouts, looked.rejected)
+        assert result.adapter.class_word == looked.class_word
+
+    @pytest.mark.parametrize("stop", [PauseAsked, Cancelled])
+    def test_a_look_that_is_stopped_can_be_run_again(
+        self, build: Callable[[], StudioProtocol], looking: Look, stop: type[Exception]
+    ) -> None:
+        def report(progress: Progress) -> None:
+            if progress.phase == "cutting":
+                raise stop
+
+        studio = build()
+        with pytest.raises(stop):
+            studio.look(looking, report)
+        looked = studio.look(looking, Listener())
+        assert len(looked.cutouts) + len(looked.rejected) == len(looking.photos)
+        assert build().look(looking, Listener()) == looked
+
+    def test_a_training_goes_on_after_a_look(
+        self, build: Callable[[], StudioProtocol], enrolment: Enroll, looking: Look
+    ) -> None:
+        studio, first, second = build(), Listener(stop_at=3), Listener()
+        with pytest.raises(PauseAsked):
+            studio.enroll(enrolment, first)
+        studio.look(looking, Listener())
+        studio.enroll(enrolment, second)
+        assert second.learnt[0] >= first.learnt[-1]
 
     def test_paints_one_for_each_seed(self, build: Callable[[], StudioProtocol], painting: Paint) -> None:
         result = build().paint(painting, Listener())

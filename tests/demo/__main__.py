@@ -40,11 +40,12 @@ async def enrol(demo: Demo, theo: Person) -> tuple[Thread, set[str]]:
     asked = await theo.slash("/enroll", demo.discord.channel, name=DOG, **named)
     demo.saw(await demo.answered(asked))
     thread = await demo.discord.until(lambda: next(iter(demo.discord.threads), None), timeout=30)
+    await look(demo, theo, thread)
     steps = await watch_progress(demo, thread)
     known: set[str] = set()
     await demo.next_portrait(thread, known, within=420)
     seconds = time.monotonic() - began
-    for message in demo.discord.messages(thread):
+    for message in demo.portraits(thread):
         demo.saw(message)
     demo.took("enrolment, from the command to the first portrait", seconds)
     demo.check("the thread is named after the dog", thread.name == DOG, thread.name)
@@ -53,6 +54,22 @@ async def enrol(demo: Demo, theo: Person) -> tuple[Thread, set[str]]:
     demo.check("the enrolment is answered once, with one portrait", [len(m["attachments"]) for m in portraits] == [1])
     demo.check("enrolment takes at most 3 minutes", seconds <= 180, f"{seconds:.0f} s")
     return thread, known
+
+
+async def look(demo: Demo, theo: Person, thread: Thread) -> None:
+    """The sheet comes before anything is learnt; Theo is content with it."""
+    began = time.monotonic()
+    sheet = await demo.discord.until(lambda: next(filter(is_sheet, demo.discord.messages(thread)), None), timeout=120)
+    demo.took("a look at the photos, the models' loading included", time.monotonic() - began)
+    demo.saw(sheet)
+    buttons = {button["label"]: button["custom_id"] for button in sheet["components"][0]["components"]}
+    demo.check("the photos are looked at before anything is learnt", "Learn these" in buttons, ", ".join(buttons))
+    demo.does("Theo", "presses “Learn these”")
+    demo.saw(await demo.answered(await theo.click(sheet, buttons["Learn these"])))
+
+
+def is_sheet(message: Json) -> bool:
+    return any("-sheet" in file["filename"] for file in message["attachments"]) and bool(message["components"])
 
 
 async def watch_progress(demo: Demo, thread: Thread) -> int:
@@ -192,7 +209,7 @@ async def play(folder: Path, console: Console, command: Sequence[str] = REAL) ->
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "pictures").mkdir(parents=True)
     async with await Loopback.start(record=folder / "record") as discord:
-        demo = Demo(discord, BotProcess(discord, folder / "data", command=command), folder, console)
+        demo = Demo(discord, BotProcess(discord, folder / "data", command=command, look_minutes=15), folder, console)
         try:
             online = await demo.bot.start()
             demo.check("the bot is online within 3 s", online <= 3, f"{online:.2f} s")

@@ -29,6 +29,8 @@ h2 { margin: 40px 0 12px; border-bottom: 1px solid #4e5058; padding-bottom: 6px 
 .pictures img { border-radius: 8px; max-width: 100% }
 .reactions span { background: #2b2d31; border: 1px solid #4e5058; border-radius: 8px; padding: 2px 8px;
   margin: 6px 6px 0 0; display: inline-block }
+.buttons span { background: #4e5058; color: #fff; border-radius: 6px; padding: 5px 14px; font-size: 14px;
+  margin: 8px 8px 0 0; display: inline-block }
 .gone { opacity: .45 }
 .name { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 2px }
 .quote { border-left: 3px solid #4e5058; padding-left: 8px }
@@ -50,6 +52,7 @@ class Moment:
     text: str
     pictures: tuple[Path, ...] = ()
     reactions: tuple[str, ...] = ()
+    buttons: tuple[str, ...] = ()
     bot: bool = False
     action: bool = False  # a thing done, not said
     note: str = ""  # beside the time
@@ -113,10 +116,11 @@ def _moment(moment: Moment, root: Path) -> str:
     when = f"<span class=when>{' · '.join(notes)}</span>"
     pictures = _row("pictures", [_picture(p, root, moment.width) for p in moment.pictures])
     reactions = _row("reactions", [f"<span>{html.escape(r)} 1</span>" for r in moment.reactions])
+    buttons = _row("buttons", [f"<span>{html.escape(b)}</span>" for b in moment.buttons])
     return (
         f'<div class="{kind}{" gone" if moment.gone else ""}"><div class=face>{face}</div><div>'
         f"<span class=who>{html.escape(moment.who)}</span>{tag}{when}"
-        f"<div class=text>{_markdown(moment.text)}</div>{pictures}{reactions}</div></div>"
+        f"<div class=text>{_markdown(moment.text)}</div>{pictures}{buttons}{reactions}</div></div>"
     )
 
 

@@ -66,6 +66,7 @@ class Demo:
             text=self.named(message["content"]),
             pictures=tuple(pictures),
             reactions=tuple(r["emoji"]["name"] for r in message.get("reactions", [])),
+            buttons=tuple(button for row in message.get("components", []) for button in labels(row)),
             bot=True,
             note=note or ("only they see this" if message["flags"] & EPHEMERAL else ""),
             width=width and (width if len(pictures) == 1 else width // 2),
@@ -113,3 +114,8 @@ class Demo:
         known = world.messages[message["id"]]
         await self.discord.until(lambda: known.content != message["content"], within)
         return world.wire(known)
+
+
+def labels(row: Json) -> list[str]:
+    """What the buttons of a row are called."""
+    return [" ".join([(one.get("emoji") or {}).get("name", ""), one.get("label", "")]) for one in row["components"]]

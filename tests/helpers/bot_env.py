@@ -30,7 +30,9 @@ class BotEnv:
         self._task: asyncio.Task[int] | None = None
 
     async def start(self, *, expect_online: bool = True, **settings: Any) -> None:
-        known = {name.lower(): value for name, value in self.discord.environment.items()} | {"profile": "pocket"}
+        """Dogs are learnt at once, unless the settings let people look at their photos first."""
+        known = {name.lower(): value for name, value in self.discord.environment.items()}
+        known |= {"profile": "pocket", "look_minutes": 0}
         setup = bot.Settings(_env_file=None, data=self.data, **known | settings)  # type: ignore[call-arg]
         self._task = asyncio.create_task(bot.serve(setup, InlineExecutor(self.studio)))
         if not expect_online:

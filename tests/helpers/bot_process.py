@@ -42,15 +42,18 @@ class BotProcess:
         *,
         profile: str = "pocket",
         command: Sequence[str] = REAL,
+        look_minutes: int = 0,
     ) -> None:
         self.discord, self.data, self.profile, self.command = discord, data.absolute(), profile, command
+        self.look_minutes = look_minutes
         self.log = data.parent / "bot.log"
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         settings = {"DATA": str(self.data), "PROFILE": self.profile, "GUILD_ID": self.discord.guild.id}
-        return {**os.environ, **self.discord.environment, **settings, "HF_HUB_OFFLINE": "1"}
+        look = {"LOOK_MINUTES": str(self.look_minutes)}
+        return {**os.environ, **self.discord.environment, **settings, **look, "HF_HUB_OFFLINE": "1"}
 
     async def start(self) -> float:
         """Start it and wait until it is online; seconds until then."""

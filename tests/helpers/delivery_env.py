@@ -29,10 +29,11 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
+from cogs.shared.uploads import Uploads
 from gpu.errors import OutOfMemory
 from gpu.line.line import Line
 from gpu.profile import PROFILES
-from gpu.types import Done, Failed, Painted, Photo, ProcessStats, Wish
+from gpu.types import Done, Failed, Look, Painted, Photo, ProcessStats, Wish
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
@@ -41,6 +42,7 @@ from storage.guilds import Guilds
 from storage.intake import Intake
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
+from storage.looks import Looks
 from storage.notifications import Notifications
 from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
@@ -49,7 +51,7 @@ from storage.stats import Stats
 from storage.takedowns import Takedowns
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
-from tests.helpers.storage_env import enrolled, portrait
+from tests.helpers.storage_env import enrolled, portrait, seen
 from tests.loopback import Channel, Loopback, Person, Thread
 from tests.loopback import threads as loopback_threads
 from tests.loopback.client import logged_in
@@ -97,11 +99,12 @@ class DeliveryEnv:
         threads = Threads(self.bot, jobs, pets)
         self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
         self.services = Services(
-            files=files, intake=Intake(files), pets=pets, guilds=Guilds(db), erasure=Erasure(db, files, clock),
-            failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs, portraits=Portraits(db),
-            outbox=Outbox(db, clock), takedowns=Takedowns(db), notifications=Notifications(db), line=line,
+            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db),
+            erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs,
+            looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
+            takedowns=Takedowns(db), notifications=Notifications(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
-            cdn_hosts=frozenset(), pets_each=5, stats=Stats(db), process=ProcessStats,
+            pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)
@@ -116,23 +119,35 @@ class DeliveryEnv:
 
     async def pet(self, thread: Thread | None = None, owner: Person | None = None) -> Pet:
         """A dog that is learnt, with nothing owed for it."""
-        job_id, owner_id = new_job_id(), int((owner or self.mina).id)
-        path, sha256 = self.services.files.keep(job_id.encode(), self.services.files.photo_folder(job_id), ".jpg")
-        await self.services.jobs.accept_enroll(
-            job_id=job_id, guild_id=int(self.net.guild.id), user_id=owner_id, channel_id=self._above(thread),
-            name=secrets.token_hex(4), photos=(Photo(path=path, sha256=sha256, width=9, height=9),), names=("a.jpg",),
-            wish=Wish(style="oil"), seed=1, locale="en",
-        )  # fmt: skip
+        job_id = await self._enrol(thread, owner or self.mina, look=False)
         await self._settle(job_id, enrolled(self.services.files.job_folder(job_id)))
-        for part in Part:
+        for part in (Part.SHEET, Part.ANSWER):
             await self.services.outbox.close(f"{job_id}-{part:d}", "not of interest")
-        row = await self.db.one("SELECT pet_id FROM jobs WHERE id = ?", job_id)
-        assert row
-        if thread:
-            await self.services.pets.set_thread(row["pet_id"], int(thread.id))
-        pet = await self.services.pets.get(row["pet_id"])
+        row = await self.services.jobs.get(job_id)
+        assert row and row.pet_id
+        pet = await self.services.pets.get(row.pet_id)
         assert pet
         return pet
+
+    async def looked(self, thread: Thread) -> str:
+        """A dog whose photos were looked at, with the answer in the outbox; the id of its job."""
+        job_id = await self._enrol(thread, self.mina, look=True)
+        claim = await self.journal.claim(job_id)
+        assert claim and isinstance(claim.job, Look)
+        assert await self.journal.settle(claim, seen(claim.job))
+        return job_id
+
+    async def _enrol(self, thread: Thread | None, owner: Person, *, look: bool) -> str:
+        job_id = new_job_id()
+        path, sha256 = self.services.files.keep(job_id.encode(), self.services.files.photo_folder(job_id), ".jpg")
+        row = await self.services.jobs.accept_enroll(
+            job_id=job_id, guild_id=int(self.net.guild.id), user_id=int(owner.id), channel_id=self._above(thread),
+            name=secrets.token_hex(4), photos=(Photo(path=path, sha256=sha256, width=9, height=9),), names=("a.jpg",),
+            wish=Wish(style="oil"), seed=1, locale="en", look=look,
+        )  # fmt: skip
+        if thread and row.pet_id:
+            await self.services.pets.set_thread(row.pet_id, int(thread.id))
+        return job_id
 
     async def owe(self, pet: Pet, *, pictures: int = 1, size: int = 8) -> JobRow:
         """A job that is done, with its answer in the outbox; without pictures it is one that failed."""

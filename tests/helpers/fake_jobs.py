@@ -12,17 +12,22 @@ from PIL import Image
 
 from gpu.styles import medium
 from gpu.types import (
+    LOOKED,
     Adapter,
     Cutout,
     Done,
     Enroll,
     Enrolled,
+    Job,
+    Look,
+    Looked,
     Paint,
     Painted,
     Photo,
     Portrait,
     Prompt,
     Rejected,
+    Remark,
     Wish,
 )
 
@@ -40,7 +45,7 @@ def saved_step(job: Enroll) -> int:
     return int(file.read_text()) if file.exists() else 0
 
 
-def cut(job: Enroll, rejects: int = 0, count: int | None = None) -> tuple[Cutout, ...]:
+def cut(job: Enroll | Look, rejects: int = 0, count: int | None = None) -> tuple[Cutout, ...]:
     """The first `count` photos as cut-outs, but for the rejected ones; and the sheet of them."""
     photos = job.photos[rejects:count]
     cutouts = tuple(_cutout(photo, job.folder / "cutouts") for photo in photos)
@@ -50,6 +55,31 @@ def cut(job: Enroll, rejects: int = 0, count: int | None = None) -> tuple[Cutout
             sheet.paste(image, (number * TILE, 0))
     _save(sheet, job.folder / "sheet.png")
     return cutouts
+
+
+def looked(job: Enroll | Look, rejects: int = 0, remarks: int = 0) -> Looked:
+    """The first photos are rejected, and the next ones get a remark. What was cut out before is not cut again."""
+    if before := seen_before(job):
+        return before
+    cutouts = cut(job, rejects)
+    found = Looked(
+        cutouts=cutouts,
+        rejected=tuple(Rejected(photo=photo.sha256, reason="no_dog") for photo in job.photos[:rejects]),
+        remarks=tuple(Remark(photo=cutout.photo, what="blurred") for cutout in cutouts[:remarks]),
+        lacks=("no_side_view",) if remarks else (),
+        sheet=job.folder / "sheet.png",
+        class_word="dog" if job.class_word == "auto" else job.class_word,
+    )
+    note = job.folder / "cutouts" / "cut.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_bytes(LOOKED.dump_json(found))
+    return found
+
+
+def seen_before(job: Enroll | Look) -> Looked | None:
+    """What was cut out in this folder, if all of it was."""
+    note = job.folder / "cutouts" / "cut.json"
+    return LOOKED.validate_json(note.read_bytes()) if note.exists() else None
 
 
 def _cutout(photo: Photo, folder: Path) -> Cutout:
@@ -72,9 +102,9 @@ def learn(job: Enroll, steps: int) -> None:
     (job.folder / "checkpoint").unlink(missing_ok=True)
 
 
-def adapter(folder: Path, steps: int) -> Adapter:
+def adapter(folder: Path, steps: int, class_word: str = "dog") -> Adapter:
     return Adapter(
-        folder=folder / "adapter", tokens=("<s0>", "<s1>"), class_word="dog", base="0", steps=steps, likeness=0.5
+        folder=folder / "adapter", tokens=("<s0>", "<s1>"), class_word=class_word, base="0", steps=steps, likeness=0.5
     )
 
 
@@ -105,6 +135,18 @@ def enroll_job(root: Path, job_id: str, text: str = "") -> Enroll:
     return Enroll(job_id=job_id, folder=folder, photos=(), wish=Wish(style="ink", text=text))
 
 
+def look_job(root: Path, job_id: str, photos: int = 4) -> Look:
+    """Its photos are plain pictures of one colour."""
+    folder = root / job_id
+    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    given = tuple(
+        Photo(path=folder / "photos" / f"{n}.png", sha256=f"{n}", width=TILE, height=TILE) for n in range(photos)
+    )
+    for number, photo in enumerate(given):
+        Image.new("RGB", (TILE, TILE), (10 * number, 0, 0)).save(photo.path)
+    return Look(job_id=job_id, folder=folder, photos=given)
+
+
 def paint_job(root: Path, job_id: str, text: str = "steps=2", seeds: tuple[int, ...] = (7, 8)) -> Paint:
     folder = root / job_id
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,18 +156,19 @@ def paint_job(root: Path, job_id: str, text: str = "steps=2", seeds: tuple[int, 
 
 def learnt(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
     """Before its first portrait."""
+    seen = looked(job, rejects)
     return Enrolled(
-        adapter=replace(adapter(job.folder, steps), likeness=None),
-        cutouts=cut(job, rejects),
-        rejected=tuple(Rejected(photo=photo.sha256, reason="no_dog") for photo in job.photos[:rejects]),
-        sheet=job.folder / "sheet.png",
+        adapter=replace(adapter(job.folder, steps, seen.class_word), likeness=None),
+        cutouts=seen.cutouts,
+        rejected=seen.rejected,
+        sheet=seen.sheet,
         portraits=(),
     )
 
 
 def enrolled(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
-    first = portrait(job.folder, job.seed, prompt(job.wish))
-    return replace(learnt(job, steps, rejects), adapter=adapter(job.folder, steps), portraits=(first,))
+    first, known = portrait(job.folder, job.seed, prompt(job.wish)), learnt(job, steps, rejects)
+    return replace(known, adapter=replace(known.adapter, likeness=0.5), portraits=(first,))
 
 
 def painted(job: Paint) -> Painted:
@@ -133,7 +176,12 @@ def painted(job: Paint) -> Painted:
     return Painted(portraits=tuple(portrait(job.folder, seed, words) for seed in job.seeds))
 
 
-def done(job: Enroll | Paint) -> Done:
+def done(job: Job) -> Done:
     """An outcome; the photos need not be pictures."""
-    result = enrolled(replace(job, photos=())) if isinstance(job, Enroll) else painted(job)
-    return Done(result=result, seconds=1.0)
+    match job:
+        case Enroll():
+            return Done(result=enrolled(replace(job, photos=())), seconds=1.0)
+        case Look():
+            return Done(result=looked(replace(job, photos=())), seconds=1.0)
+        case Paint():
+            return Done(result=painted(job), seconds=1.0)

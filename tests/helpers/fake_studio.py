@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from gpu.device import DeviceReport
 from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
 from gpu.profile import SDXL, RecyclePolicy
-from gpu.types import Enroll, Enrolled, Paint, Painted, Progress, Report
+from gpu.types import Enroll, Enrolled, Look, Looked, Paint, Painted, Progress, Report
 from gpu.worker.serve import serve
-from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, painted, saved_step
+from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, looked, painted, saved_step, seen_before
 
 COMMAND = (sys.executable, "-m", "tests.helpers.fake_studio")
 CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/studio/train.py does
@@ -33,7 +33,9 @@ class Plan:
     """What a job does."""
 
     steps: int = 20
-    ms: int = 0  # each step takes
+    ms: int = 0  # each step takes; a photo is a step of a look
+    refuse: int = 0  # photos that cannot be learnt from, the first ones
+    remark: int = 0  # photos after them of which there is something to be said
     die: int = 0  # the step at which it kills its process
     crash: int = 0  # ... raises what nobody expects
     fail: int = 0  # ... raises a StudioError
@@ -49,7 +51,9 @@ class Plan:
 
     def changed(self, text: str) -> "Plan":
         """As a wish or a command line says."""
-        said = re.findall(r"\b(steps|ms|die|crash|fail|nan|oom|poison|exit|segv|hoard|reserved)=(\d+)", text)
+        said = re.findall(
+            r"\b(steps|ms|refuse|remark|die|crash|fail|nan|oom|poison|exit|segv|hoard|reserved)=(\d+)", text
+        )
         phases = re.findall(r"\b(hang|stuck)=([a-z]+)", text)
         return replace(self, **{name: int(number) for name, number in said}, **dict(phases))
 
@@ -59,7 +63,7 @@ class FakeStudio:
 
     def __init__(self, plan: Plan = Plan()) -> None:
         self.plan = plan
-        self.rejects = 0  # photos
+        self.rejects, self.remarks = plan.refuse, plan.remark  # photos
         self.fails: StudioError | None = None
         self.open = threading.Event()  # closed: every step waits here
         self.open.set()
@@ -71,18 +75,19 @@ class FakeStudio:
         plan = self.plan.changed(job.wish.text)
         report = _stuck_at_its_phase(report, plan)
         report(Progress(phase="loading"))
-        sheet = job.folder / "sheet.png"
-        known = len(list((job.folder / "cutouts").glob("*.mask.png")))
-        for number in range(known + 1, len(job.photos) + 1):
-            _take(plan)
-            cut(job, self.rejects, number)
-            self._tell(report, Progress(phase="cutting", step=number, steps=len(job.photos), picture=sheet))
+        self._cut(job, plan, report)
         if not (job.folder / "adapter").exists():
             self._learn(job, plan, report)
         done = learnt(job, plan.steps, self.rejects)
         report(Progress(phase="thinking", checkpoint=plan.steps, learnt=done))
         self._stroke(replace(plan, steps=STROKES), report)
         return enrolled(job, plan.steps, self.rejects)
+
+    def look(self, job: Look, report: Report) -> Looked:
+        report = _stuck_at_its_phase(report, self.plan)
+        report(Progress(phase="loading"))
+        self._cut(job, self.plan, report)
+        return looked(job, self.rejects, self.remarks)
 
     def paint(self, job: Paint, report: Report) -> Painted:
         self.painted.append(job)
@@ -107,6 +112,16 @@ class FakeStudio:
 
     def memory_reserved(self) -> int:
         return self.plan.reserved
+
+    def _cut(self, job: Enroll | Look, plan: Plan, report: Report) -> None:
+        if seen_before(job):
+            return
+        sheet = job.folder / "sheet.png"
+        known = len(list((job.folder / "cutouts").glob("*.mask.png")))
+        for number in range(known + 1, len(job.photos) + 1):
+            _take(plan, number if isinstance(job, Look) else 0)
+            cut(job, self.rejects, number)
+            self._tell(report, Progress(phase="cutting", step=number, steps=len(job.photos), picture=sheet))
 
     def _learn(self, job: Enroll, plan: Plan, report: Report) -> None:
         training = self._warm.pop(job.job_id, None) or _Training(job, plan)

@@ -6,7 +6,7 @@ Knows: threads. Does not know: processes, pipes.
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from gpu.types import Done, Enroll, Failed, Paint, Paused, ProcessStats, Progress, Report
+from gpu.types import Done, Failed, Job, Paused, ProcessStats, Progress, Report
 from gpu.worker.control import JobControl, StudioProtocol, run_job
 
 
@@ -22,7 +22,7 @@ class InlineExecutor:
     async def start(self) -> None:
         """A studio that is there is ready."""
 
-    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+    async def run(self, job: Job, report: Report) -> Done | Paused | Failed:
         if self._closed:
             return Paused()
         loop = asyncio.get_running_loop()

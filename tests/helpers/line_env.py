@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from gpu.line.executor import Executor
 from gpu.line.line import Line
-from gpu.types import Enroll, Paint, Progress
+from gpu.types import Job, Progress
 from tests.helpers.memory_journal import MemoryJournal
 
 LONG = "steps=60 ms=5"
@@ -25,7 +25,7 @@ class LineEnv:
         self.line = Line(executor, self.journal, self._progress, self._settle)
         self._news = asyncio.Event()
 
-    def submit(self, *jobs: Enroll | Paint, user_id: int = 1) -> None:
+    def submit(self, *jobs: Job, user_id: int = 1) -> None:
         for job in jobs:
             self.line.submit(self.journal.accept(job, user_id))
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from gpu.errors import Cancelled, WorkerDied
 from gpu.line.journal import Claim, final_outcome
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Cause, Done, Enroll, Enrolled, Failed, JobKind, Paint, Progress
+from gpu.types import Cause, Done, Enrolled, Failed, Job, JobKind, Looked, Progress
 
 ATTEMPTS, KILLS = 3, 25
 
 
 @dataclass
 class Row:
-    job: Enroll | Paint
+    job: Job
     ticket: Ticket
     state: str = "waiting"
     charged: int = 0
@@ -35,7 +35,7 @@ class MemoryJournal:
         self.rows: dict[str, Row] = {}
         self._moment = 0  # of what was done last: a count that can be copied
 
-    def accept(self, job: Enroll | Paint, user_id: int = 1) -> str:
+    def accept(self, job: Job, user_id: int = 1) -> str:
         ticket = Ticket(job_id=job.job_id, kind=job.kind, user_id=user_id, guild_id=1, created=self._now())
         self.rows[job.job_id] = Row(job, ticket)
         return job.job_id
@@ -95,7 +95,7 @@ class MemoryJournal:
 
     async def cancel_waiting(self, job_id: str) -> bool:
         row = self.rows.get(job_id)
-        if not row or row.state != "waiting":
+        if not row or row.state not in ("waiting", "looked"):
             return False
         self._close(row, Cancelled().as_failed())
         return True
@@ -130,6 +130,6 @@ class MemoryJournal:
         outcome = final_outcome(outcome, row.learnt, seconds=0.0)
         row.answers.append(outcome)
         if isinstance(outcome, Done):
-            row.state = "done"
+            row.state = "looked" if isinstance(outcome.result, Looked) else "done"
         else:
             row.state = "cancelled" if outcome.cause is Cause.CANCELLED else "failed"

@@ -3,11 +3,27 @@
 Knows: storage's public API and gpu.types. Does not know: what any test wants to see.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpu.line.journal import Claim
-from gpu.types import Adapter, Cutout, Done, Enrolled, Paint, Painted, Photo, Portrait, Prompt, Wish
+from gpu.types import (
+    Adapter,
+    Cutout,
+    Done,
+    Enrolled,
+    Look,
+    Looked,
+    Paint,
+    Painted,
+    Photo,
+    Portrait,
+    Prompt,
+    Rejected,
+    Remark,
+    Wish,
+)
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
@@ -15,6 +31,7 @@ from storage.files import Files
 from storage.guilds import Guilds
 from storage.jobs import JobRow, Jobs, new_job_id
 from storage.journal import JobJournal
+from storage.looks import Looks
 from storage.outbox import Delivery, Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
@@ -47,6 +64,7 @@ class StorageEnv:
     guilds: Guilds
     erasure: Erasure
     failed: FailedEnrolments
+    looks: Looks
     portraits: Portraits
     outbox: Outbox
     takedowns: Takedowns
@@ -62,10 +80,12 @@ class StorageEnv:
         return cls(
             root=root, db=db, files=files, clock=clock, jobs=jobs, journal=journal, pets=Pets(db), guilds=Guilds(db),
             erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock),
-            portraits=Portraits(db), outbox=Outbox(db), takedowns=Takedowns(db),
+            looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db), takedowns=Takedowns(db),
         )  # fmt: skip
 
-    async def enroll(self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER, pets_each: int = 99) -> JobRow:
+    async def enroll(
+        self, name: str = "Mochi", *, photos: int = 3, text: str = MARKER, pets_each: int = 99, look: bool = False
+    ) -> JobRow:
         job_id = new_job_id()
         folder = self.files.photo_folder(job_id)
         kept = [self.files.keep(f"{name} {n} {MARKER}".encode(), folder, ".jpg") for n in range(photos)]
@@ -82,7 +102,20 @@ class StorageEnv:
             locale="ko",
             ack=(CHANNEL, 77),
             pets_each=pets_each,
+            look=look,
         )
+
+    async def looked(self, name: str = "Mochi", *, photos: int = 4, refused: int = 0) -> JobRow:
+        """An enrolment that was looked at: so many of its first photos are refused, and the last one has a remark."""
+        row = await self.enroll(name, photos=photos, look=True)
+        assert await self.look(row.id, refused)
+        return await self.row(row.id)
+
+    async def look(self, job_id: str, refused: int = 0) -> bool:
+        """The look that waits is done."""
+        claim = await self.claim(job_id)
+        assert isinstance(claim.job, Look)
+        return await self.journal.settle(claim, seen(claim.job, [one.sha256 for one in claim.job.photos[:refused]]))
 
     async def ready(self, name: str = "Mochi") -> Pet:
         row = await self.enroll(name)
@@ -146,6 +179,27 @@ def enrolled(folder: Path) -> Done:
         adapter=adapter, cutouts=(cutout,), rejected=(), sheet=folder / "sheet.png", portraits=(portrait(folder, 1),)
     )
     return Done(result=result, seconds=60)
+
+
+def seen(job: Look, refused: Collection[str] = ()) -> Done:
+    """A look of which these photos (by their sha256) are refused, and the last good one has a remark."""
+    cutouts = job.folder / "cutouts"
+    cutouts.mkdir(exist_ok=True)
+    for path in (cutouts / "cut.json", job.folder / "sheet.png"):
+        path.write_text(MARKER)
+    good = tuple(
+        Cutout(image=cutouts / f"{photo.sha256}.png", mask=cutouts / "b.png", photo=photo.sha256, share=0.4)
+        for photo in job.photos
+        if photo.sha256 not in refused
+    )
+    result = Looked(
+        cutouts=good,
+        rejected=tuple(Rejected(photo=sha256, reason="no_dog") for sha256 in refused),
+        remarks=tuple(Remark(photo=one.photo, what="blurred") for one in good[-1:]),
+        sheet=job.folder / "sheet.png",
+        class_word="cat",
+    )
+    return Done(result=result, seconds=5)
 
 
 def painted(claim: Claim) -> Done:

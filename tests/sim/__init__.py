@@ -11,7 +11,7 @@ clock, the child, Discord, a full disk and what people do.
     bot_life.py    one life of the bot on one disk, and how the disk looks after a power cut
     world.py       a seed becomes a history
     promise.py     what was said to whom
-    judge.py       what has to be true of it, always and at the end
+    judge.py       what has to be true of it, always and at the end; rows.py: what it reads of the database
     run.py         one history from its beginning to its end
-    storage_machine.py, line_machine.py    Hypothesis, for what a history meets too seldom
+    storage_machine.py, line_machine.py    Hypothesis, for what a history meets too seldom; known.py: a row in Python
 """

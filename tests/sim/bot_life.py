@@ -29,8 +29,9 @@ from gpu.types import Progress
 from storage.database import Database, Transaction
 from storage.erasure import Erasure
 from storage.files import Files
-from storage.jobs import Jobs, QueueLimits
+from storage.jobs import JobRow, Jobs, QueueLimits
 from storage.journal import JobJournal
+from storage.looks import Looks
 from storage.notifications import Notifications
 from storage.outbox import Outbox
 from storage.pets import Pets
@@ -44,6 +45,8 @@ LAST_WORDS_S = 4.0
 SHUT_S = 60.0  # the real hour would leave a history one look
 SEEN_S = 60.0  # a job that ended so long ago was looked at
 LIMITS = QueueLimits(each=12, total=40)
+LOOK_S = 20.0  # for people to answer a look
+DUE_S = 5.0  # between two looks for those that nobody has answered
 
 
 class Disk:
@@ -166,12 +169,14 @@ class BotLife:
     journal: WatchedJournal
     pets: Pets
     erasure: Erasure
+    looks: Looks
     portraits: Portraits
     outbox: WatchedOutbox
     child: SimChild
     line: Line
     sender: Sender
     takedown_worker: TakedownWorker
+    on_answered: Callable[[JobRow], None]
     works: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     @classmethod
@@ -186,6 +191,7 @@ class BotLife:
         on_claim: Callable[[Claim], None],
         on_progress: Callable[[str, Progress], None],
         on_settled: Callable[[str], None],
+        on_answered: Callable[[JobRow], None],
     ) -> "BotLife":
         row = await db.one("PRAGMA synchronous")
         assert row and row[0] == FULL
@@ -193,7 +199,7 @@ class BotLife:
         files = Files(disk.root)
         jobs, journal, outbox = (
             Jobs(db, files, clock, LIMITS),
-            WatchedJournal(db, files, clock),
+            WatchedJournal(db, files, clock, look_s=LOOK_S),
             WatchedOutbox(db, clock),
         )
         journal.on_claim, outbox.noted = on_claim, noted
@@ -201,16 +207,27 @@ class BotLife:
         pets = Pets(db)
         return cls(
             number=disk.life, db=db, files=files, jobs=jobs, journal=journal, pets=pets,
-            erasure=Erasure(db, files, clock), portraits=Portraits(db), outbox=outbox, child=child, line=line,
+            erasure=Erasure(db, files, clock), looks=Looks(db, files, jobs, clock), portraits=Portraits(db),
+            outbox=outbox, child=child, line=line,
             sender=Sender(
                 outbox, jobs, pets, transport, Notifier(Notifications(db), transport, clock), _finish, clock
             ),
-            takedown_worker=TakedownWorker(takedowns, transport, clock, SHUT_S),
+            takedown_worker=TakedownWorker(takedowns, transport, clock, SHUT_S), on_answered=on_answered,
         )  # fmt: skip
 
     async def begin(self) -> None:
         await self.line.start()
-        self.works.extend(asyncio.create_task(work()) for work in (self.sender.work, self.takedown_worker.work))
+        works = self.sender.work, self.takedown_worker.work, self._begin_due
+        self.works.extend(asyncio.create_task(work()) for work in works)
+
+    async def _begin_due(self) -> None:
+        """Looks that nobody has answered in time are learnt."""
+        while True:
+            with suppress(sqlite3.OperationalError):  # it is tried again
+                for row in await self.looks.begin_due():
+                    self.on_answered(row)
+                    self.line.submit(row.id)
+            await asyncio.sleep(DUE_S)
 
     async def stop(self) -> None:
         """As bot.py does it, but for the database."""

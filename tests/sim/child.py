@@ -10,16 +10,33 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
-from gpu.types import Cause, Done, Enroll, Enrolled, Failed, Paint, Painted, Paused, ProcessStats, Progress, Report
+from gpu.types import (
+    Cause,
+    Done,
+    Enroll,
+    Enrolled,
+    Failed,
+    Job,
+    Look,
+    Looked,
+    Paint,
+    Painted,
+    Paused,
+    ProcessStats,
+    Progress,
+    Report,
+)
 from gpu.worker.control import REPORT_S, JobControl
 from tests.helpers.fake_jobs import adapter, learn, saved_step
 from tests.helpers.fake_studio import CHECKPOINT_EVERY, STROKES, Plan
-from tests.helpers.storage_env import portrait
+from tests.helpers.storage_env import portrait, seen
 
 Trouble = Literal["", "die", "hang", "late", "nan", "memory"]
 HUNG_S = 60.0  # until somebody sees that it hangs
 CLOSE_S = 15.0  # until a child that does not close is killed
 LATE_S = 20.0
+BAD = "bad"  # so begin the hashes of photos from which nothing can be learnt
+LOOKING = Plan(ms=300)  # for a photo
 
 WRONG = {"nan": NotFinite, "memory": OutOfMemory}
 
@@ -33,7 +50,7 @@ class SimChild:
 
     def __init__(
         self,
-        trouble: Callable[[Enroll | Paint, int], Trouble] = lambda job, step: "",
+        trouble: Callable[[Job, int], Trouble] = lambda job, step: "",
         told: Callable[[str, Done | Paused | Failed], None] = lambda job_id, outcome: None,
     ) -> None:
         self._trouble = trouble
@@ -47,7 +64,7 @@ class SimChild:
     async def start(self) -> None:
         """It always starts."""
 
-    async def run(self, job: Enroll | Paint, report: Report) -> Done | Paused | Failed:
+    async def run(self, job: Job, report: Report) -> Done | Paused | Failed:
         if self._closed:
             return Paused()
         async with self._busy:
@@ -77,11 +94,11 @@ class SimChild:
     def stats(self) -> ProcessStats:
         return ProcessStats()
 
-    async def _run(self, job: Enroll | Paint, watch: "_Thinned") -> Done | Paused | Failed:
+    async def _run(self, job: Job, watch: "_Thinned") -> Done | Paused | Failed:
         self._control.begin(job.job_id)
         began = asyncio.get_running_loop().time()
         try:
-            result = await (self._enroll(job, watch) if isinstance(job, Enroll) else self._paint(job, watch))
+            result = await self._result(job, watch)
             return Done(result=result, seconds=asyncio.get_running_loop().time() - began)
         except PauseAsked:
             return Paused(checkpoint=watch.checkpoint)
@@ -97,6 +114,24 @@ class SimChild:
     def _lost(self, checkpoint: int) -> Paused | Failed:
         self._warm.clear()
         return Paused(checkpoint=checkpoint) if self._closed else WorkerDied().as_failed(checkpoint)
+
+    async def _result(self, job: Job, watch: "_Thinned") -> Enrolled | Painted | Looked:
+        match job:
+            case Enroll():
+                return await self._enroll(job, watch)
+            case Look():
+                return await self._look(job, watch)
+            case Paint():
+                return await self._paint(job, watch)
+
+    async def _look(self, job: Look, watch: "_Thinned") -> Looked:
+        watch(Progress(phase="loading"))
+        for number in range(1, len(job.photos) + 1):
+            await self._take(job, number, LOOKING)
+            watch(Progress(phase="cutting", step=number, steps=len(job.photos)))
+        result = seen(job, [photo.sha256 for photo in job.photos if photo.sha256.startswith(BAD)]).result
+        assert isinstance(result, Looked)
+        return result
 
     async def _enroll(self, job: Enroll, watch: "_Thinned") -> Enrolled:
         watch(Progress(phase="loading"))
@@ -128,12 +163,12 @@ class SimChild:
             raise
         learn(job, plan.steps)
 
-    async def _stroke(self, job: Enroll | Paint, strokes: int, plan: Plan, watch: "_Thinned") -> None:
+    async def _stroke(self, job: Job, strokes: int, plan: Plan, watch: "_Thinned") -> None:
         for step in range(1, strokes + 1):
             await self._take(job, step, plan)
             watch(Progress(phase="painting", step=step, steps=strokes))
 
-    async def _take(self, job: Enroll | Paint, step: int, plan: Plan) -> None:
+    async def _take(self, job: Job, step: int, plan: Plan) -> None:
         """One step's time, and whatever happens in it."""
         if plan.ms:
             await asyncio.sleep(plan.ms / 1000)

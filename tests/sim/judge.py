@@ -11,12 +11,13 @@ from cogs.api.budget import MOST_FAILING, PER_S
 from gpu.line.journal import Claim
 from gpu.line.schedule import HELD_S, SLICE_S
 from gpu.types import ADAPTER, Cause, Done, Failed, JobKind, Paused
-from storage.jobs import JobRow
+from storage.job_rows import JobRow
 from storage.journal import MOST_ATTEMPTS
 from tests.helpers.fake_studio import STROKES
 from tests.sim.bot_life import SHUT_S
 from tests.sim.discord import SimDiscord
 from tests.sim.promise import Promise
+from tests.sim.rows import CHILDREN, COLUMNS, JOBS, LEFT, OWED
 
 STALE = Cause.ADAPTER_MISMATCH  # what a stale claim says in the simulation, and nobody else
 FAR = 10**6  # a checkpoint that only a stale claim speaks of
@@ -29,20 +30,6 @@ LONGEST_FIRST_S = STROKES * LONGEST_STEP_S  # an enrolment's own first portrait
 WHOLE = 10  # looks
 CATCH_S = SHUT_S + 600.0  # a thread that is seen again holds no second answer after that
 JITTER_S = 5.0  # between Discord's count of failing requests and ours
-COLUMNS = "id, state, error, fence, checkpoint"
-JOBS = "SELECT id, kind, guild_id, user_id, pet_id, created, instr(body, 'die=') > 0 FROM jobs"  # poison, if they die
-CHILDREN = {
-    "photos": "pet_id NOT IN (SELECT id FROM pets)",
-    "portraits": "pet_id NOT IN (SELECT id FROM pets)",
-    "outbox": "job_id NOT IN (SELECT id FROM jobs)",
-}
-
-
-LEFT = (
-    "SELECT 1 FROM jobs WHERE state IN ('waiting', 'running')",
-    "SELECT 1 FROM outbox WHERE message_id IS NULL AND closed IS NULL",
-    "SELECT 1 FROM strays",
-)
 
 
 class Broken(AssertionError):
@@ -76,6 +63,7 @@ class Judge:
         for row in db.execute(JOBS):
             if row["id"] not in self.promises:  # a crash came after the commit, before anybody was told of it
                 self._promise(*row)
+            self._put_in_line(row["id"], row["kind"], row["created"])
         self._painted = 0.0
         self.noted |= {row[0] for row in db.execute("SELECT message_id FROM outbox WHERE message_id IS NOT NULL")}
         for promise in self._open.values():
@@ -83,14 +71,24 @@ class Judge:
             promise.refund()
             promise.passed.clear()
 
+    def answered(self, row: JobRow) -> None:
+        """A look was, and its job is in line again."""
+        self._put_in_line(row.id, row.kind, row.created)
+
+    def _put_in_line(self, job_id: str, kind: JobKind, at: float) -> None:
+        if at > self.promises[job_id].at:
+            self.promises[job_id].put_in_line(kind, at)
+
     def claimed(self, claim: Claim) -> None:
         promise = self.promises[claim.job.job_id]
+        if promise.kind != claim.job.kind:  # its look was answered, and nobody was told yet
+            promise.put_in_line(claim.job.kind, claim.at)
         hold(not promise.claims or claim.attempt > promise.claims[-1], "a fence went back:", promise, claim)
         hold(promise.over is None, "claimed although it is over:", promise)
         hold(promise.cancelled is None, "claimed although it was cancelled:", promise)
         self._turn(promise, claim.at)
         promise.claims.append(claim.attempt)
-        promise.claimed = claim.at
+        promise.had_turn, promise.claimed = True, claim.at
         promise.attempts, promise.charged = promise.attempts + 1, 1
 
     def reached(self, job_id: str, checkpoint: int) -> None:
@@ -114,21 +112,21 @@ class Judge:
         if isinstance(outcome, Paused):
             promise.refund()
         promise.charged = 0
-        if promise.kind == "paint":
+        if promise.kind != "enroll":
             self._painted += now - promise.claimed
         promise.claimed = None
 
     def trained(self, seconds: float) -> None:
         """A training took a step: nobody may wait for a whole one."""
         slices = SLICE_S * self._slices()
-        for promise in self._waiting("paint"):
+        for promise in self._waiting("paint", "look"):
             promise.trained += seconds
             hold(promise.trained <= 2 * LONGEST_STEP_S + slices, "waits for a training:", promise, slices)
 
     def shown(self, seconds: float) -> None:
         """An enrolment painted, which is not interrupted: others wait for one such, and for one behind each slice."""
         most = LONGEST_FIRST_S + (SLICE_S + LONGEST_FIRST_S) * self._slices()
-        for promise in self._waiting("paint"):
+        for promise in self._waiting("paint", "look"):
             promise.shown += seconds
             hold(promise.shown <= most, "waits for first portraits:", promise, most)
 
@@ -141,14 +139,14 @@ class Judge:
         for other in self._waiting(mine.kind):
             if (other.guild_id, other.user_id) == (mine.guild_id, mine.user_id):
                 other.passed.clear()
-            elif not mine.claims and other.guild_id == mine.guild_id and other.at < at:
+            elif not mine.had_turn and other.guild_id == mine.guild_id and other.at < at:
                 who = mine.guild_id, mine.user_id
                 other.passed[who] += 1
                 hold(other.passed[who] <= MOST_TURNS, "let somebody by too often:", other, "for", mine)
 
-    def _waiting(self, kind: str) -> list[Promise]:
-        """Who never had a turn."""
-        waiting = (one for one in self._open.values() if one.kind == kind and not one.claims)
+    def _waiting(self, *kinds: JobKind) -> list[Promise]:
+        """Who had no turn yet."""
+        waiting = (one for one in self._open.values() if one.kind in kinds and not one.had_turn)
         return [one for one in waiting if one.over is None and not one.asked and one.pet_id not in self.to_forget]
 
     def placed(self, places: dict[str, int]) -> None:
@@ -169,13 +167,14 @@ class Judge:
         self._looks += 1
         whole = self._looks % WHOLE == 0
         jobs = {row["id"]: row for row in db.execute(f"SELECT {COLUMNS} FROM jobs")}
-        owed: Counter[str] = Counter(dict(db.execute("SELECT job_id, count(*) FROM outbox GROUP BY job_id").fetchall()))
+        owed, looks = (Counter[str](dict(db.execute(OWED.format(so)).fetchall())) for so in ("<>", "="))
         for promise in list((self.promises if whole else self._open).values()):
             row = jobs.get(promise.job_id)
             if row is None:
                 hold(promise.over or promise.pet_id in self.to_forget, "an accepted job is gone:", promise)
             else:
                 self._kept(promise, row, owed[promise.job_id], now)
+                hold(looks[promise.job_id] <= row["looks"], "answers to a look that was none:", promise, dict(row))
         if whole:
             self.whole(db)
 

@@ -13,8 +13,10 @@ from cogs.api.refusals import Refused
 from gpu.line.journal import Claim
 from gpu.types import Failed, Photo, Progress, Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id
+from storage.looks import NotLooked, OlderLook
 from storage.pets import NameTaken, Pet
 from tests.sim.bot_life import BotLife
+from tests.sim.child import BAD
 from tests.sim.discord import Lost, SimDiscord
 from tests.sim.judge import FAR, STALE, Judge, hold
 
@@ -36,18 +38,14 @@ class People:
         name, user_id = rng.choice(NAMES), rng.choice(USERS)
         poison = rng.random() < 0.04
         plan = f"steps={rng.randint(3, 60)} ms={rng.choice((50, 200, 500, 1500))}" + (" die=2" if poison else "")
-        job_id = new_job_id()
-        folder = life.files.photo_folder(job_id)
-        folder.mkdir(parents=True)
-        photos = tuple(Photo(path=folder / f"{n}.jpg", sha256=f"{n}", width=9, height=9) for n in range(PHOTOS))
-        for photo in photos:
-            photo.path.write_text(job_id)
+        job_id, look, bad = new_job_id(), rng.random() < 0.6, rng.choice((0, 0, 1, 3))
+        photos = self._photos(life, job_id, PHOTOS, bad)
         channel_id = self._channels[guild_id]
         try:
             row = await life.jobs.accept_enroll(
                 job_id=job_id, guild_id=guild_id, user_id=user_id, channel_id=channel_id, name=name,
                 photos=photos, names=tuple(photo.path.name for photo in photos), wish=Wish(style="ink", text=plan),
-                seed=rng.randrange(2**32), locale="en", ack=(channel_id, 1),
+                seed=rng.randrange(2**32), locale="en", ack=(channel_id, 1), look=look,
             )  # fmt: skip
         except (NameTaken, LineFull, TooManyJobs):
             life.files.remove(job_id)
@@ -58,6 +56,41 @@ class People:
         assert row.pet_id
         await life.pets.set_thread(row.pet_id, thread.id)
         await life.jobs.set_progress_message([row.id], 1)
+
+    async def answer(self, life: BotLife) -> None:
+        """Somebody answers a look, at its newest sheet or at an older one."""
+        rng = self._rng
+        which, what, older, bad = rng.random(), rng.random(), rng.random() < 0.2, rng.choice((0, 0, 1))
+        looked = [job for guild_id in GUILDS for user_id in USERS for job in await life.jobs.looked(guild_id, user_id)]
+        if not looked:
+            return
+        job = looked[int(which * len(looked))]
+        if what < 0.15:
+            await self._cancel(life, job)
+            return
+        incoming = new_job_id()
+        try:
+            if what < 0.6:
+                row = await life.looks.learn(job.id, job.looks - older)
+            else:
+                photos = self._photos(life, incoming, 1, bad)
+                row = await life.looks.replace(job.id, job.looks - older, photos, ("new.jpg",))
+        except (NotLooked, OlderLook, LineFull, TooManyJobs):
+            return
+        finally:
+            life.files.remove(incoming)
+        hold(not older, "an older sheet was answered:", job)
+        self._judge.answered(row)
+        life.line.submit(row.id)
+
+    def _photos(self, life: BotLife, job_id: str, count: int, bad: int) -> tuple[Photo, ...]:
+        """Taken in for a job to come; the first ones are bad."""
+        folder = life.files.photo_folder(job_id)
+        folder.mkdir(parents=True)
+        names = [f"{BAD if n < bad else 'good'}{job_id}{n}" for n in range(count)]
+        for name in names:
+            (folder / f"{name}.jpg").write_text(job_id)
+        return tuple(Photo(path=folder / f"{name}.jpg", sha256=name, width=9, height=9) for name in names)
 
     async def paint(self, life: BotLife, user_id: int | None = None) -> None:
         rng = self._rng

@@ -5,8 +5,8 @@ Knows: the rules of claims, attempts, fences and answers, once more and in plain
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,36 +15,16 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from gpu.errors import TooFewPhotos, WorkerDied
 from gpu.line.journal import Claim
-from gpu.types import Paint, Progress
+from gpu.types import Look, Paint, Progress
 from storage.journal import MOST_ATTEMPTS, MOST_KILLS
-from tests.helpers.storage_env import StorageEnv, enrolled, painted
+from storage.looks import NotLooked, OlderLook
+from tests.helpers.storage_env import StorageEnv, enrolled, painted, seen
 from tests.sim.clockwork import Clockwork
 from tests.sim.judge import OVER
+from tests.sim.known import Known
 
 T = TypeVar("T")
 FEW = 3  # jobs at once, so that each is met again and again
-
-
-@dataclass
-class Known:
-    """A job's row as plain Python would keep it."""
-
-    kind: str
-    pet_id: int
-    state: str = "waiting"
-    attempts: int = 0
-    charged: int = 0
-    fence: int = 0
-    kills: int = 0
-    checkpoint: int = 0
-    cancel_requested: bool = False
-
-    def refund(self) -> None:
-        self.attempts -= self.charged
-        self.charged = 0
-
-    def wait(self) -> None:
-        self.state, self.charged = "waiting", 0
 
 
 class StorageMachine(RuleBasedStateMachine):
@@ -74,13 +54,13 @@ class StorageMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
     @precondition(lambda self: len(self.known) < FEW)
-    @rule(target=jobs)
-    def enrol(self) -> str:
+    @rule(target=jobs, look=st.booleans())
+    def enrol(self, look: bool) -> str:
         self.names += 1
         self.env.clock.now += 1
-        row = self.do(self.env.enroll(f"Dog {self.names}"))
+        row = self.do(self.env.enroll(f"Dog {self.names}", look=look))
         assert row.pet_id is not None
-        self.known[row.id] = Known("enroll", row.pet_id)
+        self.known[row.id] = Known("enroll", row.pet_id, look=look)
         return row.id
 
     @precondition(lambda self: len(self.known) < FEW)
@@ -112,6 +92,7 @@ class StorageMachine(RuleBasedStateMachine):
     def end(self, job_id: str, state: str) -> None:
         job = self.known[job_id]
         job.state, job.charged = state, 0
+        job.looks += state == "looked"
         if job.kind == "enroll" and state == "done":
             self.ready[job.pet_id] = job_id
 
@@ -145,13 +126,45 @@ class StorageMachine(RuleBasedStateMachine):
 
     @rule(target=pets, claim=claims)
     def finish(self, claim: Claim) -> Any:
-        outcome = painted(claim) if isinstance(claim.job, Paint) else enrolled(claim.job.folder)
-        job = self.held(claim)
+        job, folder = self.held(claim), claim.job.folder
+        folder.mkdir(exist_ok=True)  # a stale claim may come after its folder went
+        match claim.job:
+            case Look():
+                outcome = seen(claim.job)
+            case Paint():
+                outcome = painted(claim)
+            case _:
+                outcome = enrolled(folder)
         assert self.do(self.env.journal.settle(claim, outcome)) == (job is not None)
         if job is None:
             return multiple()
-        self.end(claim.job.job_id, "done")
-        return job.pet_id if job.kind == "enroll" else multiple()
+        self.end(claim.job.job_id, "looked" if isinstance(claim.job, Look) else "done")
+        return job.pet_id if claim.job.kind == "enroll" else multiple()
+
+    @rule(job_id=jobs, how=st.sampled_from(["learn", "replace", "too late"]))
+    def answer(self, job_id: str, how: str) -> None:
+        """What people say to a look."""
+        job, looks = self.known.get(job_id), self.env.looks
+        number = job.looks - (how == "too late") if job else 1
+        self.env.clock.now += 1
+        replaces = how == "replace"
+        work = looks.replace(job_id, number, (), ()) if replaces else looks.learn(job_id, number)
+        answered = self.do(_is_taken(work))
+        assert answered == (job is not None and job.state == "looked" and how != "too late")
+        if answered:
+            self.requeue(job_id, look=replaces)
+
+    @rule()
+    def say_nothing(self) -> None:
+        self.env.clock.now += 1000
+        begun = {row.id for row in self.do(self.env.looks.begin_due())}
+        assert begun == {job_id for job_id, job in self.known.items() if job.state == "looked"}
+        for job_id in sorted(begun, key=lambda job_id: self.known[job_id].pet_id):  # who came first
+            self.requeue(job_id, look=False)
+
+    def requeue(self, job_id: str, *, look: bool) -> None:
+        self.known[job_id] = self.known.pop(job_id)  # it is the youngest now
+        self.known[job_id].requeue(look=look)
 
     def fail(self, claim: Claim) -> None:
         job = self.held(claim)
@@ -162,7 +175,7 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
         job = self.known.get(job_id)
-        waits = job is not None and job.state == "waiting"
+        waits = job is not None and job.state in ("waiting", "looked")
         assert self.do(self.env.journal.cancel_waiting(job_id)) == waits
         if waits:
             self.end(job_id, "cancelled")
@@ -232,3 +245,16 @@ class StorageMachine(RuleBasedStateMachine):
     def each_end_has_one_answer(self) -> None:
         owed = [row["job_id"] for row in self.do(self.env.db.all("SELECT job_id FROM outbox WHERE part = 0"))]
         assert sorted(owed) == sorted(job_id for job_id, job in self.known.items() if job.state in OVER)
+
+    @invariant()
+    def each_look_has_one_answer(self) -> None:
+        owed = Counter(row["job_id"] for row in self.do(self.env.db.all("SELECT job_id FROM outbox WHERE part > 10")))
+        assert owed == {job_id: job.looks for job_id, job in self.known.items() if job.looks}
+
+
+async def _is_taken(answer: Coroutine[Any, Any, object]) -> bool:
+    try:
+        await answer
+    except (NotLooked, OlderLook):
+        return False
+    return True

@@ -12,7 +12,7 @@ from random import Random
 
 from gpu.line.journal import RETRY_S, Claim
 from gpu.line.line import ERROR_REST_S
-from gpu.types import Done, Enroll, Failed, Paint, Paused, Progress
+from gpu.types import Done, Enroll, Failed, Job, Paused, Progress
 from tests.helpers.fake_studio import Plan
 from tests.sim.bot_life import BotLife, Disk, FaultyDatabase
 from tests.sim.child import SimChild, Trouble
@@ -30,7 +30,7 @@ RECOVERY_S = ERROR_REST_S + sum(RETRY_S)  # after that, the line looks again
 
 ACTIONS = {
     "paint": 30, "enrol": 14, "react": 8, "cancel": 8, "queue": 8, "stale_claim": 6, "forget": 4, "weather": 5,
-    "burst": 2, "place": 2, "kill": 3, "power": 3, "stop": 2, "tidy": 1, "disk_full": 2,
+    "answer": 8, "burst": 2, "place": 2, "kill": 3, "power": 3, "stop": 2, "tidy": 1, "disk_full": 2,
 }  # fmt: skip
 TROUBLE_RATES: dict[Trouble, float] = {"die": 0.004, "hang": 0.0005, "late": 0.002, "nan": 0.0005, "memory": 0.0005}
 
@@ -80,7 +80,7 @@ class World:
         db = await FaultyDatabase.open(self._disk.database)
         db.fails = self._fails
         self._opened.append(db)
-        hears = self._claimed, self._progress, self._settled
+        hears = self._claimed, self._progress, self._settled, self.judge.answered
         transport = SimTransport(self._discord)
         life = await BotLife.open(self._disk, db, child, self._now, transport, self.judge.noted, *hears)
         self._reader = self._disk.reader()
@@ -177,7 +177,7 @@ class World:
     def _fails(self) -> bool:
         return self._loop.time() < self._faulty_until and self._faults.random() < 0.1
 
-    def _trouble(self, job: Enroll | Paint, step: int) -> Trouble:
+    def _trouble(self, job: Job, step: int) -> Trouble:
         if isinstance(job, Enroll) and self._loop.time() > self._faulty_until + RECOVERY_S:
             took = self.judge.shown if (job.folder / "adapter").exists() else self.judge.trained
             took(Plan().changed(job.wish.text).ms / 1000)

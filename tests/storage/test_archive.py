@@ -24,7 +24,7 @@ from storage.archive import ArchiveRefused, restore, save
 from storage.database import DATABASE, MIGRATIONS, Database, TooNew
 from tests.helpers.storage_env import GUILD, MARKER, OWNER, StorageEnv, enrolled
 
-STEPS = ("enroll", "learn", "paint", "forget", "checkpoint")
+STEPS = ("enroll", "look", "learn", "paint", "forget", "checkpoint")
 
 
 async def opened(data: Path, keep_failed_s: float = 0.0) -> StorageEnv:
@@ -37,6 +37,8 @@ async def do(env: StorageEnv, step: str, number: int) -> None:
     ready = [pet for pet in pets if pet.state == "ready"]
     if step == "enroll":
         await env.enroll(f"Dog {number}")
+    elif step == "look":
+        await env.looked(f"Seen {number}", refused=number % 3)
     elif step == "learn":
         await env.ready(f"Learnt {number}")
     elif step == "paint" and ready:
@@ -143,6 +145,7 @@ async def test_in_another_folder_everything_is_found_there(tmp_path: Path):
 async def test_what_was_learnt_and_what_is_kept_to_be_tried_again_move_too(tmp_path: Path):
     env = await opened(tmp_path / "data", keep_failed_s=60.0)
     known, failed = await env.enroll("Known"), await env.enroll("Failed")
+    seen = await env.looked("Seen")
     await env.journal.settle(await env.claim(failed.id), OutOfMemory().as_failed())
     claim = await env.claim(known.id)
     learnt = replace(enrolled(claim.job.folder).result, portraits=())
@@ -159,6 +162,11 @@ async def test_what_was_learnt_and_what_is_kept_to_be_tried_again_move_too(tmp_p
     pet = await again.pets.by_name(GUILD, OWNER, "Known")
     assert pet and pet.adapter and pet.adapter.folder.is_relative_to(moved) and pet.adapter.folder.is_dir()
     claim = await again.claim((await again.failed.retry(failed.id, locale="en", pets_each=9)).id)
+    assert isinstance(claim.job, Enroll) and all(photo.path.is_file() for photo in claim.job.photos)
+    looked = (await again.looks.get(seen.id)).looked
+    assert looked.sheet.is_relative_to(moved) and looked.sheet.is_file()
+    assert all(cutout.image.is_relative_to(moved) for cutout in looked.cutouts)
+    claim = await again.claim((await again.looks.learn(seen.id, 1)).id)
     assert isinstance(claim.job, Enroll) and all(photo.path.is_file() for photo in claim.job.photos)
     await again.db.close()
 

@@ -3,15 +3,15 @@
 import asyncio
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from gpu.errors import WorkerDied
 from gpu.line.journal import Journal
-from gpu.types import Cause, Done, Progress
+from gpu.types import Cause, Done, JobKind, Progress
 from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id
+from storage.outbox import Part
 from tests.contracts.journal import JournalContract
 from tests.helpers.storage_env import GUILD, OWNER, StorageEnv, enrolled, painted
 
@@ -25,11 +25,11 @@ class TestJobJournal(JournalContract):
     async def journal(self, env: StorageEnv) -> Journal:
         return env.journal
 
-    async def accept(self, journal: Journal, kind: Literal["enroll", "paint"]) -> str:
+    async def accept(self, journal: Journal, kind: JobKind) -> str:
         self.env.clock.now += 1
         name = f"Dog {self.env.clock.now}"
-        if kind == "enroll":
-            return (await self.env.enroll(name, text="")).id
+        if kind != "paint":
+            return (await self.env.enroll(name, text="", look=kind == "look")).id
         pet = await self.env.pets.by_name(GUILD, OWNER, "Painted") or await self.env.ready("Painted")
         return (await self.env.paint(pet)).id
 
@@ -37,7 +37,8 @@ class TestJobJournal(JournalContract):
         return (await self.env.row(job_id)).state
 
     async def answers(self, journal: Journal, job_id: str) -> int:
-        return len([owed for owed in await self.env.owed() if owed.job_id == job_id])
+        owed = await self.env.outbox.due(self.env.clock.now)
+        return len([one for one in owed if one.job_id == job_id and one.part is not Part.SHEET])
 
 
 async def test_waiting_is_in_order_and_a_pause_keeps_the_place(env: StorageEnv) -> None:

@@ -54,6 +54,7 @@ class Stage:
         row = await self.jobs.accept_enroll(
             job_id=new_job_id(), guild_id=GUILD, user_id=OWNER, channel_id=CHANNEL, name=name, photos=photos,
             names=tuple(f"{number}.jpg" for number in range(len(photos))), wish=wish, seed=seed, locale="en",
+            look=False,
         )  # fmt: skip
         self.line.submit(row.id)
         return row.id

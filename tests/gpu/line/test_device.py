@@ -17,7 +17,7 @@ from gpu.wire import EVENT, Ready
 from gpu.worker.control import StudioProtocol
 from gpu.worker.refusing import RefusingStudio
 from tests.contracts.executor import Watcher
-from tests.helpers.fake_jobs import enroll_job, paint_job
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job
 from tests.helpers.fake_studio import COMMAND
 from tests.helpers.line_env import opened
 
@@ -56,7 +56,7 @@ async def test_a_machine_that_may_not_compute_fails_every_job_and_starts_no_seco
 ) -> None:
     executor = ProcessExecutor(worker(replace(PROFILES["pocket"], allow_cpu=False)))
     await executor.start()
-    for job in (paint_job(tmp_path, "a"), enroll_job(tmp_path, "b"), paint_job(tmp_path, "c")):
+    for job in (paint_job(tmp_path, "a"), enroll_job(tmp_path, "b"), look_job(tmp_path, "c")):
         outcome = await executor.run(job, Watcher())
         assert isinstance(outcome, Failed)
         assert outcome.cause is Cause.NO_DEVICE

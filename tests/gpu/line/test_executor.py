@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,13 +18,13 @@ from gpu.line.child import Child
 from gpu.line.executor import Executor
 from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES
-from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, ProcessStats
+from gpu.types import Cause, Done, Enroll, Failed, Look, Paint, Paused, ProcessStats
 from gpu.worker.__main__ import SPINS
 from gpu.worker.control import StudioProtocol
 from tests.contracts.executor import SLOW, StudioExecutorContract, Watcher
 from tests.contracts.studio import StudioContract
 from tests.helpers.children import child_started, children, ended
-from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, steps_taken
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 
@@ -56,7 +57,11 @@ class TestFakeStudio(StudioContract):
 
     @pytest.fixture
     def enrolment(self, tmp_path: Path) -> Enroll:
-        return enroll_job(tmp_path, "a")
+        return replace(enroll_job(tmp_path, "a"), photos=look_job(tmp_path, "a").photos)
+
+    @pytest.fixture
+    def looking(self, tmp_path: Path) -> Look:
+        return look_job(tmp_path, "other")
 
     @pytest.fixture
     def painting(self, tmp_path: Path) -> Paint:

@@ -20,7 +20,7 @@ from gpu.line.watchdog import BACKOFF_S
 from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, Photo, ProcessStats, Progress
 from tests.contracts.executor import SLOW, Watcher
 from tests.helpers.children import LONG, NEXT_S, SHORT_S, children, ended
-from tests.helpers.fake_jobs import enroll_job, paint_job, saved_step, steps_taken
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, saved_step, steps_taken
 from tests.helpers.fake_studio import COMMAND
 
 PHASES = get_args(Progress.__annotations__["phase"])
@@ -66,6 +66,14 @@ async def test_a_child_that_hangs_in_a_phase_is_killed_and_the_next_job_runs(pha
         assert isinstance(await executor.run(paint_job(tmp_path, "b"), Watcher()), Done)
         assert time.monotonic() - hung < NEXT_S
         assert executor.stats() == ProcessStats(started=2, died=1, ending="hung", pid=children()[0].pid)
+
+
+async def test_a_look_that_hangs_is_killed(tmp_path: Path) -> None:
+    async with opened("hang=cutting", cutting=SHORT_S) as executor:
+        outcome = await executor.run(look_job(tmp_path, "a"), Watcher())
+        assert isinstance(outcome, Failed)
+        assert (outcome.cause, executor.stats().ending) == (Cause.WORKER_DIED, "hung")
+        assert f"no progress for {SHORT_S} s while cutting" in outcome.message
 
 
 async def test_saying_the_same_again_and_again_is_no_progress(tmp_path: Path) -> None:

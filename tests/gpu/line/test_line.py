@@ -1,13 +1,13 @@
 """The line: order, turns, pauses and places, with real executors and a journal in memory."""
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from gpu.line import schedule as turns
+from gpu.types import JobKind
 from tests.contracts.journal import JournalContract
-from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, steps_taken
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 from tests.helpers.line_env import LONG, LineEnv, opened
@@ -23,8 +23,8 @@ class TestMemoryJournal(JournalContract):
     def root(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path
 
-    async def accept(self, journal: MemoryJournal, kind: Literal["enroll", "paint"]) -> str:
-        make = enroll_job if kind == "enroll" else paint_job
+    async def accept(self, journal: MemoryJournal, kind: JobKind) -> str:
+        make = {"enroll": enroll_job, "paint": paint_job, "look": look_job}[kind]
         return journal.accept(make(self.tmp_path, f"{kind}{len(journal.rows)}"))
 
     async def state(self, journal: MemoryJournal, job_id: str) -> str:
@@ -61,6 +61,40 @@ async def test_a_portrait_does_not_wait_for_an_enrolment(env: LineEnv, tmp_path:
     assert env.settled == ["first", "second", "learning", "later"]
     assert steps_taken(learning) == list(range(1, 61)), "nothing was done twice"
     assert env.journal.rows["learning"].charged == 0
+
+
+async def test_a_look_does_not_wait_for_an_enrolment(env: LineEnv, tmp_path: Path) -> None:
+    learning = enroll_job(tmp_path, "learning", LONG)
+    env.submit(learning, enroll_job(tmp_path, "later"))
+    await env.at_step("learning", 5)
+    env.submit(look_job(tmp_path, "look"), paint_job(tmp_path, "p"), look_job(tmp_path, "look2"))
+    assert await env.line.places() == {"learning": 0, "look": 1, "p": 2, "look2": 3, "later": 4}
+    await env.all_settled("learning", "look", "p", "look2", "later")
+    assert env.settled == ["look", "p", "look2", "learning", "later"]
+    assert env.state("look") == "looked"
+    assert steps_taken(learning) == list(range(1, 61)), "nothing was done twice"
+
+
+async def test_a_portrait_does_not_stop_a_look(env: LineEnv, tmp_path: Path) -> None:
+    env.submit(look_job(tmp_path, "look", photos=8))
+    await env.at_step("look", 1)
+    env.submit(paint_job(tmp_path, "p"), enroll_job(tmp_path, "learning"))
+    await env.all_settled("look", "p", "learning")
+    assert env.settled == ["look", "p", "learning"]
+    assert env.journal.rows["look"].fence == 1
+
+
+async def test_looks_without_end_do_not_starve_a_training(
+    env: LineEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "HELD_S", 0.1)
+    monkeypatch.setattr(turns, "SLICE_S", 0.2)
+    env.submit(enroll_job(tmp_path, "learning", "steps=60 ms=5"))
+    await env.at_step("learning", 2)
+    env.submit(*(look_job(tmp_path, f"look{number}", photos=10) for number in range(60)))
+    await env.all_settled("learning")
+    assert 0 < env.settled.index("learning") < 60, "looks go first, but not all of them"
+    await env.until(lambda: len(env.settled) == 61)
 
 
 async def test_a_portrait_does_not_stop_a_portrait(env: LineEnv, tmp_path: Path) -> None:

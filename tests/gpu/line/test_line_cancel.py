@@ -8,7 +8,7 @@ from typing import Literal
 from gpu.line.journal import Claim
 from gpu.line.process import ProcessExecutor
 from gpu.types import Done, Failed
-from tests.helpers.fake_jobs import enroll_job, paint_job
+from tests.helpers.fake_jobs import enroll_job, look_job, paint_job
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 from tests.helpers.line_env import LONG, LineEnv, opened
@@ -109,6 +109,38 @@ async def test_cancel_when_it_is_just_done(tmp_path: Path) -> None:
         assert not await cancelling, "it is over"
         await env.all_settled("a")
         assert (env.state("a"), len(env.journal.rows["a"].answers)) == ("done", 1)
+
+
+async def test_cancel_a_look_when_it_is_just_done(tmp_path: Path) -> None:
+    journal = Slow("settle")
+    async with opened(InlineExecutor(FakeStudio()), journal) as env:
+        env.submit(look_job(tmp_path, "a"))
+        await journal.knocked.wait()
+        cancelling = asyncio.create_task(env.line.cancel("a"))
+        await asyncio.sleep(0.01)
+        journal.door.set()
+        assert await cancelling, "its learning would begin by itself"
+        await env.all_settled("a")
+        assert (env.state("a"), len(env.journal.rows["a"].answers)) == ("cancelled", 2)
+
+
+class LastStep(InlineExecutor):
+    """Its job has no step left at which it could hear of a cancel."""
+
+    async def cancel(self, job_id: str) -> None:
+        return
+
+
+async def test_a_look_that_was_quicker_than_its_cancel_is_cancelled(tmp_path: Path) -> None:
+    studio = FakeStudio()
+    async with opened(LastStep(studio)) as env:
+        studio.open.clear()
+        env.submit(look_job(tmp_path, "a", photos=1))
+        await env.at_step("a", 1)
+        assert await env.line.cancel("a")
+        studio.open.set()
+        await env.all_settled("a")
+        assert (env.state("a"), len(env.journal.rows["a"].answers)) == ("cancelled", 1)
 
 
 async def test_a_cancel_that_was_said_outlives_the_bot(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Whose turn it is: fair between people and servers, portraits first, and a share for trainings."""
+"""Whose turn it is: fair between people and servers, portraits and looks first, and a share for trainings."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -32,7 +32,7 @@ def ticket(job_id: object, kind: JobKind = "paint", user: int = 1, guild: int = 
 
 
 @st.composite
-def lines(draw: st.DrawFn, kinds: tuple[JobKind, ...] = ("paint", "enroll")) -> tuple[list[Ticket], LastTurns]:
+def lines(draw: st.DrawFn, kinds: tuple[JobKind, ...] = ("paint", "enroll", "look")) -> tuple[list[Ticket], LastTurns]:
     """Who waits, oldest first, and who had turns before; a job may well be older than its owner's last turn."""
     people = st.tuples(st.sampled_from(kinds), st.integers(1, 4), st.integers(1, 3))
     last: LastTurns = {}
@@ -68,8 +68,8 @@ def test_places_are_what_will_happen(line: tuple[list[Ticket], LastTurns], owed:
 
 
 @given(lines())
-def test_portraits_first_then_what_has_begun(line: tuple[list[Ticket], LastTurns]) -> None:
-    ranks = [0 if one.kind == "paint" else 1 if one.begun is not None else 2 for one in order(*line)]
+def test_what_takes_seconds_first_then_what_has_begun(line: tuple[list[Ticket], LastTurns]) -> None:
+    ranks = [0 if one.kind != "enroll" else 1 if one.begun is not None else 2 for one in order(*line)]
     assert ranks == sorted(ranks)
     begun = [one.begun for one in order(*line) if one.begun is not None]
     assert begun == sorted(begun)
@@ -97,9 +97,9 @@ def test_nobody_gets_a_second_turn_before_everybodys_first(line: tuple[list[Tick
     _fair([one.guild_id for one in order(tickets, last)])
 
 
-def _fair(turns: list[int]) -> None:
+def _fair(turns: Sequence[Hashable]) -> None:
     """At any moment nobody who still waits is more than one turn behind anybody."""
-    total, had = Counter(turns), Counter[int]()
+    total, had = Counter(turns), Counter[Hashable]()
     for one in turns:
         had[one] += 1
         assert all(had[other] >= had[one] - 1 for other in total if had[other] < total[other])
@@ -112,6 +112,25 @@ def test_the_nine_start_within_nineteen() -> None:
     started = [one.user_id for one in served(greedy + nine, last)]
     assert set(range(1, 10)) <= set(started[:11]), "one turn of the greedy one may be before theirs"
     assert started[11:] == [0] * 98
+
+
+@given(lines(kinds=("paint", "look")))
+def test_looks_and_portraits_have_turns_of_their_own(line: tuple[list[Ticket], LastTurns]) -> None:
+    """A server's portraits come in the order in which they would come without looks, and the other way round."""
+    tickets, last = line
+    for kind in ("paint", "look"):
+        alone = [one for one in tickets if one.kind == kind]
+        assert [one for one in order(tickets, last) if one.kind == kind] == order(alone, last)
+    _fair([(one.kind, one.guild_id) for one in order(tickets, last)])
+
+
+def test_a_look_goes_before_trainings_and_by_its_age_among_portraits() -> None:
+    waiting = [ticket("train", "enroll", 1, created=1.0), ticket("p1", user=1, created=2.0)]
+    waiting += [ticket("look", "look", 2, created=3.0), ticket("p2", user=1, created=4.0)]
+    assert [one.job_id for one in order(waiting, {})] == ["p1", "look", "p2", "train"]
+    last: LastTurns = {("look", 1): {2: 3.5}, ("paint", 1): {}}
+    assert [one.job_id for one in order(waiting, last)] == ["p1", "look", "p2", "train"], "it waits since 3.5"
+    assert order(waiting, last, owed=True)[0].job_id == "train"
 
 
 def test_newcomers_without_end_starve_nobody() -> None:
@@ -158,7 +177,7 @@ def test_training_gets_a_fifth_under_portraits_without_end(portraits: list[float
     assert trained <= painted * SLICE_S / HELD_S + 1e-6
 
 
-@given(st.lists(st.tuples(st.sampled_from(["paint", "enroll"]), st.floats(0, 200)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from(["paint", "enroll", "look"]), st.floats(0, 200)), max_size=40))
 def test_no_slice_is_due_before_two_minutes_were_held(runs: list[tuple[JobKind, float]]) -> None:
     share, held = TrainingShare(), 0.0
     for kind, seconds in runs:
@@ -174,17 +193,18 @@ def test_a_slice_lasts_until_nothing_is_owed() -> None:
     assert half.owed and half.slice_s == SLICE_S / 2
     assert half.after("enroll", SLICE_S / 2) == TrainingShare()
     assert not TrainingShare().after("paint", HELD_S - 1).owed
+    assert TrainingShare().after("paint", HELD_S - 1).after("look", 1).owed, "a look is as a portrait"
 
 
 def works(kind: JobKind, longest: float) -> st.SearchStrategy[tuple[JobKind, float]]:
     return st.tuples(st.just(kind), st.floats(1, longest))
 
 
-@given(st.lists(works("paint", 60) | works("enroll", 600), max_size=30))
+@given(st.lists(works("paint", 60) | works("look", 10) | works("enroll", 600), max_size=30))
 def test_forecasts_come_true(mixed: list[tuple[JobKind, float]]) -> None:
-    work = sorted(mixed, key=lambda one: one[0], reverse=True)  # portraits first
+    work = sorted(mixed, key=lambda one: one[0] == "enroll")  # portraits and looks first
     for kind, foreseen, true in zip([kind for kind, _ in work], forecast(work), _happened(work), strict=True):
-        assert abs(foreseen - true) <= (2 * SLICE_S if kind == "paint" else HELD_S + 2 * 60)
+        assert abs(foreseen - true) <= (HELD_S + 2 * 60 if kind == "enroll" else 2 * SLICE_S)
 
 
 def _happened(work: list[tuple[JobKind, float]]) -> list[float]:

@@ -13,9 +13,10 @@ from PIL import Image
 from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.studio import studio
 from gpu.studio.studio import Studio
-from gpu.types import Enroll, Paint, Photo, Prompt, Wish
+from gpu.types import Enroll, Look, Paint, Photo, Prompt, Wish
 from tests.contracts.studio import Listener, StudioContract
 from tests.helpers import tiny_models as tiny_models
+from tests.helpers.fake_jobs import look_job
 
 pytestmark = tiny_models.QUIET
 PROMPT = Prompt(text="an oil painting of <s0> <s1> dog")
@@ -72,6 +73,10 @@ class TestContract(StudioContract):
     @pytest.fixture
     def enrolment(self, tmp_path: Path) -> Enroll:
         return enrolment_in(tmp_path)
+
+    @pytest.fixture
+    def looking(self, tmp_path: Path) -> Look:
+        return look_job(tmp_path, "other")
 
     @pytest.fixture
     def painting(self, painting: Paint) -> Paint:
