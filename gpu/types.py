@@ -271,7 +271,8 @@ class ProcessStats:
     pid: int | None = None  # of the present one
 
 
-JOB: TypeAdapter[Enroll | Paint | Look] = TypeAdapter(Job)
+JOB: TypeAdapter[Enroll | Paint] = TypeAdapter(Annotated[Enroll | Paint, Field(discriminator="kind")])
+"""As a row keeps it: a look is made of its Enroll when its turn comes."""
 ENROLLED: TypeAdapter[Enrolled] = TypeAdapter(Enrolled)
 ADAPTER: TypeAdapter[Adapter] = TypeAdapter(Adapter)
 LOOKED: TypeAdapter[Looked] = TypeAdapter(Looked)
