@@ -64,7 +64,7 @@ def see(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> See
         people += found[1]
     persons = [one for one in merged(people, image.size) if one.scores.max() >= segmenting.confidence]
     together = merged(animals, image.size)
-    apart = [replace(one, logits=_won(one, [*together, *persons])) for one in together]
+    apart = [replace(one, logits=won(one, [*together, *persons])) for one in together]
     return Seen(
         animals=tuple(sorted(apart, key=lambda one: one.share, reverse=True)),
         people=np.max([one.inside for one in persons], axis=0) if persons else None,
@@ -96,7 +96,7 @@ def _candidate(group: Sequence[tuple[Detection, Floats]]) -> Candidate:
     )
 
 
-def _won(candidate: Candidate, others: Sequence[Candidate]) -> Floats:
+def won(candidate: Candidate, others: Sequence[Candidate]) -> Floats:
     """A candidate's logits; where another one is surer it is nothing."""
     logits = candidate.logits
     for other in others:

@@ -164,7 +164,9 @@ def test_photos_without_a_dog_are_named(tmp_path: Path) -> None:
     assert [(rejected.photo, rejected.reason) for rejected in caught.value.rejected] == [
         (photo.sha256, "no_dog") for photo in photos
     ]
-    assert [progress.step for progress in listener.heard if progress.phase == "cutting"] == [1, 2, 3]
+    cutting = [progress for progress in listener.heard if progress.phase == "cutting"]
+    assert [progress.step for progress in cutting] == [1, 2, 3, 3], "and then the sheet"
+    assert [progress.picture for progress in cutting] == [None, None, None, tmp_path / "sheet.png"]
 
 
 def test_another_bases_adapter_is_refused(painting: Paint) -> None:
