@@ -20,6 +20,7 @@ from gpu.types import (
     Enroll,
     Enrolled,
     Failed,
+    Look,
     Looked,
     Portrait,
     Wish,
@@ -108,7 +109,8 @@ async def _compose_answer(
     tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, kept_until: float | None
 ) -> AnswerPayload:
     """The answer; also adds the rows of its portraits."""
-    wish = JOB.validate_json(job["body"]).wish
+    body = JOB.validate_json(job["body"])
+    assert not isinstance(body, Look)  # a look is stored as the enrolment that it begins
     result = outcome.result if isinstance(outcome, Done) else None
     portraits = () if result is None or isinstance(result, Looked) else result.portraits
     return AnswerPayload(
@@ -117,10 +119,10 @@ async def _compose_answer(
         user_id=job["user_id"],
         locale=job["locale"],
         reply_to=job["reply_to"],
-        wish=wish,
+        wish=body.wish,
         photos=await named_photos(tx, job),
         outcome=_with_total_time(job, outcome),
-        portraits=tuple([await _add_portrait(tx, job, wish, portrait) for portrait in portraits]),
+        portraits=tuple([await _add_portrait(tx, job, body.wish, portrait) for portrait in portraits]),
         kept_until=kept_until,
     )
 

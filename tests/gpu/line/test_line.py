@@ -84,19 +84,6 @@ async def test_a_portrait_does_not_stop_a_look(env: LineEnv, tmp_path: Path) -> 
     assert env.journal.rows["look"].fence == 1
 
 
-async def test_looks_without_end_do_not_starve_a_training(
-    env: LineEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "HELD_S", 0.1)
-    monkeypatch.setattr(turns, "SLICE_S", 0.2)
-    env.submit(enroll_job(tmp_path, "learning", "steps=60 ms=5"))
-    await env.at_step("learning", 2)
-    env.submit(*(look_job(tmp_path, f"look{number}", photos=10) for number in range(60)))
-    await env.all_settled("learning")
-    assert 0 < env.settled.index("learning") < 60, "looks go first, but not all of them"
-    await env.until(lambda: len(env.settled) == 61)
-
-
 async def test_a_portrait_does_not_stop_a_portrait(env: LineEnv, tmp_path: Path) -> None:
     env.submit(paint_job(tmp_path, "a", "steps=40 ms=5"))
     await env.at_step("a", 2)
