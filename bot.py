@@ -123,7 +123,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
         keep_failed_s, look_s = settings.failed_photos_hours * HOUR_S, settings.look_minutes * MINUTE_S
         journal = JobJournal(db, files, keep_failed_s=keep_failed_s, look_s=look_s)
         line = Line(executor, journal, on_progress, on_settled)
-        pets = Pets(db)
+        pets, profile = Pets(db), settings.studio_profile()
         services = Services(
             files=files,
             pets=pets,
@@ -137,11 +137,12 @@ async def serve(settings: Settings, executor: Executor) -> int:
             takedowns=Takedowns(db),
             notifications=Notifications(db),
             line=line,
-            models=(models := Models(settings.studio_profile(), settings.hub_cache())),
+            models=(models := Models(profile, settings.hub_cache())),
             threads=(threads := Threads(bot, jobs, pets)),
             progress=ProgressMessages(bot, jobs, threads, line),
             owners=Owners(),
             uploads=uploads,
+            species=tuple(one.word for one in profile.segmenting.species),
             look_first=look_s > 0,
             pets_each=settings.pets_each,
             stats=(stats := Stats(db)),

@@ -22,6 +22,7 @@ from cogs.shared.photos import reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.uploads import FEWEST, MOST, LeftOut
+from gpu.profile import PROFILES
 from gpu.types import Photo, Wish
 from storage.jobs import JobRow, new_job_id
 from storage.names import MOST_UNITS, clean_name
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 THREAD_S = 8.0  # until people are told that the thread comes later
 FIRST_WISH = Wish(style="watercolour")
 AUTO = "auto"  # what the set of photos agrees on
-SPECIES = ("dog", "cat")
+SPECIES = dict.fromkeys(one.word for profile in PROFILES.values() for one in profile.segmenting.species)
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
 KINDS = [app_commands.Choice(name=label(f"kind.{kind}"), value=kind) for kind in (AUTO, *SPECIES)]
@@ -74,6 +75,8 @@ class EnrollCog(commands.Cog):
         """Take the photos that are attached; show the form if there are none."""
         name = clean_name(name)
         check_here(self._bot, interaction)
+        if kind not in (AUTO, *self._services.species):
+            raise Sorry("sorry.kind", kind=say(language(interaction.locale), f"kind.{kind}"))
         given = (photo1, photo2, photo3, photo4, photo5, photo6, photo7, photo8, photo9, photo10)
         if photos := [photo for photo in given if photo]:
             await self.take_in(name, kind, interaction, photos)

@@ -48,6 +48,7 @@ class Services:
     progress: ProgressMessages
     owners: Owners
     uploads: Uploads
+    species: tuple[str, ...]  # what can be learnt: "dog", "cat"
     look_first: bool  # are photos looked at before they are learnt from?
     pets_each: int  # most pets of one person in one server
     stats: Stats

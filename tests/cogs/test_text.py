@@ -24,6 +24,7 @@ from cogs.shared.text import (
     style_name,
     without_tokens,
 )
+from gpu.profile import PROFILES
 from gpu.styles import STYLES
 from gpu.types import Advice, Cause, Flaw, JobKind, Lack, Progress
 from storage.intake import Reason
@@ -94,6 +95,8 @@ def test_everything_that_can_go_wrong_has_a_sentence(spoken: str):
         assert say(spoken, f"photo.{reason}")
     for section, kinds in (("cut", Flaw), ("advice", Advice), ("lack", Lack)):
         assert [say(spoken, f"{section}.{kind}") for kind in get_args(kinds)]
+    for profile in PROFILES.values():
+        assert [say(spoken, f"kind.{species.word}") for species in profile.segmenting.species]
     for kind in get_args(JobKind):
         assert say(spoken, f"progress.{kind}", name=Name("Rex")) and say(spoken, f"queue.{kind}", name=Name("Rex"))
     for phase in get_args(Progress.__annotations__["phase"]):
