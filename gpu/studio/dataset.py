@@ -6,11 +6,13 @@ Pictures are never flipped: on which side a patch is, is part of who the dog is.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from gpu.types import Cutout
@@ -18,6 +20,10 @@ from gpu.types import Cutout
 MULTIPLE = 64  # bucket sides are multiples of this, in pixels
 ASPECTS = (0.5, 2.0)  # the narrowest and the widest bucket
 AREA_SLACK = 0.1  # a bucket's area may differ this much from the profile's square
+
+
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels of a cut-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,46 @@ def nearest(width: int, height: int, size_px: int) -> tuple[int, int]:
     return min(buckets(size_px), key=lambda side: abs(math.log(side[0] / side[1] * height / width)))
 
 
+def crop_window(pet: NDArray[np.bool_], side: tuple[int, int]) -> Window:
+    """Left, top, right, bottom of what is learnt of a cut-out: of the bucket's aspect, with all of the pet in it.
+
+    pet: [height, width]. The window reaches over the edges where the pet does not fit otherwise.
+    """
+    height, width = pet.shape
+    rows, columns = np.flatnonzero(pet.any(1)), np.flatnonzero(pet.any(0))
+    scale = min(width / side[0], height / side[1])  # pixels of the cut-out for one of the bucket
+    needed = max((columns[-1] + 1 - columns[0]) / side[0], (rows[-1] + 1 - rows[0]) / side[1])
+    scale = max(scale, needed)
+    left = _start(columns[0], columns[-1] + 1, scale * side[0], width)
+    top = _start(rows[0], rows[-1] + 1, scale * side[1], height)
+    return left, top, left + round(scale * side[0]), top + round(scale * side[1])
+
+
+def _start(first: int, last: int, length: float, whole: int) -> int:
+    """Where a window of that length begins: about the middle of what there is, with all of first..last in it."""
+    middle = (whole - length) / 2
+    return round(min(max(middle, last - length), first))
+
+
+def _fitted(
+    pixels: NDArray[np.uint8], window: Window, side: tuple[int, int], beyond: Literal["edge", "constant"]
+) -> Image.Image:
+    """The window of a picture, in the bucket's size; beyond the picture its outermost pixels go on, or nothing is."""
+    left, top, right, bottom = window
+    height, width = pixels.shape[:2]
+    above, before = max(0, -top), max(0, -left)
+    over = (above, max(0, bottom - height)), (before, max(0, right - width)), (0, 0)
+    padded = Image.fromarray(np.pad(pixels, over[: pixels.ndim], mode=beyond))
+    box = (left + before, top + above, right + before, bottom + above)
+    return padded.resize(side, Image.Resampling.LANCZOS, box=box)
+
+
+def _offset(window: Window, side: tuple[int, int]) -> tuple[int, int]:
+    """Top and left of the crop, in pixels of the bucket, as SDXL is told of what was cut off."""
+    scale = side[0] / (window[2] - window[0])
+    return max(0, round(window[1] * scale)), max(0, round(window[0] * scale))
+
+
 @torch.no_grad()
 def samples(pipe: StableDiffusionXLPipeline, cutouts: tuple[Cutout, ...], size_px: int) -> list[Sample]:
     """One sample for each cutout."""
@@ -56,8 +102,9 @@ def samples(pipe: StableDiffusionXLPipeline, cutouts: tuple[Cutout, ...], size_p
 def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sample:
     with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:
         side = nearest(*image.size, size_px)
-        fitted = ImageOps.fit(image.convert("RGB"), side, Image.Resampling.LANCZOS)
-        soft = ImageOps.fit(mask, side, Image.Resampling.LANCZOS)
+        window = crop_window(np.asarray(mask) > 127, side)
+        fitted = _fitted(np.asarray(image.convert("RGB")), window, side, "edge")
+        soft = _fitted(np.asarray(mask.convert("L")), window, side, "constant")
         # An enlarged crop tells its true size: SDXL knows what blur that means. A shrunk one is as sharp as any.
         known = (min(image.height, side[1]), min(image.width, side[0]))
     pixels = torch.from_numpy(np.asarray(fitted, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
@@ -67,5 +114,5 @@ def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sa
     return Sample(
         latents=latents.cpu(),
         mask=torch.from_numpy(np.asarray(weights, dtype=np.float32) / 255)[None],
-        sizes=torch.tensor([*known, 0, 0, side[1], side[0]], dtype=torch.float32),
+        sizes=torch.tensor([*known, *_offset(window, side), side[1], side[0]], dtype=torch.float32),
     )

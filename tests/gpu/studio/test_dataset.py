@@ -1,0 +1,49 @@
+"""What of a cut-out is learnt: a window of a bucket's aspect with all of the pet in it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gpu.studio import dataset
+from gpu.types import Cutout
+from tests.helpers import tiny_models as tiny_models
+
+
+def pet(width: int, height: int, box: tuple[int, int, int, int]) -> np.ndarray:
+    mask = np.zeros((height, width), bool)
+    mask[box[1] : box[3], box[0] : box[2]] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((512, 512), (60, 60, 450, 450)),
+        ((1080, 2340), (0, 20, 1080, 2330)),  # a phone held upright, the dog from edge to edge
+        ((2048, 600), (5, 0, 2040, 600)),
+        ((800, 1000), (0, 700, 300, 1000)),  # in a corner
+    ],
+)
+def test_no_pet_is_cut(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
+    side = dataset.nearest(*size, 1024)
+    left, top, right, bottom = dataset.crop_window(pet(*size, box), side)
+    assert left <= box[0] and top <= box[1] and right >= box[2] and bottom >= box[3]
+    assert (right - left) / (bottom - top) == pytest.approx(side[0] / side[1], rel=0.01)
+
+
+def test_a_square_photo_is_learnt_whole() -> None:
+    assert dataset.crop_window(pet(512, 512, (60, 60, 450, 450)), (1024, 1024)) == (0, 0, 512, 512)
+
+
+def test_what_lies_beyond_the_photo_is_no_pet(tmp_path: Path) -> None:
+    image, mask = Image.new("RGB", (300, 60), "brown"), Image.new("L", (300, 60), 255)
+    image.save(tmp_path / "dog.png")
+    mask.save(tmp_path / "mask.png")
+    cutout = Cutout(image=tmp_path / "dog.png", mask=tmp_path / "mask.png", photo="0" * 64, share=1.0)
+    with tiny_models.pool().use("sdxl") as pipe:
+        [sample] = dataset.samples(pipe, (cutout,), 128)
+    rows = sample.mask[0].mean(1)  # of the latents' rows
+    assert rows[len(rows) // 2] > 0.99 and rows[0] < 0.01 and rows[-1] < 0.01
+    assert sample.sizes[2:4].tolist() == [0, 0]
