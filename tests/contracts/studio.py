@@ -116,16 +116,6 @@ class StudioContract:
         assert len(looked.cutouts) + len(looked.rejected) == len(looking.photos)
         assert build().look(looking, Listener()) == looked
 
-    def test_a_training_goes_on_after_a_look(
-        self, build: Callable[[], StudioProtocol], enrolment: Enroll, looking: Look
-    ) -> None:
-        studio, first, second = build(), Listener(stop_at=3), Listener()
-        with pytest.raises(PauseAsked):
-            studio.enroll(enrolment, first)
-        studio.look(looking, Listener())
-        studio.enroll(enrolment, second)
-        assert second.learnt[0] >= first.learnt[-1]
-
     def test_paints_one_for_each_seed(self, build: Callable[[], StudioProtocol], painting: Paint) -> None:
         result = build().paint(painting, Listener())
         assert isinstance(result, Painted)
@@ -142,12 +132,13 @@ class StudioContract:
         assert pictures[0] == pictures[1]
         assert len(set(pictures[0])) == len(painting.seeds)
 
-    def test_goes_on_after_a_pause_and_a_portrait(
-        self, build: Callable[[], StudioProtocol], enrolment: Enroll, painting: Paint
+    def test_goes_on_after_a_pause_a_look_and_a_portrait(
+        self, build: Callable[[], StudioProtocol], enrolment: Enroll, looking: Look, painting: Paint
     ) -> None:
         studio, first, second = build(), Listener(stop_at=3), Listener()
         with pytest.raises(PauseAsked):
             studio.enroll(enrolment, first)
+        studio.look(looking, Listener())
         studio.paint(painting, Listener())
         studio.enroll(enrolment, second)
         assert second.learnt[0] >= first.learnt[-1]
