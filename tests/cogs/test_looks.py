@@ -81,7 +81,7 @@ async def test_a_set_without_fault_is_praised_and_can_grow(alive: BotEnv):
     assert "all 3 are good" in answer["content"] and buttons(answer)["replace"] == "Add photos"
     asked = await mina.click(answer, custom_id(answer, "replace"))
     sent = await asked.submit({"photos": photos(2, 3)})
-    assert "2 new photos of **Rex**" in await private(sent)
+    assert "New photos of **Rex**: 2." in await private(sent)
     assert "all 5 are good" in (await sheet(alive, thread, 2))["content"] and len(kept(alive)) == 5
 
 
@@ -148,10 +148,11 @@ async def test_a_bad_photo_is_replaced_and_the_others_stay(alive: BotEnv):
     alive.studio.rejects = 0
     asked = await mina.click(first, custom_id(first, "replace"))
     form = await asked.modal()
-    assert "Up to 6 photos" in str(form) and "you agree" in str(form)
+    assert "Photos, 6 at most" in str(form) and "you agree" in str(form)
     sent = await asked.submit({"photos": [*photos(1, 1), Upload("x.txt", b"no"), *photos(1, 7)]})
     words = await private(sent)
-    assert "1 new photos" in words and "`dog1.png`: it is the same picture" in words and "`x.txt`: it is not" in words
+    assert "New photos of **Rex**: 1." in words
+    assert "`dog1.png`: it is the same picture" in words and "`x.txt`: it is not" in words
     second = await sheet(alive, thread, 2)
     assert "all 5 are good" in second["content"] and bad not in kept(alive) and len(kept(alive)) == 5
     assert not current(alive, first)["components"]
@@ -197,8 +198,8 @@ async def test_what_happens_while_the_form_is_open(alive: BotEnv):
     mina = alive.discord.person("Mina")
     _, answer = await looked(alive, mina, 3)
     forms = [await mina.click(answer, custom_id(answer, "replace")) for _ in range(2)]
-    assert "Up to 7 photos" in str([await form.modal() for form in forms])
-    assert "1 new photos" in await private(await forms[0].submit({"photos": photos(1, 10)}))
+    assert "Photos, 7 at most" in str([await form.modal() for form in forms])
+    assert "New photos of **Rex**: 1." in await private(await forms[0].submit({"photos": photos(1, 10)}))
     assert "newer look" in await private(await forms[1].submit({"photos": photos(1, 11)}))
     assert len(kept(alive)) == 4 and len(list((alive.data / "jobs").iterdir())) == 1
 

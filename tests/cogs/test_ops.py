@@ -27,7 +27,7 @@ from tests.helpers.bot_env import BotEnv, bot_env, named, photos
 from tests.helpers.children import children
 from tests.helpers.fake_jobs import paint_job
 from tests.helpers.fake_studio import COMMAND
-from tests.helpers.storage_env import StorageEnv, painted
+from tests.helpers.storage_env import StorageEnv, enrolled, painted
 from tests.loopback import Loopback
 
 TOKEN = "loopback.token.not-a-secret"
@@ -153,6 +153,21 @@ async def test_the_numbers_of_the_line_and_the_outbox(stored: StorageEnv) -> Non
         assert read["process_resident_memory_bytes"] > 1e6
         await stored.erasure.forget(pet.id)
         await metrics.on_job_settled(row.id)  # nothing to count, and no error
+
+
+async def test_a_look_is_counted_apart_from_the_learning_after_it(stored: StorageEnv) -> None:
+    async with scraped(stored) as metrics:
+        row = await stored.looked()
+        await metrics.on_job_settled(row.id)
+        stored.clock.now += 300  # its owner has lunch
+        await stored.looks.learn(row.id, 1)
+        assert (await numbers(metrics))["pawtrait_line_jobs enroll waiting"] == 1
+        claim = await stored.claim(row.id)
+        await stored.journal.settle(claim, enrolled(stored.files.job_folder(row.id)))
+        await metrics.on_job_settled(row.id)
+        read = await numbers(metrics)
+        assert read["pawtrait_jobs_ended_total look looked"] == read["pawtrait_jobs_ended_total enroll done"] == 1
+        assert (read["pawtrait_wait_seconds_sum look"], read["pawtrait_wait_seconds_sum enroll"]) == (0, 0)
 
 
 async def test_attempts_are_those_that_were_charged(stored: StorageEnv) -> None:

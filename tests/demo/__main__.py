@@ -7,6 +7,7 @@ test_demo.py plays the same story with a child that needs no models.
 """
 
 import asyncio
+import io
 import shutil
 import sys
 import time
@@ -15,13 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageOps
 from rich.console import Console
 
 from tests.demo.page import Story, write_page
 from tests.demo.poster import poster
 from tests.demo.stage import Demo, Json
 from tests.helpers.bot_process import REAL, BotProcess, dog_photos
-from tests.loopback import Loopback, Person, Thread
+from tests.loopback import Loopback, Person, Thread, Upload
 from tests.loopback.checks import SHARED, violations
 
 INTRO = "A real bot, a real Discord client, real training and painting, at pocket size on a CPU."
@@ -31,6 +33,7 @@ DOG = "Biscuit"
 async def enrol(demo: Demo, theo: Person) -> tuple[Thread, set[str]]:
     demo.chapter("A dog is learnt")
     photos = dog_photos("demo1", 6)
+    photos.append(mirrored(photos[1], "mirrored.jpg"))
     shown = tuple(demo.pictures / photo.name for photo in photos)
     for file, photo in zip(shown, photos, strict=True):
         file.write_bytes(photo.data)
@@ -64,8 +67,18 @@ async def look(demo: Demo, theo: Person, thread: Thread) -> None:
     demo.saw(sheet)
     buttons = {button["label"]: button["custom_id"] for button in sheet["components"][0]["components"]}
     demo.check("the photos are looked at before anything is learnt", "Learn these" in buttons, ", ".join(buttons))
+    marked = [line for line in sheet["content"].splitlines() if line.startswith("✗")]
+    demo.check("a photo that brings nothing is marked, with the reason", len(marked) == 1, "; ".join(marked))
     demo.does("Theo", "presses “Learn these”")
     demo.saw(await demo.answered(await theo.click(sheet, buttons["Learn these"])))
+
+
+def mirrored(photo: Upload, name: str) -> Upload:
+    """The same photo the other way round, smaller: it shows nothing new."""
+    turned = io.BytesIO()
+    with Image.open(io.BytesIO(photo.data)) as picture:
+        ImageOps.mirror(picture).resize((400, 400)).save(turned, "JPEG", quality=80)
+    return Upload(name, turned.getvalue())
 
 
 def is_sheet(message: Json) -> bool:

@@ -80,8 +80,9 @@ class Demo:
         self.console.print(f"[dim]{self.now:6.1f} s[/]  [bold]{who}[/]: {escape(words)}")
 
     def named(self, text: str) -> str:
-        """With the names of places and people in place of their ids, as Discord shows them."""
+        """With names of places and people in place of their ids, and times as from now, as Discord shows them."""
         guild = self.discord.guild
+        text = re.sub(r"<t:(\d+):R>", lambda found: f"in {(int(found[1]) - time.time()) / 60:.0f} minutes", text)
         text = re.sub(r"<#(\d+)>", lambda found: f"#{self.discord.world.place(found[1]).name}", text)
         return re.sub(r"<@(\d+)>", lambda found: f"@{guild.users[found[1]].name}", text)
 
