@@ -6,6 +6,7 @@ the one that computes, and import no torch; the folders say which process their 
     types.py       the values that cross seams
     errors.py      what can go wrong, by name
     profile.py     which models, and every number the studio works with
+    segmenting.py  those of the segment stage
     sources.py     which models a profile needs, and which of their files
     weights.py     where they are on this machine, and whether each is there and whole
     model_files.py whether one file is whole

@@ -1,12 +1,18 @@
 """gpu/studio: learns a dog and paints it. Runs in the process that computes; the only torch of the product.
 
-studio.py      enrol a dog, paint a portrait: read this first
+studio.py      look at photos, enrol a pet, paint a portrait: read this first
 models.py      loads the models, owns the card's memory
 hub.py         where a model's files come from (no torch)
 device.py      which device, in which precision
-segment.py     photo -> cut-out
+segment.py     photos -> cut-outs, and what is wrong with each photo; its steps:
+  segmenter.py     the network, and what it sees in a picture
+  candidates.py    the animals in a picture, of several passes
+  mask.py          where exactly one of them is (no torch)
+  identity.py      which of them is the pet: what the photos agree on
+  photo_checks.py  what is poor about one photo; photo_sets.py: about a set (no torch)
+  crop.py          the crop around the pet (no torch)
+  sheet.py         the contact sheet (no torch)
 convert.py     an ultralytics checkpoint -> a segmenter's folder; a program of its own
-crop.py        which dog is meant, and the crop around it (no torch)
 dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
