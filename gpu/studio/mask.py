@@ -21,6 +21,7 @@ LEAST_PART = 0.05  # of the animal: smaller parts are mistakes
 WORK_PX = 1024  # longer side at which edges are refined
 RADIUS = 0.02  # of the longer side: how far an edge may move
 EPSILON = 1e-3  # variance of colours (0..1) from which there is an edge
+FAINT = 0.02  # of a soft mask: less is nothing
 CONTRAST = 4.0  # the filter's answer is soft: so much steeper at the edge
 
 
@@ -39,10 +40,10 @@ def soft_mask(image: Image.Image, logits: Floats, box: Box) -> NDArray[np.uint8]
 
 def whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask without small parts and without holes."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    large = 1 + np.flatnonzero(areas >= LEAST_PART * areas.sum()) if count > 1 else []
-    kept = np.isin(parts, large)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0  # of what is no part
+    kept = (areas >= LEAST_PART * max(int(areas.sum()), 1))[parts]
     return kept | _holes(kept)
 
 
@@ -86,6 +87,7 @@ def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _near(sure: Floats, soft: Floats) -> NDArray[np.bool_]:
     """Where the refined mask hangs together with the sure one: no specks of like colour beside the animal."""
-    count, parts = cv2.connectedComponents((soft > 0.02).astype(np.uint8))
-    touched = np.unique(parts[sure > 0]) if count else []
-    return np.isin(parts, touched[touched > 0]) if len(touched) else np.zeros_like(sure, bool)
+    count, parts = cv2.connectedComponents((soft > FAINT).astype(np.uint8))
+    touched = np.bincount(parts[sure > 0], minlength=count) > 0
+    touched[0] = False  # of what is no part
+    return touched[parts]
