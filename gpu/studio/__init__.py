@@ -8,6 +8,7 @@ segment.py     photos -> cut-outs, and what is wrong with each photo; its steps:
   segmenter.py     the network, and what it sees in a picture
   candidates.py    the animals in a picture, of several passes
   mask.py          where exactly one of them is (no torch)
+  embedding.py     what it looks like, as numbers
   identity.py      which of them is the pet: what the photos agree on
   photo_checks.py  what is poor about one photo; photo_sets.py: about a set (no torch)
   crop.py          the crop around the pet (no torch)

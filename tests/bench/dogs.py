@@ -20,10 +20,7 @@ from pathlib import Path
 from random import Random
 from statistics import fmean
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from gpu.profile import SDXL
@@ -33,15 +30,14 @@ from gpu.studio.segmenter import Segmenter
 from gpu.types import Looked, Photo
 from storage.files import Files
 from storage.intake import Intake, Upload
+from tests.bench import dogs_masks
 from tests.bench.photos_worsened import COPIES, POOR
 from tests.bench.results import keep
 from tests.helpers.real_photos import DATA, DOGS, photos_of, segmenter
 
 SEGMENTING, SIZE_PX = SDXL.segmenting, SDXL.learning.size_px
-TRUTH = Path(__file__).parent / "truth"
 COMPOSITES, SIDE = 40, 960  # pictures, and pixels of each half
 BIG = 2048  # pixels of the photos whose time is taken
-GOES_ON = 4  # pixels: an edge is a cut where the true dog goes on so far behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,42 +137,6 @@ def strangers(bench: Bench) -> dict[str, object]:
     return figures
 
 
-def masks(bench: Bench) -> dict[str, object]:
-    """Intersection over union with the true masks, and the longest straight cut as a share of the dog's side."""
-    figures: dict[str, dict[str, float]] = {}
-    for shot in bench.shots:
-        if (path := TRUTH / f"{shot.name}.png").is_file():
-            with Image.open(path) as file:
-                truth = np.asarray(file.convert("L")) > 127
-            mask = cv2.resize(shot.sight.animals[0].mask, truth.shape[::-1], interpolation=cv2.INTER_AREA) > 127
-            iou = float((mask & truth).sum() / (mask | truth).sum())
-            figures[shot.name] = {"iou": round(iou, 4), "straight cut": round(straight_cut(mask, truth), 4)}
-    return {
-        "masks": len(figures),
-        "iou": round(fmean(one["iou"] for one in figures.values()), 4),
-        "least iou": min(one["iou"] for one in figures.values()),
-        "straight cut": max(one["straight cut"] for one in figures.values()),
-        "each": figures,
-    }
-
-
-def straight_cut(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """The longest straight run of the mask's edge behind which the dog goes on, as a share of the mask's side."""
-    longest = 0.0
-    for turn in range(4):
-        ours, theirs = np.rot90(mask, turn), np.rot90(truth, turn)
-        edge = ours[: -GOES_ON - 1] & ~ours[1:-GOES_ON] & theirs[GOES_ON + 1 :]
-        side = int(ours.any(0).sum())
-        longest = max([longest, *(float(run) / side for row in edge for run in runs(row))])
-    return longest
-
-
-def runs(row: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Lengths of the runs of ones."""
-    change = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
-    return np.flatnonzero(change < 0) - np.flatnonzero(change > 0)
-
-
 def checks(bench: Bench) -> dict[str, object]:
     """Which worsened copies are named, among two good photos of the same dog; and how many good ones are."""
     found: defaultdict[str, list[bool]] = defaultdict(list)
@@ -248,7 +208,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, object]]] = {
     "enrolments": enrolments,
     "composites": composites,
     "strangers": strangers,
-    "masks": masks,
+    "masks": lambda bench: dogs_masks.measure({one.name: one.sight.animals[0].mask for one in bench.shots}),
     "checks": checks,
 }
 
