@@ -159,14 +159,14 @@ def _similarity(source: View, target: View) -> NDArray[np.float64] | None:
 def _agreement(one: View, other: View, similarity: NDArray[np.float64], where: Mask) -> float:
     """Correlation of what lies over each other, each place by its local contrast; 0 for less than half of `where`."""
     size = one.grey.shape[::-1]
-    laid = cv2.warpAffine(other.grey, similarity, size, flags=cv2.INTER_AREA)
+    laid = cv2.warpAffine(other.grey, similarity, size)
     both = where & (cv2.warpAffine(np.ones_like(other.grey), similarity, size) > 0.99)
     (a, spread_a), (b, spread_b) = _local(one.grey), _local(laid)
     clear = both & (spread_a > PLAIN)
     if clear.sum() < 0.5 * (where & (spread_a > PLAIN)).sum() or clear.sum() < 0.05 * where.size:
         return 0.0
     shared = cv2.GaussianBlur(a * b, (0, 0), WINDOW)
-    return float(shared[clear].sum() / (spread_a * spread_b)[clear].sum())
+    return float(shared[clear].sum() / max((spread_a * spread_b)[clear].sum(), 1.0))
 
 
 def _local(grey: Grey) -> tuple[Grey, Grey]:
