@@ -30,10 +30,10 @@ def remarks(
 ) -> tuple[Advice, ...]:
     """What is poor about a photo, in the order of `Advice`; `sideways` and `same_scene` only a set can tell.
 
-    mask: [height, width] of the photo, of the pet, 0..1, of at least one pixel over .5. person: of all persons, None
+    photo: RGB. mask: [height, width] of it, of the pet, 0..1, not all under .5. person: of all persons, None
     where the segmenter knows none. size_px: of training pictures.
     """
-    return tuple(_remarks(photo.convert("RGB"), np.asarray(mask) > 0.5, person, checks, size_px))
+    return tuple(_remarks(photo, np.asarray(mask) > 0.5, person, checks, size_px))
 
 
 def _remarks(photo: Image.Image, pet: Mask, person: Mask | None, checks: PhotoChecks, size_px: int) -> Iterator[Advice]:
@@ -49,7 +49,7 @@ def _remarks(photo: Image.Image, pet: Mask, person: Mask | None, checks: PhotoCh
         yield "too_bright"
     if on_top_edge(pet) > checks.most_on_top_edge:
         yield "head_cut_off"
-    if parts(pet, checks.least_part) > 1 or hidden_side(photo, pet) > checks.most_hidden_side:
+    if parts(shape, checks.least_part) > 1 or hidden_side(photo, pet) > checks.most_hidden_side:
         yield "covered"
     if person is not None and touched(pet, person) > checks.most_touched:
         yield "person"

@@ -52,10 +52,10 @@ class Fingerprint:
 
 
 def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Fingerprint:
-    """mask: [height, width] of the photo, of the pet, 0..1."""
+    """photo: RGB. mask: [height, width] of it, of the pet, 0..1."""
     scale = SIDE / max(photo.size)
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-    small = photo.convert("RGB").resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    small = photo.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
     shape = Image.fromarray((np.asarray(mask) > 0.5).astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     pet = np.asarray(shape) > 127
     return Fingerprint(
@@ -68,12 +68,7 @@ def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Finger
 
 def duplicates(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, int]:
     """For each photo that is the same picture as an earlier one, or a crop of it, also mirrored: that one's index."""
-    return _earlier(
-        prints,
-        lambda one, other: (
-            max(copied(one.plain, other.plain), copied(one.plain, other.mirrored)) >= checks.least_copied
-        ),
-    )
+    return _earlier(prints, lambda one, other: copied(one, other) >= checks.least_copied)
 
 
 def same_scene(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, int]:
@@ -97,14 +92,18 @@ def colours_shared(one: Fingerprint, other: Fingerprint) -> float:
     return float(np.sqrt(one.colours * other.colours).sum())
 
 
-def copied(one: View, other: View) -> float:
-    """How much the two are one picture, -1..1; 0 where nothing fits."""
+def copied(one: Fingerprint, other: Fingerprint) -> float:
+    """How much the two are one picture, also mirrored, -1..1; 0 where nothing fits."""
+    return max(_copied(one.plain, other.plain), _copied(one.plain, other.mirrored))
+
+
+def _copied(one: View, other: View) -> float:
     similarity = _similarity(other, one)
     return 0.0 if similarity is None else _agreement(one, other, similarity, np.ones_like(one.pet))
 
 
 def scene_shared(one: View, other: View) -> float:
-    """The same without the pets, -1..1; 0 where nothing fits or all is plain."""
+    """The same without the pets, not mirrored."""
     similarity = _similarity(_without_pet(other), _without_pet(one))
     if similarity is None:
         return 0.0

@@ -28,11 +28,11 @@ Features = NDArray[np.float32]  # [TURNS, channels]
 def features(yolo: YOLO, photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Features:
     """What the backbone sees of the pet, at each turn: the mean of its last features on the mask.
 
-    mask: [height, width] of the photo, 0..1.
+    photo: RGB. mask: [height, width] of it, 0..1.
     """
     pet = np.asarray(mask, np.float32)
     box = crop_box(pet > 0.5)
-    picture = np.asarray(photo.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX, box=box), np.float32) / 255
+    picture = np.asarray(photo.resize((SIDE, SIDE), Image.Resampling.BOX, box=box), np.float32) / 255
     shape = np.asarray(Image.fromarray(pet).resize((SIDE, SIDE), Image.Resampling.BOX, box=box))
     parameter = next(yolo.model.parameters())
     pixels = torch.from_numpy(picture).permute(2, 0, 1).to(parameter.device, parameter.dtype)
@@ -79,7 +79,7 @@ def _backbone(yolo: YOLO, pixels: Tensor) -> Tensor:
 
 
 def _only_what_turns(pets: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[n, TURNS, channels]: what is the same at each turn (whose coat it is) is taken away, the rest made comparable."""
+    """[n, TURNS, channels]: without what is the same at each turn (whose coat it is), the rest made comparable."""
     rest = pets - pets.mean(1, keepdims=True)
     rest = rest / (rest.std((0, 1)) + 1e-3)
     return rest / np.linalg.norm(rest, axis=-1, keepdims=True)
