@@ -23,7 +23,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoChecks:
-    """From where on a photo, or a set of photos, is remarked on. Measured: `python -m tests.bench.photo_checks`."""
+    """From where on a photo, or a set of photos, is remarked on. Measured: `python -m tests.bench.dogs checks`."""
 
     side_px: int = 1024  # the longer side of the crop that light and sharpness are measured in
     most_enlarged: float = 2.0  # times, for training

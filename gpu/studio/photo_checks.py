@@ -26,17 +26,17 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 def remarks(
-    photo: Image.Image, mask: NDArray[np.floating] | Mask, person: Mask | None, checks: PhotoChecks, size_px: int
+    photo: Image.Image, mask: NDArray[np.floating] | Mask, checks: PhotoChecks, size_px: int, person: Mask | None
 ) -> tuple[Advice, ...]:
     """What is poor about a photo, in the order of `Advice`; `sideways` and `same_scene` only a set can tell.
 
     photo: RGB. mask: [height, width] of it, of the pet, 0..1, not all under .5. person: of all persons, None
     where the segmenter knows none. size_px: of training pictures.
     """
-    return tuple(_remarks(photo, np.asarray(mask) > 0.5, person, checks, size_px))
+    return tuple(_remarks(photo, np.asarray(mask) > 0.5, checks, size_px, person))
 
 
-def _remarks(photo: Image.Image, pet: Mask, person: Mask | None, checks: PhotoChecks, size_px: int) -> Iterator[Advice]:
+def _remarks(photo: Image.Image, pet: Mask, checks: PhotoChecks, size_px: int, person: Mask | None) -> Iterator[Advice]:
     box = crop_box(pet)
     image, shape = _shrunk(photo, pet, box, checks.side_px)
     if enlargement(box, size_px) > checks.most_enlarged:

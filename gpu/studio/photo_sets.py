@@ -93,13 +93,19 @@ def colours_shared(one: Fingerprint, other: Fingerprint) -> float:
 
 
 def copied(one: Fingerprint, other: Fingerprint) -> float:
-    """How much the two are one picture, also mirrored, -1..1; 0 where nothing fits."""
+    """How much the two are one picture, also mirrored, on the pets and all over, -1..1; 0 where nothing fits.
+
+    In a film most of the picture stays as it is, and the pet moves: that is no copy.
+    """
     return max(_copied(one.plain, other.plain), _copied(one.plain, other.mirrored))
 
 
 def _copied(one: View, other: View) -> float:
     similarity = _similarity(other, one)
-    return 0.0 if similarity is None else _agreement(one, other, similarity, np.ones_like(one.pet))
+    if similarity is None:
+        return 0.0
+    pets = one.pet | _laid(other.pet, similarity, one)
+    return min(_agreement(one, other, similarity, where) for where in (pets, np.ones_like(pets)))
 
 
 def scene_shared(one: View, other: View) -> float:
@@ -107,8 +113,8 @@ def scene_shared(one: View, other: View) -> float:
     similarity = _similarity(_without_pet(other), _without_pet(one))
     if similarity is None:
         return 0.0
-    hidden = cv2.warpAffine(other.pet.astype(np.uint8), similarity, one.pet.shape[::-1]) > 0
-    near = cv2.dilate((one.pet | hidden).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    pets = one.pet | _laid(other.pet, similarity, one)
+    near = cv2.dilate(pets.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return _agreement(one, other, similarity, ~near)
 
 
@@ -155,20 +161,27 @@ def _similarity(source: View, target: View) -> NDArray[np.float64] | None:
     return found if found is not None and int(kept.sum()) >= LEAST_MATCHES else None
 
 
+def _laid(pet: Mask, similarity: NDArray[np.float64], over: View) -> Mask:
+    return cv2.warpAffine(pet.astype(np.uint8), similarity, over.pet.shape[::-1]) > 0
+
+
 def _agreement(one: View, other: View, similarity: NDArray[np.float64], where: Mask) -> float:
-    """Correlation of what lies over each other, each place by its local contrast; 0 for less than half of `where`."""
+    """Correlation of the details that lie over each other, each place by its own contrast in both: a copy that has lost
+    some sharpness or light is one still. 0 if less than half of `where` lies over each other, or it is plain.
+    """
     size = one.grey.shape[::-1]
     laid = cv2.warpAffine(other.grey, similarity, size)
-    both = where & (cv2.warpAffine(np.ones_like(other.grey), similarity, size) > 0.99)
-    (a, spread_a), (b, spread_b) = _local(one.grey), _local(laid)
-    clear = both & (spread_a > PLAIN)
-    if clear.sum() < 0.5 * (where & (spread_a > PLAIN)).sum() or clear.sum() < 0.05 * where.size:
+    covered = cv2.warpAffine(np.ones_like(other.grey), similarity, size) > 0.99
+    (a, spread_a), (b, spread_b) = _details(one.grey), _details(laid)
+    rough = where & (spread_a > PLAIN)
+    both = rough & covered
+    if both.sum() < max(0.5 * rough.sum(), 0.05 * where.sum(), 1):
         return 0.0
     shared = cv2.GaussianBlur(a * b, (0, 0), WINDOW)
-    return float(shared[clear].sum() / max((spread_a * spread_b)[clear].sum(), 1.0))
+    return float(shared[both].sum() / max((spread_a * spread_b)[both].sum(), 1.0))
 
 
-def _local(grey: Grey) -> tuple[Grey, Grey]:
+def _details(grey: Grey) -> tuple[Grey, Grey]:
     """The picture without what is even around each place, and how much is left there."""
     rest = grey - cv2.GaussianBlur(grey, (0, 0), WINDOW)
     return rest, np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), WINDOW))

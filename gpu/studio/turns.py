@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from ultralytics import YOLO
 from ultralytics.nn.modules import SPPF
 
 from gpu.studio.crop import Mask, crop_box
+from gpu.studio.segmenter import Segmenter
 
 SIDE = 256  # pixels of the square that the backbone sees
 TURNS = 4  # by 0, 90, 180 and 270 degrees, to the left
@@ -25,7 +25,7 @@ Features = NDArray[np.float32]  # [TURNS, channels]
 
 
 @torch.no_grad()
-def features(yolo: YOLO, photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Features:
+def features(segmenter: Segmenter, photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Features:
     """What the backbone sees of the pet, at each turn: the mean of its last features on the mask.
 
     photo: RGB. mask: [height, width] of it, 0..1.
@@ -34,10 +34,10 @@ def features(yolo: YOLO, photo: Image.Image, mask: NDArray[np.floating] | Mask) 
     box = crop_box(pet > 0.5)
     picture = np.asarray(photo.resize((SIDE, SIDE), Image.Resampling.BOX, box=box), np.float32) / 255
     shape = np.asarray(Image.fromarray(pet).resize((SIDE, SIDE), Image.Resampling.BOX, box=box))
-    parameter = next(yolo.model.parameters())
+    parameter = next(segmenter.parameters())
     pixels = torch.from_numpy(picture).permute(2, 0, 1).to(parameter.device, parameter.dtype)
     weight = torch.from_numpy(shape.copy()).to(parameter.device, parameter.dtype)[None]
-    seen = _backbone(yolo, _all_turns(pixels))
+    seen = _backbone(segmenter, _all_turns(pixels))
     weights = torch.nn.functional.adaptive_avg_pool2d(_all_turns(weight), seen.shape[-2:])
     mean = (seen * weights).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1e-3)
     return mean.float().cpu().numpy()
@@ -69,9 +69,9 @@ def _all_turns(picture: Tensor) -> Tensor:
     return torch.stack([torch.rot90(picture, turn, (1, 2)) for turn in range(TURNS)])
 
 
-def _backbone(yolo: YOLO, pixels: Tensor) -> Tensor:
+def _backbone(segmenter: Segmenter, pixels: Tensor) -> Tensor:
     """Up to SPPF, its last layer, each takes only what the one before it gives."""
-    for layer in yolo.model.model:
+    for layer in segmenter.net.model:
         pixels = layer(pixels)
         if isinstance(layer, SPPF):
             break

@@ -1,4 +1,4 @@
-"""Good photos, made worse in ways that are known: what tests/bench/photo_checks.py asks the photo checks about.
+"""Good photos, made worse in ways that are known: what tests/bench/dogs.py asks the photo checks about.
 
 Knows: how a picture is blurred, darkened, cut off, hidden, copied and turned. Does not know: the checks.
 Every copy goes through JPEG once more, as a photo does that a person edits and sends.
@@ -94,11 +94,11 @@ POOR: dict[str, tuple[str, Worsen]] = {
     "head cut off": ("head_cut_off", _beheaded),
     "bar in front": ("covered", _barred),
     "160 px": ("few_pixels", _tiny),
+    "turned by 90": ("sideways", _turned(90)),
+    "turned by 180": ("sideways", _turned(180)),
+    "turned by 270": ("sideways", _turned(270)),
 }
 """What is done to a photo, and the remark that it must get."""
-
-TURNED: dict[str, Worsen] = {f"turned by {degrees}": _turned(degrees) for degrees in (90, 180, 270)}
-"""A photo that lies on its side, among upright ones of the same pet."""
 
 COPIES: dict[str, Worsen] = {
     "recompressed": lambda image, pet, rng: recompressed(image, 40),
