@@ -38,6 +38,7 @@ class PhotoChecks:
     least_turned: float = 0.1  # cosine
     least_copied: float = 0.6  # correlation of two pictures laid over each other: of copies from .8, of others to .36
     least_scene_shared: float = 0.75  # the same without the pets
+    least_aspect: float = 1.0  # width / height of a pet from the side
     most_colours_shared: float = 0.8  # of what is behind the pet, in every pair of a set: it is all one scene
 
 

@@ -49,6 +49,7 @@ class Fingerprint:
     mirrored: View
     colours: NDArray[np.float32]  # histogram of all that is not the pet; sums to 1
     runs_over_edge: bool  # the pet does: not all of it is in the photo
+    aspect: float  # width / height of the pet
 
 
 def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Fingerprint:
@@ -63,6 +64,7 @@ def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Finger
         mirrored=_view(ImageOps.mirror(small), ImageOps.mirror(shape)),
         colours=_colours(small, ~pet),
         runs_over_edge=_runs_over_edge(pet),
+        aspect=float(pet.any(0).sum() / max(pet.any(1).sum(), 1)),
     )
 
 
@@ -77,11 +79,16 @@ def same_scene(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, 
 
 
 def lacks(prints: Sequence[Fingerprint], checks: PhotoChecks) -> tuple[Lack, ...]:
-    """What the photos that can be learnt from have nothing of."""
+    """What the photos that can be learnt from have nothing of, as far as it can be told.
+
+    A pet that stands or lies is wider than high from the side: where none is wide, none was taken from there.
+    """
     found: list[Lack] = []
     pairs = list(combinations(prints, 2))
     if pairs and all(colours_shared(one, other) >= checks.most_colours_shared for one, other in pairs):
         found.append("one_scene")
+    if prints and all(one.aspect < checks.least_aspect for one in prints):
+        found.append("no_side_view")
     if prints and all(one.runs_over_edge for one in prints):
         found.append("no_whole_body")
     return tuple(found)

@@ -68,6 +68,12 @@ def test_a_set_of_one_scene_and_without_a_whole_body_lacks_both(good: list[Finge
     assert "no_whole_body" not in lacks([*cut, replace(found[0], runs_over_edge=False)], CHECKS)
 
 
+def test_a_set_of_high_pets_has_no_side_view(good: list[Fingerprint]) -> None:
+    high = [replace(one, aspect=0.8) for one in good]
+    assert "no_side_view" in lacks(high, CHECKS)
+    assert "no_side_view" not in lacks([*high, replace(good[0], aspect=1.3)], CHECKS)
+
+
 def test_a_pet_that_goes_on_behind_the_edge_is_not_whole() -> None:
     image, body = Image.new("RGB", (100, 100)), np.zeros((100, 100), bool)
     body[30:95, 30:70] = True
