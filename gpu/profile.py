@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from gpu.segmenting import Segmenting, Species
+from gpu.segmenting import PhotoChecks, Segmenting, Species
 from gpu.types import Progress
 
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
@@ -181,6 +181,7 @@ PROFILES: dict[str, Profile] = {
             second_px=192,
             embedding_px=256,
             confidence=0.25,
+            checks=PhotoChecks(least_copied=0.88),  # drawn dogs are much alike: up to .86, and copies from .9
         ),
         learning=Learning(
             size_px=128,

@@ -25,7 +25,7 @@ Advice = Literal[
 ]
 """What is poor about a photo. `covered`: something stands before the pet; `person`: hands or clothes lie on it."""
 
-Lack = Literal["one_scene", "no_side_view", "no_whole_body", "no_daylight"]
+Lack = Literal["one_scene", "no_side_view", "no_whole_body"]
 """What a set of photos has nothing of."""
 
 

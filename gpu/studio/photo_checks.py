@@ -1,11 +1,11 @@
 """What is poor about one photo that can be learnt from: remarks that need no model.
 
-Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found,
-other photos of the set (photo_sets.py), whether a remark refuses a photo, or the words that people read.
-Everything is measured on the pet, never on the room, in a crop of at most `side_px` that is never enlarged.
+Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found, the
+other photos of the set (photo_sets.py, turns.py), what refuses a photo, or the words that people read.
+Everything is measured on the pet, not on the room.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -14,36 +14,34 @@ from PIL import Image
 
 from gpu.segmenting import PhotoChecks
 from gpu.studio.crop import Mask, crop_box
+from gpu.studio.occlusion import hidden_side
 from gpu.types import Advice
 
-Grey = NDArray[np.float32]  # [height, width], 0..255
-Soft = NDArray[np.floating]  # [height, width], 0..1
+FULL = 252  # of 255: a channel that tells nothing more
+TOUCHES = 0.01  # of the photo's height: a mask as near as this to an edge touches it
+BESIDE = 0.015  # of the photo's longer side: a person as near as this to the pet lies on it
+LEAST_INSIDE = 200  # pixels: a smaller pet is measured with its outline
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 def remarks(
-    photo: Image.Image,
-    mask: Soft | Mask,
-    checks: PhotoChecks,
-    size_px: int,
-    person: Mask | None = None,
-    scores: Sequence[float] = (),
+    photo: Image.Image, mask: NDArray[np.floating] | Mask, checks: PhotoChecks, size_px: int, person: Mask | None
 ) -> tuple[Advice, ...]:
-    """What is poor about a photo, in the order of `Advice`.
+    """What is poor about a photo, in the order of `Advice`; `sideways` and `same_scene` only a set can tell.
 
-    mask, person: [height, width] of the photo; of the pet, and of all persons. size_px: of training crops.
-    scores: how surely the pet is found in the photo as it is, and turned by 90, 180 and 270 degrees, each 0..1.
+    photo: RGB. mask: [height, width] of it, of the pet, 0..1, not all under .5. person: of all persons, None
+    where the segmenter knows none. size_px: of training pictures.
     """
-    return tuple(_remarks(photo, np.asarray(mask) > 0.5, checks, size_px, person, scores))
+    return tuple(_remarks(photo, np.asarray(mask) > 0.5, checks, size_px, person))
 
 
-def _remarks(
-    photo: Image.Image, pet: Mask, checks: PhotoChecks, size_px: int, person: Mask | None, scores: Sequence[float]
-) -> Iterator[Advice]:
+def _remarks(photo: Image.Image, pet: Mask, checks: PhotoChecks, size_px: int, person: Mask | None) -> Iterator[Advice]:
     box = crop_box(pet)
-    image, shape = _shrunk(photo.convert("RGB"), pet, box, checks.side_px)
+    image, shape = _shrunk(photo, pet, box, checks.side_px)
     if enlargement(box, size_px) > checks.most_enlarged:
         yield "few_pixels"
-    if sharpness(image, shape) < checks.least_sharpness:
+    if softness(image, shape) > checks.most_softness:
         yield "blurred"
     if highlight(image, shape) < checks.least_highlight:
         yield "too_dark"
@@ -51,56 +49,63 @@ def _remarks(
         yield "too_bright"
     if on_top_edge(pet) > checks.most_on_top_edge:
         yield "head_cut_off"
-    if parts(pet, checks.least_part) > 1:
+    if parts(shape, checks.least_part) > 1 or hidden_side(photo, pet) > checks.most_hidden_side:
         yield "covered"
     if person is not None and touched(pet, person) > checks.most_touched:
         yield "person"
-    if scores and max(scores[1:]) - scores[0] > checks.most_better_turned:
-        yield "sideways"
 
 
-def enlargement(box: tuple[int, int, int, int], size_px: int) -> float:
-    """How many times a crop (left, top, right, bottom) is enlarged for training at size_px squared; below 1: shrunk."""
+def enlargement(box: Box, size_px: int) -> float:
+    """How many times a crop is enlarged to a training picture of size_px squared pixels; below 1 it is shrunk."""
     left, top, right, bottom = box
     return size_px / ((right - left) * (bottom - top)) ** 0.5
 
 
-def sharpness(image: Image.Image, pet: Mask) -> float:
-    """Variance of the Laplacian on the pet (Pech-Pacheco et al. 2000)."""
-    return float(cv2.Laplacian(_grey(image), cv2.CV_32F)[pet].var())
+def softness(image: Image.Image, pet: Mask) -> float:
+    """How little blurring changes the pet, 0..1, in the direction in which it changes least.
+
+    After the re-blur effect (Crété et al. 2007) on structure tensors: it asks neither for contrast nor for light, and a
+    shaken photo is soft in one direction only.
+    """
+    grey = _grey(image)
+    inside = cv2.erode(pet.astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=1) > 0
+    where = inside if inside.sum() >= LEAST_INSIDE else pet
+    sharp, blurred = (_structure(picture, where) for picture in (grey, cv2.GaussianBlur(grey, (0, 0), 1.0)))
+    return float(np.linalg.eigvals(np.linalg.solve(sharp + 1e-6 * np.eye(2), blurred)).real.max())
 
 
 def highlight(image: Image.Image, pet: Mask) -> float:
-    """95th percentile of the pet's luminance, 0..255: a black dog in good light has highlights too."""
+    """95th percentile of the pet's luminance, 0..255: a black pet in good light has highlights too."""
     return float(np.percentile(_grey(image)[pet], 95))
 
 
 def blown(image: Image.Image, pet: Mask) -> float:
-    """Share of the pet that is white without any drawing left."""
-    return float((_grey(image)[pet] > 250).mean())
+    """Share of the pet where two channels or all three are at their end."""
+    return float(((np.asarray(image)[pet] >= FULL).sum(1) >= 2).mean())
 
 
 def on_top_edge(pet: Mask) -> float:
     """Share of the pet's width that runs into the top edge of the photo."""
-    near = max(1, round(pet.shape[0] * 0.01))
-    return float(pet[:near].any(0).sum() / max(pet.any(0).sum(), 1))
+    near = max(1, round(pet.shape[0] * TOUCHES))
+    return float(pet[:near].any(0).sum() / pet.any(0).sum())
 
 
 def parts(pet: Mask, least: float) -> int:
     """Pieces that the mask falls into, each of at least this share of it."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(pet.astype(np.uint8), connectivity=8)
+    stats = cv2.connectedComponentsWithStats(pet.astype(np.uint8), connectivity=8)[2]
     return int((stats[1:, cv2.CC_STAT_AREA] >= least * pet.sum()).sum())
 
 
 def touched(pet: Mask, person: Mask) -> float:
     """Share of the pet's outline on which a person lies, or right beside it."""
-    side = max(3, round(max(pet.shape) * 0.015) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    outline = cv2.morphologyEx(pet.astype(np.uint8), cv2.MORPH_GRADIENT, kernel) > 0
-    return float((outline & person).sum() / max(outline.sum(), 1))
+    side = round(max(pet.shape) * BESIDE) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(3, side),) * 2)
+    outline = cv2.morphologyEx(pet.astype(np.uint8), cv2.MORPH_GRADIENT, disc) > 0
+    return float((outline & person).sum() / outline.sum())
 
 
-def _shrunk(photo: Image.Image, pet: Mask, box: tuple[int, int, int, int], side_px: int) -> tuple[Image.Image, Mask]:
+def _shrunk(photo: Image.Image, pet: Mask, box: Box, side_px: int) -> tuple[Image.Image, Mask]:
+    """The crop with a longer side of at most side_px: never enlarged, which would make a small photo a soft one."""
     left, top, right, bottom = box
     scale = min(1.0, side_px / max(right - left, bottom - top))
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
@@ -109,5 +114,11 @@ def _shrunk(photo: Image.Image, pet: Mask, box: tuple[int, int, int, int], side_
     return image, np.asarray(shape) > 127
 
 
-def _grey(image: Image.Image) -> Grey:
+def _structure(grey: NDArray[np.float32], where: Mask) -> NDArray[np.float64]:
+    """The sum of the structure tensor, [2, 2]."""
+    x, y = (cv2.Scharr(grey, cv2.CV_32F, *axes)[where].astype(float) for axes in ((1, 0), (0, 1)))
+    return np.array([[x @ x, x @ y], [x @ y, y @ y]])
+
+
+def _grey(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image.convert("L"), np.float32)

@@ -49,13 +49,14 @@ class Fingerprint:
     mirrored: View
     colours: NDArray[np.float32]  # histogram of all that is not the pet; sums to 1
     runs_over_edge: bool  # the pet does: not all of it is in the photo
+    aspect: float  # width / height of the pet
 
 
 def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Fingerprint:
-    """mask: [height, width] of the photo, of the pet, 0..1."""
+    """photo: RGB. mask: [height, width] of it, of the pet, 0..1."""
     scale = SIDE / max(photo.size)
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-    small = photo.convert("RGB").resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    small = photo.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
     shape = Image.fromarray((np.asarray(mask) > 0.5).astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     pet = np.asarray(shape) > 127
     return Fingerprint(
@@ -63,17 +64,13 @@ def fingerprint(photo: Image.Image, mask: NDArray[np.floating] | Mask) -> Finger
         mirrored=_view(ImageOps.mirror(small), ImageOps.mirror(shape)),
         colours=_colours(small, ~pet),
         runs_over_edge=_runs_over_edge(pet),
+        aspect=float(pet.any(0).sum() / max(pet.any(1).sum(), 1)),
     )
 
 
 def duplicates(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, int]:
     """For each photo that is the same picture as an earlier one, or a crop of it, also mirrored: that one's index."""
-    return _earlier(
-        prints,
-        lambda one, other: (
-            max(copied(one.plain, other.plain), copied(one.plain, other.mirrored)) >= checks.least_copied
-        ),
-    )
+    return _earlier(prints, lambda one, other: copied(one, other) >= checks.least_copied)
 
 
 def same_scene(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, int]:
@@ -82,11 +79,16 @@ def same_scene(prints: Sequence[Fingerprint], checks: PhotoChecks) -> dict[int, 
 
 
 def lacks(prints: Sequence[Fingerprint], checks: PhotoChecks) -> tuple[Lack, ...]:
-    """What the photos that can be learnt from have nothing of."""
+    """What the photos that can be learnt from have nothing of, as far as it can be told.
+
+    A pet that stands or lies is wider than high from the side: where none is wide, none was taken from there.
+    """
     found: list[Lack] = []
     pairs = list(combinations(prints, 2))
     if pairs and all(colours_shared(one, other) >= checks.most_colours_shared for one, other in pairs):
         found.append("one_scene")
+    if prints and all(one.aspect < checks.least_aspect for one in prints):
+        found.append("no_side_view")
     if prints and all(one.runs_over_edge for one in prints):
         found.append("no_whole_body")
     return tuple(found)
@@ -97,19 +99,29 @@ def colours_shared(one: Fingerprint, other: Fingerprint) -> float:
     return float(np.sqrt(one.colours * other.colours).sum())
 
 
-def copied(one: View, other: View) -> float:
-    """How much the two are one picture, -1..1; 0 where nothing fits."""
+def copied(one: Fingerprint, other: Fingerprint) -> float:
+    """How much the two are one picture, also mirrored, on the pets and all over, -1..1; 0 where nothing fits.
+
+    In a film most of the picture stays as it is, and the pet moves: that is no copy.
+    """
+    return max(_copied(one.plain, other.plain), _copied(one.plain, other.mirrored))
+
+
+def _copied(one: View, other: View) -> float:
     similarity = _similarity(other, one)
-    return 0.0 if similarity is None else _agreement(one, other, similarity, np.ones_like(one.pet))
+    if similarity is None:
+        return 0.0
+    pets = one.pet | _laid(other.pet, similarity, one)
+    return min(_agreement(one, other, similarity, where) for where in (pets, np.ones_like(pets)))
 
 
 def scene_shared(one: View, other: View) -> float:
-    """The same without the pets, -1..1; 0 where nothing fits or all is plain."""
+    """The same without the pets, not mirrored."""
     similarity = _similarity(_without_pet(other), _without_pet(one))
     if similarity is None:
         return 0.0
-    hidden = cv2.warpAffine(other.pet.astype(np.uint8), similarity, one.pet.shape[::-1]) > 0
-    near = cv2.dilate((one.pet | hidden).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    pets = one.pet | _laid(other.pet, similarity, one)
+    near = cv2.dilate(pets.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return _agreement(one, other, similarity, ~near)
 
 
@@ -156,20 +168,27 @@ def _similarity(source: View, target: View) -> NDArray[np.float64] | None:
     return found if found is not None and int(kept.sum()) >= LEAST_MATCHES else None
 
 
+def _laid(pet: Mask, similarity: NDArray[np.float64], over: View) -> Mask:
+    return cv2.warpAffine(pet.astype(np.uint8), similarity, over.pet.shape[::-1]) > 0
+
+
 def _agreement(one: View, other: View, similarity: NDArray[np.float64], where: Mask) -> float:
-    """Correlation of what lies over each other, each place by its local contrast; 0 for less than half of `where`."""
+    """Correlation of the details that lie over each other, each place by its own contrast in both: a copy that has lost
+    some sharpness or light is one still. 0 if less than half of `where` lies over each other, or it is plain.
+    """
     size = one.grey.shape[::-1]
-    laid = cv2.warpAffine(other.grey, similarity, size, flags=cv2.INTER_AREA)
-    both = where & (cv2.warpAffine(np.ones_like(other.grey), similarity, size) > 0.99)
-    (a, spread_a), (b, spread_b) = _local(one.grey), _local(laid)
-    clear = both & (spread_a > PLAIN)
-    if clear.sum() < 0.5 * (where & (spread_a > PLAIN)).sum() or clear.sum() < 0.05 * where.size:
+    laid = cv2.warpAffine(other.grey, similarity, size)
+    covered = cv2.warpAffine(np.ones_like(other.grey), similarity, size) > 0.99
+    (a, spread_a), (b, spread_b) = _details(one.grey), _details(laid)
+    rough = where & (spread_a > PLAIN)
+    both = rough & covered
+    if both.sum() < max(0.5 * rough.sum(), 0.05 * where.sum(), 1):
         return 0.0
     shared = cv2.GaussianBlur(a * b, (0, 0), WINDOW)
-    return float(shared[clear].sum() / (spread_a * spread_b)[clear].sum())
+    return float(shared[both].sum() / max((spread_a * spread_b)[both].sum(), 1.0))
 
 
-def _local(grey: Grey) -> tuple[Grey, Grey]:
+def _details(grey: Grey) -> tuple[Grey, Grey]:
     """The picture without what is even around each place, and how much is left there."""
     rest = grey - cv2.GaussianBlur(grey, (0, 0), WINDOW)
     return rest, np.sqrt(cv2.GaussianBlur(rest * rest, (0, 0), WINDOW))

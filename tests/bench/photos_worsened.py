@@ -1,4 +1,4 @@
-"""Good photos, made worse in ways that are known: what tests/bench/photo_checks.py asks the photo checks about.
+"""Good photos, made worse in ways that are known: what tests/bench/dogs.py asks the photo checks about.
 
 Knows: how a picture is blurred, darkened, cut off, hidden, copied and turned. Does not know: the checks.
 Every copy goes through JPEG once more, as a photo does that a person edits and sends.
