@@ -35,7 +35,6 @@ class PhotoChecks:
     least_part: float = 0.05  # share of the pet: two such pieces, and something stands before it
     most_hidden_side: float = 0.48  # of the pet's height: along a post up to .99, without one up to .43
     most_touched: float = 0.2  # of the pet's outline, by a person
-    least_turned: float = 0.1  # cosine
     least_copied: float = 0.6  # correlation of two pictures laid over each other: of copies from .8, of others to .36
     least_scene_shared: float = 0.75  # the same without the pets
     least_aspect: float = 1.0  # width / height of a pet from the side

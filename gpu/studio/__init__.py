@@ -13,7 +13,6 @@ segment.py     photos -> cut-outs, and what is wrong with each photo; its steps:
   photo_checks.py  what is poor about one photo (no torch)
   occlusion.py     whether something straight stands before the pet (no torch)
   photo_sets.py    copies, photos of one place, what a set has nothing of (no torch)
-  turns.py         which photos lie on their side
   crop.py          the crop around the pet (no torch)
   sheet.py         the contact sheet (no torch)
 convert.py     an ultralytics checkpoint -> a segmenter's folder; a program of its own

@@ -1,7 +1,7 @@
 """What is poor about one photo that can be learnt from: remarks that need no model.
 
 Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found, the
-other photos of the set (photo_sets.py, turns.py), what refuses a photo, or the words that people read.
+other photos of the set (photo_sets.py, identity.py), what refuses a photo, or the words that people read.
 Everything is measured on the pet, not on the room.
 """
 
