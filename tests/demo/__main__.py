@@ -87,7 +87,8 @@ def is_sheet(message: Json) -> bool:
 
 async def watch_progress(demo: Demo, thread: Thread) -> int:
     """Follow the one progress message until the portrait is there; how many different steps it showed."""
-    seen: set[str] = set()
+    seen = {message["content"] for message in demo.discord.messages(thread)}  # of the look
+    before = len(seen)
     phases: set[str] = set()  # the page shows the first step of each
 
     def look() -> bool:
@@ -105,7 +106,7 @@ async def watch_progress(demo: Demo, thread: Thread) -> int:
         return bool(demo.portraits(thread))
 
     await demo.discord.until(look, timeout=420)
-    return len(seen)
+    return len(seen) - before
 
 
 async def ask(demo: Demo, person: Person, thread: Thread, known: set[str], **wish: Any) -> Json:
