@@ -10,6 +10,7 @@ segment.py     photos -> cut-outs, and what is wrong with each photo; its steps:
   mask.py          where exactly one of them is (no torch)
   embedding.py     what it looks like, as numbers
   identity.py      which of them is the pet: what the photos agree on
+  turns.py         which photos lie on their side
   photo_checks.py  what is poor about one photo (no torch)
   occlusion.py     whether something straight stands before the pet (no torch)
   photo_sets.py    copies, photos of one place, what a set has nothing of (no torch)

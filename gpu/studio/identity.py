@@ -18,6 +18,7 @@ from gpu.studio.candidates import Candidate
 from gpu.studio.embedding import embed
 from gpu.studio.mask import soft_mask
 from gpu.studio.segmenter import Segmenter
+from gpu.studio.turns import quarter_turns
 from gpu.types import Flaw
 
 RIVAL = 0.6  # a second animal of this share of the first's size makes a photo ambiguous
@@ -183,18 +184,7 @@ def _stranger(pets: Sequence[Animal | Flaw], identity: Identity) -> int | None:
 
 
 def _turns(pets: Sequence[Animal | Flaw], identity: Identity) -> tuple[int, ...]:
-    """For each photo how it has to be turned to be like the others; 0 where that is not certain."""
-    return tuple(
-        _turn(one, [other.embedding for other in pets if isinstance(other, Animal) and other is not one], identity)
-        if isinstance(one, Animal)
-        else 0
-        for one in pets
-    )
-
-
-def _turn(animal: Animal, others: Sequence[Tensor], identity: Identity) -> int:
-    if len(others) < 2:
-        return 0
-    far = (1 - animal.embeddings @ torch.stack(list(others)).T).mean(1)  # [4]
-    best = int(far.argmin())
-    return best if far[best] < far[0] - identity.turned else 0
+    """For each photo how it has to be turned to stand as the others do; 0 where that is not certain."""
+    shown = {n: one.embeddings for n, one in enumerate(pets) if isinstance(one, Animal)}
+    turns = dict(zip(shown, quarter_turns(list(shown.values()), identity.turned), strict=True))
+    return tuple(turns.get(n, 0) for n in range(len(pets)))
