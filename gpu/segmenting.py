@@ -10,13 +10,15 @@ from dataclasses import dataclass
 class Identity:
     """From which distance an animal is another one than the rest of its set. Cosine distances of embeddings.
 
-    Measured with yolov8n-seg on 21 real photos of four dogs (tests/bench/results/dogs.json): two of one dog are .04-.16
-    apart, two of different dogs .17-.28. The pocket's network says .01-.15 and .05-.38 of drawn ones.
+    Measured with yolov8n-seg on 21 real photos of four dogs (tests/bench/results/dogs.json). Fine: two of one dog are
+    .04-.16 apart, two of different dogs .17-.28, but blurred, dark or tiny ones of one dog up to .4. Coarse: .07-.22
+    and .21-.37, and poor photos stay near. The pocket's network says about the same of drawn dogs.
     """
 
-    far: float = 0.165  # nearer than that two photos may always show the same one
-    ratio: float = 1.1  # and so many times as far from the rest as they are from each other
-    loose: float = 0.17  # mean distance in a set from which it is of several
+    fine: float = 0.165  # nearer than that two photos may always show the same one
+    coarse: float = 0.215
+    ratio: float = 1.1  # of coarse distances: and so many times as far from the rest as they are from each other
+    loose: float = 0.21  # mean coarse distance in a set from which it is of several
     turned: float = 0.1  # cosine of what turning changes: so much more like the others once it is turned
     apart: float = 1.1  # of two animals in a photo, the other one is so many times as far
 

@@ -59,7 +59,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """What is poor about a photo that can be learnt from all the same."""
+    """What is poor about a photo; of one where another pet is seen, perhaps the reason why."""
 
     photo: str  # sha256
     what: Advice

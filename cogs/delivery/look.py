@@ -13,7 +13,7 @@ from gpu.types import Looked
 from storage.outbox import AnswerPayload
 
 LONGEST = 1850  # characters; the rest of the message's 2000 is for a mention, a mark, and where it had to go
-MOST_REMARKS = (9, 2, 1)  # on one photo: as many as fit
+MOST_REMARKS = (9, 2, 1, 0)  # on one photo: as many as fit; one that is learnt from has at least its first
 
 
 def compose_look(answer: AnswerPayload, looked: Looked) -> tuple[str, tuple[Picture, ...]]:
@@ -52,9 +52,10 @@ def _photos(answer: AnswerPayload, looked: Looked, most: int) -> list[str]:
         remarks = [say(language, f"advice.{one.what}") for one in looked.remarks if one.photo == photo]
         shown = {"n": number, "photo": file_name(name)}
         if photo in refused:
-            lines.append(say(language, "look.refused", **shown, reason=say(language, f"cut.{refused[photo]}")))
+            reason = " · ".join([say(language, f"cut.{refused[photo]}"), *remarks[:most]])
+            lines.append(say(language, "look.refused", **shown, reason=reason))
         elif remarks:
-            lines.append(say(language, "look.remark", **shown, reason=" · ".join(remarks[:most])))
+            lines.append(say(language, "look.remark", **shown, reason=" · ".join(remarks[: max(most, 1)])))
     return lines
 
 

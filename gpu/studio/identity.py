@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gpu.segmenting import Identity, Segmenting, Species
 from gpu.studio.candidates import Candidate
-from gpu.studio.embedding import embed
+from gpu.studio.embedding import Embedding, embed
 from gpu.studio.mask import soft_mask
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.turns import quarter_turns
@@ -33,12 +33,7 @@ class Animal:
 
     candidate: Candidate
     mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = it, soft
-    embeddings: Tensor  # [4, width], each of length 1: as it is, and turned by 90, 180 and 270 degrees
-
-    @property
-    def embedding(self) -> Tensor:
-        """As it is, [width]."""
-        return self.embeddings[0]
+    looks: Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +51,22 @@ def distances(embeddings: Sequence[Tensor]) -> Distances:
     return (1 - stacked @ stacked.T).clamp(min=0).numpy()
 
 
-def stranger(between: Distances, identity: Identity) -> int | None:
+def stranger(fine: Distances, coarse: Distances, identity: Identity) -> int | None:
     """The one that is least like the others, if it is another animal; of three or more.
 
-    It is far from them, and farther than they are from each other, unless all are: then there are several strangers.
+    In both ways of looking it is far from them: a poor photo is far by its hairs alone. And it is farther than they are
+    from each other, unless all are: then there are several strangers.
     """
-    count = len(between)
+    count = len(coarse)
     if count < 3:
         return None
-    far = between.sum(1) / (count - 1)
+    far = coarse.sum(1) / (count - 1)
     worst = int(far.argmax())
     others = [n for n in range(count) if n != worst]
-    among = between[np.ix_(others, others)].sum() / ((count - 1) * (count - 2))
+    among = coarse[np.ix_(others, others)].sum() / ((count - 1) * (count - 2))
     loose = count > 3 and far.mean() > identity.loose
-    return worst if far[worst] > identity.far and (far[worst] > identity.ratio * among or loose) else None
+    is_far = far[worst] > identity.coarse and fine[worst].sum() / (count - 1) > identity.fine
+    return worst if is_far and (far[worst] > identity.ratio * among or loose) else None
 
 
 def animals(
@@ -126,7 +123,7 @@ def _anchors(photos: Sequence[Sequence[Animal]], species: Species, segmenting: S
     if len(sure) != 1:
         return sure
     [only] = sure
-    return [one for one in alone if 1 - one.embedding @ only.embedding < segmenting.identity.far]
+    return [one for one in alone if _between(one, only) < segmenting.identity.coarse]
 
 
 def _shows_one(seen: Sequence[Animal], segmenting: Segmenting) -> bool:
@@ -171,20 +168,30 @@ def _likest(seen: Sequence[Animal], anchors: Sequence[Animal], segmenting: Segme
 
 def _distance(animal: Animal, anchors: Sequence[Animal]) -> float:
     """Mean distance to the anchors, itself left out."""
-    return float(np.mean([1 - animal.embedding @ one.embedding for one in anchors if one is not animal]))
+    return float(np.mean([_between(animal, one) for one in anchors if one is not animal]))
+
+
+def _between(one: Animal, other: Animal) -> float:
+    return float(1 - one.looks.coarse[0] @ other.looks.coarse[0])
 
 
 def _stranger(pets: Sequence[Animal | Flaw], identity: Identity) -> int | None:
     """The photo whose animal is not like the others', however it is turned."""
-    turns = _turns(pets, identity)
-    places = [n for n, one in enumerate(pets) if isinstance(one, Animal)]
-    embeddings = [one.embeddings[turn] for one, turn in zip(pets, turns, strict=True) if isinstance(one, Animal)]
-    odd = stranger(distances(embeddings), identity) if len(embeddings) > 2 else None
-    return None if odd is None else places[odd]
+    shown = [
+        (n, one.looks, turn)
+        for n, (one, turn) in enumerate(zip(pets, _turns(pets, identity), strict=True))
+        if isinstance(one, Animal)
+    ]
+    if len(shown) < 3:
+        return None
+    fine = distances([looks.fine[turn] for _, looks, turn in shown])
+    coarse = distances([looks.coarse[turn] for _, looks, turn in shown])
+    odd = stranger(fine, coarse, identity)
+    return None if odd is None else shown[odd][0]
 
 
 def _turns(pets: Sequence[Animal | Flaw], identity: Identity) -> tuple[int, ...]:
     """For each photo how it has to be turned to stand as the others do; 0 where that is not certain."""
-    shown = {n: one.embeddings for n, one in enumerate(pets) if isinstance(one, Animal)}
+    shown = {n: one.looks.fine for n, one in enumerate(pets) if isinstance(one, Animal)}
     turns = dict(zip(shown, quarter_turns(list(shown.values()), identity.turned), strict=True))
     return tuple(turns.get(n, 0) for n in range(len(pets)))

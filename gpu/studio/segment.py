@@ -4,7 +4,7 @@ Knows: the order of its steps, what is written where. Does not know: how animals
 them is the pet (identity.py), what is poor about a photo (photo_checks.py, photo_sets.py), what is done with cut-outs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,31 +32,29 @@ class Sight:
     """What is in one photo."""
 
     photo: Photo
-    animals: tuple[Animal, ...]
+    animals: tuple[Animal, ...]  # the largest first
     people: Floats | None  # coarse logits
+    print: Fingerprint | None  # None where no animal is
 
 
 @dataclass(frozen=True, slots=True)
 class Pet:
     """The pet in one photo that may be learnt from."""
 
-    photo: Photo
+    sight: Sight
     mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = pet
     box: tuple[int, int, int, int]  # of the crop: left, top, right, bottom
     enlargement: float  # of the crop, for training
-    print: Fingerprint
-    advice: tuple[Advice, ...]
+    turn: int  # quarter turns that it lacks to stand as in the other photos
 
 
 def look(segmenter: Segmenter, photo: Photo, segmenting: Segmenting) -> Sight:
     """See what is in one photo."""
     image = _open(photo)
     seen = see(segmenter, image, segmenting)
-    return Sight(
-        photo=photo,
-        animals=tuple(animals(segmenter, image, seen.animals, segmenting)),
-        people=seen.people,
-    )
+    found = tuple(animals(segmenter, image, seen.animals, segmenting))
+    shown = fingerprint(image, found[0].mask > 127) if found else None
+    return Sight(photo=photo, animals=found, people=seen.people, print=shown)
 
 
 def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: str, size_px: int) -> Looked:
@@ -65,23 +63,23 @@ def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: st
     word: the species, or "auto". size_px: of training crops.
     """
     out.mkdir(parents=True, exist_ok=True)
-    agreement = agree([sight.animals for sight in sights], word, segmenting)
-    found = [
-        _pet(sight, one, turn, segmenting.checks, size_px) if isinstance(one, Animal) else one
-        for sight, one, turn in zip(sights, agreement.pets, agreement.turns, strict=True)
-    ]
-    judged = _without_small(_without_copies(found, segmenting.checks), segmenting)
+    agreed, judged = _judge(sights, segmenting, word, size_px)
     pets = [one for one in judged if isinstance(one, Pet)]
     cutouts = [_cut(pet, out) for pet in pets]
-    flaws = {sight.photo.sha256: one for sight, one in zip(sights, judged, strict=True) if not isinstance(one, Pet)}
-    noted = tuple(Remark(photo=pet.photo.sha256, what=what) for pet in pets for what in _advice(pet, pets, segmenting))
+    rejected = [
+        Rejected(photo=sight.photo.sha256, reason=one)
+        for sight, one in zip(sights, judged, strict=True)
+        if not isinstance(one, Pet)
+    ]
+    noted = tuple(_remarks(sights, judged, segmenting.checks, size_px))
+    prints = [pet.sight.print for pet in pets if pet.sight.print]
     return Looked(
         cutouts=tuple(cutouts),
-        rejected=tuple(Rejected(photo=photo, reason=reason) for photo, reason in flaws.items()),
+        rejected=tuple(rejected),
         remarks=noted,
-        lacks=lacks([pet.print for pet in pets], segmenting.checks),
+        lacks=lacks(prints, segmenting.checks),
         sheet=contact_sheet(_tiles(sights, cutouts, noted), out.parent / "sheet.png"),
-        class_word=agreement.word,
+        class_word=agreed,
     )
 
 
@@ -94,52 +92,71 @@ def pet_or_all(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting)
     return Image.fromarray(largest).convert("L")
 
 
-def _pet(sight: Sight, animal: Animal, turn: int, checks: PhotoChecks, size_px: int) -> Pet:
-    image, inside = _open(sight.photo), animal.mask > 127
-    box = crop_box(inside)
-    people = None if sight.people is None else cv2.resize(sight.people, image.size) > 0
-    noted = remarks(image, inside, checks, size_px, people)
-    return Pet(
-        photo=sight.photo,
-        mask=animal.mask,
-        box=box,
-        enlargement=enlargement(box, size_px),
-        print=fingerprint(image, inside),
-        advice=(*noted, "sideways") if turn else noted,
-    )
+def _judge(sights: Sequence[Sight], segmenting: Segmenting, word: str, size_px: int) -> tuple[str, list[Pet | Flaw]]:
+    """The species, and for each photo the pet or what is wrong. What is there twice has one voice in what is agreed."""
+    copies = _copies(sights, segmenting.checks)
+    single = [n for n in range(len(sights)) if n not in copies]
+    agreement = agree([sights[n].animals for n in single], word, segmenting)
+    judged: list[Pet | Flaw] = ["duplicate"] * len(sights)
+    for n, pet, turn in zip(single, agreement.pets, agreement.turns, strict=True):
+        judged[n] = _pet(sights[n], pet, turn, size_px) if isinstance(pet, Animal) else pet
+    return agreement.word, _without_small(judged, segmenting)
 
 
-def _without_copies(found: Sequence[Pet | Flaw], checks: PhotoChecks) -> list[Pet | Flaw]:
-    """A photo that is another one again teaches nothing new."""
-    places = [n for n, one in enumerate(found) if isinstance(one, Pet)]
-    copies = duplicates([one.print for one in found if isinstance(one, Pet)], checks)
-    again = {places[late] for late in copies}
-    return ["duplicate" if n in again else one for n, one in enumerate(found)]
+def _copies(sights: Sequence[Sight], checks: PhotoChecks) -> set[int]:
+    """The photos that are an earlier one again."""
+    prints = {n: sight.print for n, sight in enumerate(sights) if sight.print}
+    places = list(prints)
+    return {places[late] for late in duplicates(list(prints.values()), checks)}
 
 
-def _without_small(found: Sequence[Pet | Flaw], segmenting: Segmenting) -> list[Pet | Flaw]:
+def _pet(sight: Sight, animal: Animal, turn: int, size_px: int) -> Pet:
+    box = crop_box(animal.mask > 127)
+    return Pet(sight=sight, mask=animal.mask, box=box, enlargement=enlargement(box, size_px), turn=turn)
+
+
+def _without_small(judged: Sequence[Pet | Flaw], segmenting: Segmenting) -> list[Pet | Flaw]:
     """Crops that would have to be enlarged too far are left out, the largest first kept if it takes them for a set."""
-    sizes = {n: one.enlargement for n, one in enumerate(found) if isinstance(one, Pet)}
+    sizes = {n: one.enlargement for n, one in enumerate(judged) if isinstance(one, Pet)}
     small = sorted((n for n in sizes if sizes[n] > segmenting.checks.too_enlarged), key=lambda n: sizes[n])
     needed = max(0, segmenting.least_photos - (len(sizes) - len(small)))
     left_out = set(small[needed:])
-    return ["too_few_pixels" if n in left_out else one for n, one in enumerate(found)]
+    return ["too_few_pixels" if n in left_out else one for n, one in enumerate(judged)]
 
 
-def _advice(pet: Pet, pets: Sequence[Pet], segmenting: Segmenting) -> tuple[Advice, ...]:
-    shared = same_scene([one.print for one in pets], segmenting.checks)
-    return (*pet.advice, "same_scene") if pets.index(pet) in shared else pet.advice
+def _remarks(
+    sights: Sequence[Sight], judged: Sequence[Pet | Flaw], checks: PhotoChecks, size_px: int
+) -> Iterator[Remark]:
+    """What is poor about each pet's photo; and about one in which another pet is seen, as that may be why."""
+    pets = [one for one in judged if isinstance(one, Pet)]
+    shared = same_scene([pet.sight.print for pet in pets if pet.sight.print], checks)
+    again = {pets[late].sight.photo.sha256 for late in shared}
+    for sight, one in zip(sights, judged, strict=True):
+        if not (isinstance(one, Pet) or one == "other_pet"):
+            continue
+        photo, mask = sight.photo.sha256, one.mask if isinstance(one, Pet) else sight.animals[0].mask
+        yield from (Remark(photo=photo, what=what) for what in _poor(sight, mask, checks, size_px))
+        if isinstance(one, Pet) and one.turn:
+            yield Remark(photo=photo, what="sideways")
+        if photo in again:
+            yield Remark(photo=photo, what="same_scene")
+
+
+def _poor(sight: Sight, mask: NDArray[np.uint8], checks: PhotoChecks, size_px: int) -> tuple[Advice, ...]:
+    image = _open(sight.photo)
+    people = None if sight.people is None else cv2.resize(sight.people, image.size) > 0
+    return remarks(image, mask > 127, checks, size_px, people)
 
 
 def _cut(pet: Pet, out: Path) -> Cutout:
-    name = pet.photo.sha256
+    name = pet.sight.photo.sha256
     cutout = Cutout(
         image=out / f"{name}.png",
         mask=out / f"{name}.mask.png",
         photo=name,
         share=float(pet.mask.mean() / 255),
     )
-    pictures = (_open(pet.photo), cutout.image), (Image.fromarray(pet.mask), cutout.mask)
+    pictures = (_open(pet.sight.photo), cutout.image), (Image.fromarray(pet.mask), cutout.mask)
     for picture, path in pictures:
         with whole(path) as fresh:  # studio.py takes what cut.json names for good, also after a power failure
             picture.crop(pet.box).save(fresh, "PNG", compress_level=FAST)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from gpu.segmenting import Identity, Segmenting
 from gpu.studio.candidates import Candidate
+from gpu.studio.embedding import Embedding
 from gpu.studio.identity import Animal, agree, distances, stranger
 
 DOG, CAT, BEAR = 16, 15, 21
@@ -25,8 +26,9 @@ def animal(who: torch.Tensor, number: int = DOG, score: float = 0.9, side: float
     scores[number] = score
     noise = 0.03 * torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed))
     turned = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(seed + 1))
-    embeddings = F.normalize(torch.cat([(who + noise)[None], turned]), dim=1)
-    return Animal(Candidate((0.0, 0.0, side, 1.0), scores, logits), np.zeros((20, 20), np.uint8), embeddings)
+    views = F.normalize(torch.cat([(who + noise)[None], turned]), dim=1)
+    looks = Embedding(views, views)
+    return Animal(Candidate((0.0, 0.0, side, 1.0), scores, logits), np.zeros((20, 20), np.uint8), looks)
 
 
 def verdicts(photos: Sequence[Sequence[Animal]], word: str = "auto") -> list[int | str]:
@@ -87,19 +89,21 @@ def test_a_set_is_of_cats_if_nearly_all_are_surely_cats(numbers: tuple[int, ...]
 def test_a_photo_on_its_side_is_told_and_is_still_the_pet() -> None:
     own = [[animal(REX, seed=2 * n)] for n in range(3)]
     upright = animal(REX, seed=8)
-    lying = Animal(upright.candidate, upright.mask, upright.embeddings.roll(1, 0))
+    views = upright.looks.fine.roll(1, 0)
+    lying = Animal(upright.candidate, upright.mask, Embedding(views, views))
     found = agree([*own, [lying]], "auto", SEGMENTING)
     assert found.turns == (0, 0, 0, 1) and found.pets[3] is lying
 
 
 def test_a_stranger_is_far_and_farther_than_the_others_are_apart() -> None:
-    near, apart = 0.1, 0.25
+    near, apart = 0.1, 0.3
     between = np.full((4, 4), near)
     between[3, :3] = between[:3, 3] = apart
     np.fill_diagonal(between, 0)
-    assert stranger(between, IDENTITY) == 3
-    assert stranger(between[:3, :3], IDENTITY) is None
-    assert stranger(np.full((2, 2), 0.9), IDENTITY) is None, "of two nobody knows which"
+    assert stranger(between, between, IDENTITY) == 3
+    assert stranger(between[:3, :3], between[:3, :3], IDENTITY) is None
+    assert stranger(between, between / 2, IDENTITY) is None, "a poor photo: far by its hairs alone"
+    assert stranger(*[np.full((2, 2), 0.9)] * 2, IDENTITY) is None, "of two nobody knows which"
 
 
 def test_distances_are_those_of_cosines() -> None:

@@ -24,7 +24,7 @@ def seen() -> list[list[Tensor]]:
 
     def at(shown: Drawn, turn: int) -> Tensor:
         mask = np.ascontiguousarray(np.rot90(shown.pet, turn)).astype(np.uint8) * 255
-        return embed(segmenter, shown.image.rotate(90 * turn), mask, SIDE)
+        return embed(segmenter, shown.image.rotate(90 * turn), mask, SIDE).fine
 
     return [[at(one, turn) for turn in range(4)] for one in photos(range(4))]
 
