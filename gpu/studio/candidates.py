@@ -55,11 +55,13 @@ class Seen:
 
 def see(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> Seen:
     """Look at a picture several times. RGB."""
+    small = image.copy()
+    small.thumbnail((segmenting.size_px,) * 2, Image.Resampling.BOX)  # once for all passes
     animals: list[Detection] = []
     people: list[Detection] = []
     for size_px, mirrored in ((segmenting.size_px, False), (segmenting.size_px, True), (segmenting.second_px, False)):
         groups, least = (segmenting.animals, segmenting.people), segmenting.least_confidence
-        found = segmenter.detect(image, groups, size_px=size_px, confidence=least, mirrored=mirrored)
+        found = segmenter.detect(small, groups, size_px=size_px, confidence=least, mirrored=mirrored)
         animals += found[0]
         people += found[1]
     persons = [one for one in merged(people, image.size) if one.scores.max() >= segmenting.confidence]
