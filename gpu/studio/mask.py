@@ -18,6 +18,7 @@ THRESHOLD = 1.0  # logit: what the network is a little unsure of is mostly backg
 GROWN = 0.10  # of a box's sides: so far around it logits count in full
 SINK = 40.0  # logits that are lost over one side of the box beyond that
 LEAST_PART = 0.05  # of the animal: smaller parts are mistakes
+MOST_HOLE = 0.01  # of the animal: larger ones are the background
 WORK_PX = 768  # longer side at which edges are refined
 RADIUS = 0.02  # of the longer side: how far an edge may move
 EPSILON = 1e-3  # variance of colours (0..1) from which there is an edge
@@ -39,7 +40,7 @@ def soft_mask(image: Image.Image, logits: Floats, box: Box) -> NDArray[np.uint8]
 
 
 def whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask without small parts and without holes."""
+    """The mask without small parts and small holes."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0  # of what is no part
@@ -79,10 +80,12 @@ def _sunk(logits: Floats, box: Box) -> Floats:
 
 
 def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What the mask encloses."""
+    """The small gaps that the mask encloses; what shows between an ear and the neck is larger."""
     framed = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    _, parts = cv2.connectedComponents(framed, connectivity=4)
-    return ((parts != parts[0, 0]) & (framed > 0))[1:-1, 1:-1]
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(framed, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] <= MOST_HOLE * mask.sum()
+    small[[0, parts[0, 0]]] = False  # the mask, and what is around it
+    return small[parts][1:-1, 1:-1]
 
 
 def _near(sure: Floats, soft: Floats) -> NDArray[np.bool_]:
