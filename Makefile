@@ -56,6 +56,7 @@ restore: .venv/ready  ## Put a backup (FROM=file) back into an empty data folder
 bench: .venv/ready  ## How fast the bot answers while the GPU process is busy, and how long jobs take
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.answers
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket jobs
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.look
 
 bench-pocket: .venv/ready  ## What the pocket models can do, against their bars; the folder is outside the work tree
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.pocket --folder ../pawtrait-build/bench
