@@ -134,7 +134,6 @@ class ModelPool:
                 case "yolo":
                     yolo = segmenter.load(files(self.profile, "segmenter"), self.device)
                     segmenter.check_classes(yolo, self.profile.segmenting.species)
-                    yolo.net.fuse(verbose=False)  # a tenth faster
                     return self._place(name, yolo)
         except (OSError, ValueError, LookupError, NotImplementedError, SafetensorError) as error:
             # The last but one is what diffusers says of an SDXL in one file that lacks a tensor.

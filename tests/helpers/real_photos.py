@@ -31,6 +31,4 @@ def segmenter(folder: Path) -> Segmenter:
     config = yaml.safe_load((configs / "models/v8/yolov8-seg.yaml").read_text())
     (folder / "model.yaml").write_text(yaml.safe_dump(config | {"scale": "n", "nc": 80, "names": names}))
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / "model.safetensors")
-    loaded = load(folder, torch.device("cpu"))
-    loaded.net.fuse(verbose=False)  # as ModelPool does
-    return loaded
+    return load(folder, torch.device("cpu"))
