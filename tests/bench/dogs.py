@@ -1,4 +1,4 @@
-"""`python -m tests.bench.dogs`: the segment stage on real photos of real dogs, from the intake to the cut-outs.
+"""`python -m tests.bench.dogs [part ...]`: the segment stage on real photos of dogs, from the intake to the cut-outs.
 
 Knows: 21 photos of four dogs and what must become of them in every set; how photos are pasted beside each other and
 worsened. Does not know: how the stage works. The photos and the segmenter are not part of the project: without them
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -32,7 +33,7 @@ from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench import dogs_masks
 from tests.bench.photos_worsened import COPIES, POOR
-from tests.bench.results import keep
+from tests.bench.results import kept, note
 from tests.helpers.real_photos import DATA, DOGS, photos_of, segmenter
 
 SEGMENTING, SIZE_PX = SDXL.segmenting, SDXL.learning.size_px
@@ -220,14 +221,19 @@ def main() -> int:
     chosen = sys.argv[1:] or list(PARTS)
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
-        figures: dict[str, object] = {}
         for part in chosen:
             began = time.monotonic()
-            figures[part] = PARTS[part](bench)
-            print(part, figures[part], f"{time.monotonic() - began:.0f} s", flush=True)
-    if len(chosen) == len(PARTS):
-        keep("dogs", figures)
+            figures = {**PARTS[part](bench), "took_s": round(time.monotonic() - began)}
+            print(part, figures, flush=True)
+            note("dogs", kept_so_far() | {part: figures})
     return 0
+
+
+def kept_so_far() -> dict[str, object]:
+    """The figures of the other parts, which may be measured alone."""
+    with suppress(FileNotFoundError):
+        return {part: figures for part, figures in kept("dogs").items() if part in PARTS}
+    return {}
 
 
 if __name__ == "__main__":
