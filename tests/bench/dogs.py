@@ -14,9 +14,11 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -54,12 +56,12 @@ class Shot:
 class Bench:
     """The photos, each seen once, and what is asked about sets of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dogs: Sequence[str] = DOGS) -> None:
         self.folder = folder
         self.intake = Intake(Files(folder))
         (folder / "yolov8n-seg").mkdir()
         self.segmenter: Segmenter = segmenter(folder / "yolov8n-seg")
-        self.shots = [self.shot(dog, path) for dog in DOGS for path in photos_of(dog)]
+        self.shots = [self.shot(dog, path) for dog in dogs for path in photos_of(dog)]
 
     def shot(self, dog: str, path: Path) -> Shot:
         sight = self.see(path.read_bytes())
@@ -141,17 +143,28 @@ def strangers(bench: Bench) -> dict[str, object]:
 def checks(bench: Bench) -> dict[str, object]:
     """Which worsened copies are named, among two good photos of the same dog; and how many good ones are."""
     found: defaultdict[str, list[bool]] = defaultdict(list)
-    rng = Random(2)
-    for shot in bench.shots:
-        good = [one.sight for one in bench.of(shot.dog) if one is not shot][:2]
-        pet = shot.sight.animals[0].mask > 127
-        for kind, (word, worsen) in POOR.items():
-            worse = bench.see(jpeg(worsen(shot.image, pet, rng)))
-            found[kind].append(named(bench.cut([*good, worse]), worse.photo, word))
-        for kind, copied in COPIES.items():
-            copy = bench.see(jpeg(copied(shot.image, pet, rng)))
-            found[f"copy: {kind}"].append(named(bench.cut([shot.sight, *good, copy]), copy.photo, "duplicate"))
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for answers in pool.map(checks_of, DOGS):
+            for kind, answer in answers:
+                found[kind].append(answer)
     return {"named": {kind: share(one) for kind, one in found.items()}, "good photos named": good_named(bench)}
+
+
+def checks_of(dog: str) -> list[tuple[str, bool]]:
+    """Of one dog, in a process of its own: each kind of copy of each photo, and whether it was named."""
+    rng, found = Random(dog), list[tuple[str, bool]]()
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name), (dog,))
+        for shot in bench.shots:
+            good = [one.sight for one in bench.shots if one is not shot][:2]
+            pet = shot.sight.animals[0].mask > 127
+            for kind, (word, worsen) in POOR.items():
+                worse = bench.see(jpeg(worsen(shot.image, pet, rng)))
+                found.append((kind, named(bench.cut([*good, worse]), worse.photo, word)))
+            for kind, copied in COPIES.items():
+                copy = bench.see(jpeg(copied(shot.image, pet, rng)))
+                found.append((f"copy: {kind}", named(bench.cut([shot.sight, *good, copy]), copy.photo, "duplicate")))
+    return found
 
 
 WORSE = {"few_pixels": ("few_pixels", "too_few_pixels", "too_small"), "blurred": ("blurred",)}
