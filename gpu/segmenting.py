@@ -10,9 +10,10 @@ from dataclasses import dataclass
 class Identity:
     """From which distance an animal is another one than the rest of its set. Cosine distances of embeddings.
 
-    Measured with yolov8n-seg on 21 real photos of four dogs (tests/bench/results/dogs.json). Fine: two of one dog are
-    .04-.16 apart, two of different dogs .17-.28, but blurred, dark or tiny ones of one dog up to .4. Coarse: .07-.22
-    and .21-.37, and poor photos stay near. The pocket's network says about the same of drawn dogs.
+    Measured with yolov8n-seg on 21 real photos of four dogs; what comes of them: tests/bench/results/dogs.json. Fine:
+    two of one dog are .04-.16 apart, two of different dogs .17-.28, but blurred, dark and tiny photos of one dog are
+    far, too; the pocket's network says .01-.15 and .05-.38 of drawn dogs. Coarse: up to .22, and from .21; most poor
+    photos stay near.
     """
 
     fine: float = 0.165  # nearer than that two photos may always show the same one

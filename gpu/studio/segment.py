@@ -70,7 +70,7 @@ def cut_out(sights: Sequence[Sight], out: Path, segmenting: Segmenting, word: st
     agreed, judged = _judge(sights, segmenting, word, size_px)
     pets = [one for one in judged if isinstance(one, Pet)]
     most_px = max(round(LARGER * size_px), LEAST_PX)
-    with ThreadPoolExecutor(CORES) as threads:  # packing a PNG takes longer than finding the pet, and leaves the GIL
+    with ThreadPoolExecutor(CORES) as threads:  # packing PNGs is most of the work, and leaves the GIL
         cutouts = list(threads.map(lambda pet: _cut(pet, out, most_px), pets))
     rejected = [
         Rejected(photo=sight.photo.sha256, reason=one)
