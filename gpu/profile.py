@@ -178,6 +178,7 @@ PROFILES: dict[str, Profile] = {
             animals=(0,),
             people=(),
             size_px=256,
+            mirrored_px=256,
             second_px=192,
             embedding_px=256,
             confidence=0.25,

@@ -63,6 +63,7 @@ class Segmenting:
     animals: tuple[int, ...] = tuple(range(14, 24))  # classes that a pet may be taken for: COCO's bird to giraffe
     people: tuple[int, ...] = (0,)
     size_px: int = 640
+    mirrored_px: int = 512  # its mirror image is looked at, too
     second_px: int = 448  # a smaller look finds dogs that fill the picture
     embedding_px: int = 448  # side at which one animal is compared with another
     least_confidence: float = 0.15  # of an animal that the set may vouch for

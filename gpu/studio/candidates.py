@@ -59,8 +59,9 @@ def see(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> See
     small.thumbnail((segmenting.size_px,) * 2, Image.Resampling.BOX)  # once for all passes
     animals: list[Detection] = []
     people: list[Detection] = []
-    for size_px, mirrored in ((segmenting.size_px, False), (segmenting.size_px, True), (segmenting.second_px, False)):
-        groups, least = (segmenting.animals, segmenting.people), segmenting.least_confidence
+    passes = ((segmenting.size_px, False), (segmenting.mirrored_px, True), (segmenting.second_px, False))
+    groups, least = (segmenting.animals, segmenting.people), segmenting.least_confidence
+    for size_px, mirrored in passes:
         found = segmenter.detect(small, groups, size_px=size_px, confidence=least, mirrored=mirrored)
         animals += found[0]
         people += found[1]

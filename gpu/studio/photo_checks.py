@@ -81,7 +81,8 @@ def highlight(image: Image.Image, pet: Mask) -> float:
 
 def blown(image: Image.Image, pet: Mask) -> float:
     """Share of the pet where two channels or all three are at their end."""
-    return float(((np.asarray(image)[pet] >= FULL).sum(1) >= 2).mean())
+    red, green, blue = (np.asarray(channel)[pet] >= FULL for channel in image.split())
+    return float(((red & green) | (red & blue) | (green & blue)).mean())
 
 
 def on_top_edge(pet: Mask) -> float:

@@ -84,7 +84,7 @@ def profile(folder: Path) -> Profile:
         segmenter=str(folder / "yolo"),
         dino_px=28,
         dtype="float32",
-        segmenting=replace(pocket.segmenting, size_px=64, second_px=64, embedding_px=64),
+        segmenting=replace(pocket.segmenting, size_px=64, mirrored_px=64, second_px=64, embedding_px=64),
         learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
         rewriting=replace(pocket.rewriting, tokens=40),
         painting=replace(pocket.painting, size_px=64, batch=3, steps=2, tries=2),
