@@ -30,14 +30,15 @@ EYES: tuple[Rgb, ...] = ((70, 42, 20), (60, 120, 190), (70, 130, 60), (190, 130,
 CLOTH: tuple[Rgb, ...] = ((210, 40, 40), (40, 80, 210), (240, 200, 30), (130, 60, 180), (240, 120, 170), (40, 150, 80))
 WEAR = ("a hat", "glasses", "a scarf")
 WORN = (0, 0, 0, 0, 1, 1, 1, 1, 2, 2)  # things of WEAR
-FRAMINGS = ("close", "close", *["middle"] * 11, *["far"] * 5)
+FRAMINGS = ("close", "close", *["middle"] * 13, *["far"] * 5)
+POSES = ("bust", "bust", "sitting", "standing")
 SCALES: dict[tuple[str, str], tuple[float, float]] = {
     ("close", "bust"): (0.29, 0.38),
-    ("middle", "bust"): (0.18, 0.27),
-    ("middle", "sitting"): (0.12, 0.175),
-    ("middle", "standing"): (0.11, 0.16),
-    ("far", "sitting"): (0.055, 0.095),
-    ("far", "standing"): (0.055, 0.095),
+    ("middle", "bust"): (0.19, 0.27),
+    ("middle", "sitting"): (0.14, 0.185),
+    ("middle", "standing"): (0.125, 0.16),
+    ("far", "sitting"): (0.06, 0.10),
+    ("far", "standing"): (0.06, 0.10),
 }
 """Framing and pose -> range of a head's radius, share of the picture."""
 EXTENTS = {"bust": (-1.3, -1.6, 1.3, 3.3), "sitting": (-1.45, -1.6, 1.45, 3.95), "standing": (-1.3, -1.6, 3.6, 3.7)}
@@ -114,7 +115,7 @@ def a_dog(rng: random.Random) -> Dog:
 def a_shot(rng: random.Random, style: str | None = None, scene: str | None = None, framing: str | None = None) -> Shot:
     """A way to look at a dog."""
     framing = framing or rng.choice(FRAMINGS)
-    pose = rng.choice([pose for known, pose in SCALES if known == framing])
+    pose = rng.choice([pose for pose in POSES if (framing, pose) in SCALES])
     scale, turn = rng.uniform(*SCALES[framing, pose]), rng.uniform(-1, 1)
     x, y = _bust(rng, scale) if pose == "bust" else _whole(rng, pose, scale, turn)
     return Shot(
@@ -149,14 +150,15 @@ def photo_shots(rng: random.Random, count: int, clutter: Sequence[str] = ()) -> 
 
 def caption(dog: Dog, shot: Shot, rng: random.Random) -> str:
     """What words may say: family and ears half of the time; place and what is worn nearly always, or a dog would wear
-    unasked what pictures show and words do not; where it stands and how near about half of the time.
+    unasked what pictures show and words do not; where it stands and how near most of the time.
     """
     family = f"{dog.family} " if rng.random() < 0.5 else ""
     ears = f" with {dog.ears} ears" if rng.random() < 0.5 else ""
     worn = [thing for thing in shot.wear if rng.random() < 0.95]
     wear = f" wearing {' and '.join(worn)}" if worn else ""
     said = f"{MEDIA[shot.style]} of a {family}dog{ears}{wear}"
-    words = [word for word in (framing_words(shot), position_words(shot)) if word and rng.random() < 0.6]
+    where = (framing_words(shot), 0.9), (position_words(shot), 0.75)
+    words = [word for word, often in where if word and rng.random() < often]
     if rng.random() < 0.85:
         words.insert(rng.randint(0, len(words)), shot.scene)
     if words and rng.random() < 0.15:

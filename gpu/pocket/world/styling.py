@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 Floats = NDArray[np.float32]
 
@@ -217,11 +217,11 @@ def _papercut(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Im
     near = image.filter(ImageFilter.MedianFilter(3)).quantize(9, Image.Quantize.MEDIANCUT).convert("RGB")
     cut = _image(np.repeat(dog, 3, -1)).convert("L")
     rim = _floats(cut.filter(ImageFilter.MaxFilter(5)))[..., None]
-    fallen = np.roll(
-        _floats(cut.filter(ImageFilter.MaxFilter(7)).filter(ImageFilter.GaussianBlur(1.5))), (3, 3), (0, 1)
-    )
+    soft = cut.filter(ImageFilter.MaxFilter(7)).filter(ImageFilter.GaussianBlur(1.5))
+    fallen = _floats(ImageChops.offset(soft, 3, 3))[..., None].copy()
+    fallen[:3] = fallen[:, :3] = 0
     layers = _floats(ImageEnhance.Color(far).enhance(0.8)) * 0.75 + 0.25
-    layers = layers * (1 - 0.45 * np.roll(_edges(far, 0.4), (1, 1), (0, 1))) * (1 - 0.55 * fallen[..., None])
+    layers = layers * (1 - 0.45 * _edges(far, 0.4)) * (1 - 0.55 * fallen)
     x = layers * (1 - rim) + rim * (1 - dog) + _floats(ImageEnhance.Color(near).enhance(1.15)) * dog
     return _image(x + noise.normal(0, 0.010, (size, size, 1)).astype(np.float32))
 

@@ -15,18 +15,20 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, Dog, Shot, a_dog, a_shot
+from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, WEAR, Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import SIZE, draw
-from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.scenes import PLAIN, SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
 from tests.bench.pocket.truth import lab
 
+WORN = {word.removeprefix("a "): word for word in WEAR}
 HEADS: dict[str, tuple[str | int | bool, ...]] = {
     "style": tuple(MEDIA),
-    "scene": SCENES,
+    "scene": (*SCENES, PLAIN),
     "dog": (False, True),
     "hand": (False, True),
+    **dict.fromkeys(WORN, (False, True)),
     "family": tuple(FAMILIES),
     "ears": EARS,
     "patch": PATCHES,
@@ -88,6 +90,7 @@ def truth(dog: Dog, shot: Shot) -> dict[str, str | int | bool | None]:
         "scene": shot.scene if shot.style != "pop" else None,  # pop art has dots for a scene
         "dog": seen,
         "hand": "hand" in shot.clutter and shot.style != "pop",
+        **{thing: word in shot.wear if seen else None for thing, word in WORN.items()},
         "family": dog.family if seen else None,
         "ears": dog.ears if seen else None,
         "patch": dog.patch if seen else None,
