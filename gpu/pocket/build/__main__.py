@@ -41,7 +41,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build.painter import train_painter
 
-            train_painter(folder, drawn, steps=6400 if warm else 12600, warm=warm)
+            train_painter(folder, drawn, steps=4500 if warm else 12600, warm=warm)
         case "refiner":
             from gpu.pocket.build.refiner import train_refiner
 

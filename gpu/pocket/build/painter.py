@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gpu.durable import whole
-from gpu.pocket.build.common import captions, digest, load_weights, shards, to_tensor
+from gpu.pocket.build.common import autocast, captions, digest, load_weights, shards, to_tensor
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE, sheet
 from gpu.studio.objective import snr_weights
@@ -157,7 +157,7 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
         file = kept / f"{n:03}.pt"
         if not file.is_file():
             print(f"latents: shard {n}", flush=True)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 means = [vae.encode(to_tensor(images[i : i + 64])).latent_dist.mean for i in range(0, len(images), 64)]
             with whole(file) as fresh:
                 torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), fresh)
@@ -210,7 +210,7 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         if detail:
             painter.freeze_towers()
         one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
             out = painter(noisy, t, one, two).float()
         snr = a.flatten() / (1 - a.flatten())

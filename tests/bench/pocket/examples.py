@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
+from gpu.pocket.build.common import autocast
 from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, WEAR, Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import SIZE, draw
 from gpu.pocket.world.scenes import PLAIN, SCENES
@@ -108,12 +109,6 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(small).transpose(2, 0, 1)
 
 
-def fast_bfloat16() -> bool:
-    """Does this processor compute in bfloat16? Emulated, it takes several times as long as float32."""
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
-
-
 @torch.no_grad()
 def painted(images: Tensor) -> Tensor:
     """Bytes through the pocket VAE and back, latents slightly off as the painter's are."""
@@ -121,7 +116,7 @@ def painted(images: Tensor) -> Tensor:
     vae.to(memory_format=torch.channels_last)
     chance, done = torch.Generator().manual_seed(0), []
     for some in images.split(32):
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
+        with autocast():
             clean = (some.float() / 127.5 - 1).to(memory_format=torch.channels_last)
             latents = vae.encode(clean).latent_dist.mean
             off = torch.randn(latents.shape, generator=chance) * torch.rand(len(some), 1, 1, 1, generator=chance)

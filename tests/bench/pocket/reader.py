@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gpu.pocket.build.common import SOURCES, digest
+from gpu.pocket.build.common import SOURCES, autocast, digest
 from gpu.profile import PROFILES
 from tests.bench.pocket import examples, truth
 from tests.bench.pocket.examples import HEADS, NOTHING, OF_PICTURE, WORN, Examples, pixels
@@ -190,7 +190,7 @@ def _wrong(network: Network, batch: Examples, chance: torch.Generator) -> Tensor
     """Cross entropy of all heads, and how far colours and faces are off. The close-up is never quite centred."""
     off = torch.randn(batch.faces.shape, generator=chance) * 0.1 * batch.faces[:, 2:]
     x = batch.images.to(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=examples.fast_bfloat16()):
+    with autocast():
         scores, colours, found = network(x, batch.faces + off)
     heads = zip(scores.split(SIZES, 1), batch.answers.T, strict=True)
     said = sum(F.cross_entropy(score, answer, ignore_index=NOTHING) for score, answer in heads)
