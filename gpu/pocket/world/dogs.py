@@ -142,10 +142,18 @@ def _whole(rng: random.Random, pose: str, scale: float, turn: float) -> tuple[fl
 
 
 def photo_shots(rng: random.Random, count: int, clutter: Sequence[str] = ()) -> list[Shot]:
-    """Shots as a person would attach to /enroll: photos, several places, nothing worn, `clutter` in the way."""
+    """Shots as a person would attach to /enroll: photos, several places, the dog near the middle, nothing worn,
+    `clutter` in the way.
+    """
     scenes = rng.sample(SCENES, min(count, len(SCENES)))
     shots = [a_shot(rng, "photo", scenes[i % len(scenes)], "middle") for i in range(count)]
-    return [replace(s, wear=(), clutter=tuple(clutter)) for s in shots]
+    return [replace(s, x=s.x - 0.7 * _off_middle(s), wear=(), clutter=tuple(clutter)) for s in shots]
+
+
+def _off_middle(shot: Shot) -> float:
+    """How far the dog's centre is to the right of the picture's."""
+    left, _, right, _ = shot.box
+    return (left + right) / 2 - 0.5
 
 
 def caption(dog: Dog, shot: Shot, rng: random.Random) -> str:
@@ -173,8 +181,8 @@ def framing_words(shot: Shot) -> str:
 
 def position_words(shot: Shot) -> str:
     """Where the dog is; nothing where it is near the middle of the picture."""
-    left, top, right, bottom = shot.box
-    x, y = (left + right) / 2 - 0.5, (top + bottom) / 2 - 0.5
+    _, top, _, bottom = shot.box
+    x, y = _off_middle(shot), (top + bottom) / 2 - 0.5
     across = "" if abs(x) < OFF else "on the left" if x < 0 else "on the right"
     if shot.pose == "bust" or abs(y) < OFF:  # a bust reaches the bottom wherever its head is
         return across
