@@ -51,6 +51,7 @@ from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
+from cogs.styles import StylesCog
 from cogs.try_again import TryAgainCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
@@ -76,7 +77,16 @@ from storage.takedowns import Takedowns
 log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
-COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, OwnStylesCog, AdminCog, NotifyCog, DoctorCog)
+COMMANDS: tuple[Command, ...] = (
+    EnrollCog,
+    PortraitCog,
+    PetsCog,
+    StylesCog,
+    OwnStylesCog,
+    AdminCog,
+    NotifyCog,
+    DoctorCog,
+)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
