@@ -14,11 +14,10 @@ from storage.names import name_key
 
 MOST_STYLES = 20  # of a server
 
-EXAMPLES = """SELECT json_extract(p.wish, '$.style') AS style, p.channel_id, p.message_id, max(p.id)
-              FROM portraits p JOIN jobs j ON j.id = p.job_id
-              WHERE j.guild_id = ? AND p.message_id IS NOT NULL AND p.deleted IS NULL
-                AND json_extract(p.wish, '$.style') IN (SELECT value FROM json_each(?)) GROUP BY 1"""
-"""SQLite takes the other columns from the row of max()."""
+EXAMPLES = """SELECT style.value AS style, p.channel_id, p.message_id FROM json_each(?1) style JOIN portraits p ON p.id =
+              (SELECT portraits.id FROM portraits JOIN jobs ON jobs.id = portraits.job_id
+               WHERE json_extract(wish, '$.style') = style.value AND jobs.guild_id = ?2
+                     AND portraits.message_id IS NOT NULL AND deleted IS NULL ORDER BY portraits.id DESC LIMIT 1)"""
 
 
 class StyleTaken(Exception):
@@ -84,7 +83,7 @@ class ServerStyles:
 
     async def examples(self, guild_id: int, styles: Collection[str]) -> dict[str, Example]:
         """Of each of these styles (as wishes hold them) the newest portrait that is posted in this server."""
-        rows = await self._db.all(EXAMPLES, guild_id, json.dumps(list(styles)))
+        rows = await self._db.all(EXAMPLES, json.dumps(list(styles)), guild_id)
         return {row["style"]: Example(channel_id=row["channel_id"], message_id=row["message_id"]) for row in rows}
 
 

@@ -10,3 +10,5 @@ CREATE TABLE styles (
     negative    TEXT    NOT NULL DEFAULT '',
     UNIQUE (guild_id, name_key)
 ) STRICT;
+
+CREATE INDEX portraits_style ON portraits (json_extract(wish, '$.style'), id);  -- the newest one in a style
