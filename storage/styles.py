@@ -14,10 +14,11 @@ from storage.names import name_key
 
 MOST_STYLES = 20  # of a server
 
-EXAMPLES = """SELECT style.value AS style, p.channel_id, p.message_id FROM json_each(?1) style JOIN portraits p ON p.id =
-              (SELECT portraits.id FROM portraits JOIN jobs ON jobs.id = portraits.job_id
-               WHERE json_extract(wish, '$.style') = style.value AND jobs.guild_id = ?2
-                     AND portraits.message_id IS NOT NULL AND deleted IS NULL ORDER BY portraits.id DESC LIMIT 1)"""
+NEWEST = """SELECT portraits.id FROM portraits JOIN jobs ON jobs.id = portraits.job_id
+            WHERE json_extract(wish, '$.style') = style.value AND jobs.guild_id = ?2
+                  AND portraits.message_id IS NOT NULL AND deleted IS NULL ORDER BY portraits.id DESC LIMIT 1"""
+EXAMPLES = f"""SELECT style.value AS style, p.channel_id, p.message_id
+               FROM json_each(?1) style JOIN portraits p ON p.id = ({NEWEST})"""
 
 
 class StyleTaken(Exception):

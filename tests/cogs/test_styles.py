@@ -1,11 +1,13 @@
 """/styles: each page fits into Discord's layout, shows pictures to those who may see them, and turns for ever."""
 
+from pathlib import Path
 from typing import Any
 
 from gpu.styles import STYLES
 from storage.styles import MOST_STYLES
-from tests.helpers.bot_env import BotEnv, enrolled, pressed, private, whole
+from tests.helpers.bot_env import BotEnv, bot_env, enrolled, pressed, private, whole
 from tests.loopback import Exchange, Permission, Person
+from tests.loopback.checks import violations
 from tests.loopback.layouts import CONTAINER, GALLERY, TEXT
 
 Json = dict[str, Any]
@@ -67,6 +69,16 @@ async def test_pictures_from_here_for_those_who_may_see_them(alive: BotEnv):
     assert shown(await page(await mina.slash("/styles", other)))[2][1], "also where the bot knows no thread any more"
     await pressed(mina, painted, "delete")
     assert not shown(await page(await mina.slash("/styles", other)))[2][1]
+
+
+async def test_pages_are_as_discord_describes_them(tmp_path: Path):
+    async with bot_env(tmp_path, record=tmp_path / "recorded") as alive:
+        mina = alive.discord.person("Mina")
+        await enrolled(alive, mina)
+        answer = await page(await mina.slash("/styles", alive.discord.channel))
+        assert shown(answer)[1][1], "with a picture"
+        await turned(alive, mina, answer, "styles:1")
+    assert violations(tmp_path / "recorded") == []
 
 
 async def test_pages_turn_after_a_restart_and_back_in_the_language_of_whoever_asked(alive: BotEnv):

@@ -4,6 +4,9 @@ Knows: which component holds which, how many there are, how long their texts are
 (rules.py), or messages. Sources: docs components/reference; Discord's openapi.json (the *ForMessageRequest schemas).
 """
 
+import json
+from zlib import crc32
+
 from tests.loopback.refusals import Refused, invalid, length
 from tests.loopback.values import Json, many
 
@@ -12,6 +15,10 @@ ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, SEPARATOR, CONTAINER = 1, 
 INSIDE: dict[int, tuple[int, ...]] = {CONTAINER: (ROW, SECTION, TEXT, GALLERY, FILE, SEPARATOR), SECTION: (TEXT,)}
 OUTSIDE = (*INSIDE[CONTAINER], CONTAINER)
 MOST_COMPONENTS, MOST_TEXT = 40, 4000
+DEFAULTS: dict[int, Json] = {
+    CONTAINER: {"accent_color": None, "spoiler": False}, SEPARATOR: {"spacing": 1, "divider": True},
+    FILE: {"spoiler": False, "name": None, "size": None},
+}  # fmt: skip
 
 
 def no_legacy_fields(body: Json) -> None:
@@ -41,6 +48,20 @@ def flat(rows: list[Json]) -> list[Json]:
         inner = [row[key] for key in ("component", "accessory") if key in row]
         found += [row, *flat(many(row, "components")), *flat(inner)]
     return found
+
+
+def shown(components: list[Json]) -> list[Json]:
+    """As Discord shows them: what was left out is filled in, and each picture has an address at Discord's proxy."""
+
+    def whole(node: Json) -> Json:
+        for key in ("media", "file"):
+            if key in node:
+                node = {"description": None, "spoiler": False} | node if key == "media" else node
+                url = node[key]["url"]
+                node[key] |= {"id": f"{crc32(url.encode())}", "proxy_url": url}
+        return DEFAULTS.get(node["type"], {}) | node if isinstance(node.get("type"), int) else node
+
+    return json.loads(json.dumps(components), object_hook=whole)
 
 
 def _check_one(one: Json) -> None:
