@@ -24,5 +24,5 @@ The files here are commands and listeners, one for each thing that people do; th
     shared/        sentences, errors, and what several cogs use
 
 To add a command: its file here, its sentences in shared/texts/, its name in bot.COMMANDS.
-To add a language: its file in shared/texts/, and a name for each style in gpu/styles.toml (a description too, if you like).
+To add a language: its file in shared/texts/, and a name for each style in gpu/styles.toml (and a description).
 """
