@@ -81,7 +81,7 @@ class ButtonsCog(commands.Cog):
         """A style was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
         rows = await self._rows(menu)
-        await self._paint(interaction, rows, int(menu["message"]), replace(rows[0].wish, style=style))
+        await self._paint(interaction, rows, int(menu["message"]), replace(rows[0].wish, style=style, negative=""))
 
     async def change_wish(self, interaction: Interaction, form: re.Match[str], typed: str) -> None:
         """The form for a wish was sent. Raises Sorry, and what may pass."""

@@ -122,6 +122,7 @@ class Profile:
     segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/convert.py makes one)
     rewrite: Literal["llama", "template"] = "llama"  # who turns a wish into a prompt; the template needs no Llama
     allow_cpu: bool = False  # may it compute without a card? At full size a portrait takes the better part of an hour
+    any_style: bool = True  # or only the styles that the catalogue marks with "pocket"
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 
     segmenting: Segmenting = Segmenting()
@@ -165,6 +166,7 @@ PROFILES: dict[str, Profile] = {
         SDXL,
         name="pocket",
         allow_cpu=True,
+        any_style=False,
         sdxl=str(WEIGHTS / "sdxl"),
         sdxl_variant=None,
         vae=None,

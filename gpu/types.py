@@ -83,6 +83,7 @@ class Wish:
 
     style: str  # a key of styles.toml, or free text
     text: str = ""  # any language
+    negative: str = ""  # with a style that a server added: what it must not be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.stats import Stats
+from storage.styles import ServerStyles
 from storage.takedowns import Takedowns
 
 
@@ -42,6 +43,7 @@ class Services:
     outbox: Outbox
     takedowns: Takedowns
     notifications: Notifications
+    styles: ServerStyles
     line: Line
     models: Models
     threads: Threads

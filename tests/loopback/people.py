@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tests.loopback import commands, messages, reactions, rules, threads
 from tests.loopback.commands import Commands
 from tests.loopback.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction, Interactions, Kind
+from tests.loopback.layouts import flat
 from tests.loopback.options import Filled, Impossible, Value, attached, chosen, fill
 from tests.loopback.permissions import Permission
 from tests.loopback.state import Message, Place, Thread, Upload, User
@@ -105,7 +106,7 @@ class Person:
 
     def _component(self, message: Json, custom_id: str) -> tuple[Message, Json]:
         source = self._found(message)
-        for component in rules.flat(source.components):
+        for component in flat(source.components):
             if component.get("custom_id") == custom_id and not component.get("disabled"):
                 return source, component
         raise Impossible(f"message {source.id} has no component {custom_id} that can be used")
@@ -157,7 +158,7 @@ class Exchange:
     async def submit(self, values: dict[str, str | list[Upload]]) -> "Exchange":
         """Fill in the modal by custom ids, and send it."""
         modal, asked = await self.modal(), self.interaction
-        unknown = set(values) - {component.get("custom_id") for component in rules.flat(modal["components"])}
+        unknown = set(values) - {component.get("custom_id") for component in flat(modal["components"])}
         if unknown:
             raise Impossible(f"the modal has no {unknown}")
         found: dict[str, Json] = {}
