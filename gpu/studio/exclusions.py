@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpu.studio.gate import is_english
 from gpu.studio.things import JOINED, NAMED, Thing, named, spelled, words
 from gpu.words import fold, harmless
 
@@ -20,7 +21,9 @@ _WANTED = re.compile("|".join(_DATA["wanted"]))
 _THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']})*\s*)*(?:{JOINED}))"
 _AFTER = [re.compile(pattern.replace("{things}", _THINGS)) for pattern in _DATA["after"]]
 _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
-_BEFORE = re.compile(rf"(?<![\w-])(?:{'|'.join(_DATA['before'])})(?: |(?=-))(?:{_DATA['filler']})")
+_BEFORE = re.compile(
+    rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
+)
 _SUFFIX = re.compile(r"\b(?P<thing>[a-z]+?)(?:-| )?(?:free|less)\b", re.IGNORECASE)
 _LIST = re.compile(r"(?:, [\w ]{2,24}?){0,4},?\s(?:or|nor|o|ni) (?P<last>[\w' ]{2,24})")
 _BEGIN = re.compile(rf"\s*(,\s*(?:and )?|\b(?:and|or|but)\b\s*)?((?:\b(?:{_DATA['begins']})\b\s*)*)", re.IGNORECASE)
@@ -55,7 +58,7 @@ def read(wish: str) -> Reading:
     text = _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
     while match := _BEFORE.search(text):
         phrase, stop = _phrase(text, match.end())
-        _note(refused, phrase)
+        _note(refused, phrase, known_only=bool(match["spanish"]) or not is_english(wish))
         text = f"{text[: match.start()]} , {text[stop:]}"
     rest = " ".join(text.split())
     wanted = {thing.name for thing in named(rest)}
@@ -74,9 +77,9 @@ def _phrase(text: str, start: int) -> tuple[str, int]:
     return text[start:stop], stop
 
 
-def _note(refused: list[str], phrase: str) -> str:
-    """Note what is refused; "" for re.sub()."""
-    if known := named(phrase):
+def _note(refused: list[str], phrase: str, known_only: bool = True) -> str:
+    """Note what is refused; what stands in its place, for re.sub()."""
+    if (known := named(phrase)) or known_only:
         refused += [thing.name for thing in known]
         return " , "
     for part in _ALSO.split(phrase):
@@ -109,9 +112,8 @@ def without(text: str, refused: Iterable[str]) -> str:
         link, begins, content = _parts(chunk)
         if begins or not link:
             governor, governs = begins if _GOVERNS.match(begins) else "", False
-        if dropped := _is_refused(chunk, refused):
-            content = _rest(content, refused)
-        if not content:
+        if _is_refused(chunk, refused) and not (content := _rest(content, refused)):
+            dropped = True
             continue
         dropped = False
         if not (begins or governs or _VERB.match(content)):
