@@ -112,7 +112,7 @@ def without(text: str, refused: Iterable[str]) -> str:
         link, begins, content = _parts(chunk)
         if begins or not link:
             governor, governs = begins if _GOVERNS.match(begins) else "", False
-        if _is_refused(chunk, refused) and not (content := _rest(content, refused)):
+        if _is_negated(chunk) or (names(chunk, refused) and not (content := _rest(content, refused))):
             dropped = True
             continue
         dropped = False
@@ -130,10 +130,6 @@ def _parts(chunk: str) -> tuple[str, str, str]:
     return begin[1] or "", begin[2] or "", chunk[begin.end() :]
 
 
-def _is_refused(chunk: str, refused: tuple[str, ...]) -> bool:
-    return names(chunk, refused) or _is_negated(chunk)
-
-
 def _is_negated(chunk: str) -> bool:
     """A painter paints what is named, also after "no"."""
     bare = _SUFFIX.search(chunk)
@@ -142,8 +138,6 @@ def _is_negated(chunk: str) -> bool:
 
 def _rest(content: str, refused: tuple[str, ...]) -> str:
     """What stays of a phrase whose refused word only describes another one: "snowy mountains"; mostly nothing."""
-    if _is_negated(content):
-        return ""
     for one in refused:
         content = re.sub(rf"{forms(one).pattern}[ -](?=[a-z]{{3}})(?!\w+ing\b)", "", content, flags=re.IGNORECASE)
     return "" if names(content, refused) else content

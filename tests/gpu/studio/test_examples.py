@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 
 from gpu.studio import examples as lib
-from gpu.studio.exclusions import names, read
 from gpu.studio.examples import Example, Examples, curated
+from gpu.studio.exclusions import names, read
 from gpu.studio.plan import SCHEMA, Plan, join, where
 from gpu.types import Wish
 
