@@ -1,11 +1,13 @@
-"""Typed or generated words, made plain: no links, mentions, markdown, and nothing that nobody sees; and in ASCII.
+"""Typed or generated words, made plain: no links, mentions, markdown, orders, nothing that nobody sees; and in ASCII.
 
-Knows: characters. Does not know: wishes, plans, languages, Discord. What is plain is safe in a prompt, in a log and,
+Knows: characters, how orders begin (words.toml). Does not know: wishes, plans, languages, Discord. What is plain is safe in a prompt, in a log and,
 between backticks or escaped, in a message.
 """
 
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
 _TOKENS = re.compile(r"<\|[^<>]*\|>|<\s*s\d+\s*>", re.IGNORECASE)  # of chat templates, and of pets
 _LINKS = re.compile(
@@ -24,6 +26,10 @@ _PLAIN = str.maketrans({
 })  # fmt: skip
 
 
+_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_ORDERS = re.compile(f"{_DATA['orders']}|{_DATA['typed']}")
+
+
 def clean(text: str, most: int = 300) -> str:
     """One line without chat-template tokens and without anything that looks like a pet's token; `most` characters."""
     return " ".join(_TOKENS.sub(" ", text).split())[:most]
@@ -35,6 +41,16 @@ def harmless(text: str, most: int = 300) -> str:
     for unwanted in (_TOKENS, _MENTIONS, _LINKS, _MARKDOWN):
         seen = unwanted.sub(" ", seen)
     return clean(seen, most)
+
+
+def is_order(text: str) -> bool:
+    """Does it tell somebody to do something, in the place of what can be seen?"""
+    return bool(_ORDERS.search(fold(text).casefold()))
+
+
+def without_orders(text: str) -> str:
+    """What somebody typed, without the clauses that give orders."""
+    return ", ".join(clause for clause in re.split(r"[.!?;:]\s+|,\s*|\n", text) if not is_order(clause))
 
 
 def fold(text: str) -> str:

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from gpu.words import fold, harmless
+from gpu.words import fold, harmless, is_order
 
 _DATA: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_REFUSALS, _ORDERS = re.compile(_DATA["refusals"]), re.compile(_DATA["orders"])
-_TYPED = re.compile(f"{_DATA['orders']}|{_DATA['typed']}")
+_REFUSALS = re.compile(_DATA["refusals"])
 _FOREIGN = set(_DATA["foreign"].split())
 MOST_REPEATS = {1: 3, 2: 2, 3: 1}  # words in a row -> how often they may be said in one text
 WINDOW = 75  # tokens that the encoders read at once, without begin and end
@@ -45,8 +44,7 @@ def _fault(text: str) -> str:
 
 def is_talk(text: str) -> bool:
     """A refusal, or somebody's order, in the place of what can be seen."""
-    plain = fold(text).casefold()
-    return bool(_REFUSALS.search(plain) or _ORDERS.search(plain))
+    return bool(is_order(text) or _REFUSALS.search(fold(text).casefold()))
 
 
 def is_english(text: str) -> bool:
@@ -64,12 +62,6 @@ def is_loop(text: str) -> bool:
         for gram, times in some.items()
         if n > 2 or len(gram[0]) > 3  # "in the" may be said often
     )
-
-
-def without_orders(text: str) -> str:
-    """What somebody typed, without the clauses that give orders."""
-    clauses = re.split(r"(?<=[.!?;:\n])\s+|,\s*", text)
-    return ", ".join(clause for clause in clauses if not _TYPED.search(fold(clause).casefold()))
 
 
 def whole(text: str, most: int) -> str:

@@ -36,7 +36,7 @@ from gpu.studio.examples import Examples, curated
 from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, join, template
 from gpu.types import Prompt, Wish
-from gpu.words import clean
+from gpu.words import harmless
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def instruction(name: str) -> list[Message]:
 
 def request(wish: Wish, why: str = "") -> Message:
     """The last message: the style in the catalogue's words, the wish as typed, harmless, and why it is asked again."""
-    said = [f"style: {clean(styles.medium(wish.style))}", f"wish: {clean(wish.text)}".rstrip()]
+    said = [f"style: {harmless(styles.medium(wish.style))}", f"wish: {harmless(wish.text)}".rstrip()]
     return {"role": "user", "content": "\n".join([*said, f"note: {why}"] if why else said)}
 
 
