@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 
 from gpu.styles import find
-from gpu.words import harmless, without_orders
+from gpu.words import harmless, without_talk
 from storage.names import shorten, visible
 
 ENGLISH = "en"
@@ -111,7 +111,7 @@ def style_name(language: str, style: str) -> str:
     known = find(style)
     if known:
         return known.names.get(language, known.names[ENGLISH])
-    return escape(without_orders(harmless(style))) or "…"
+    return escape(without_talk(harmless(style))) or "…"
 
 
 def label(key: str, **values: object) -> app_commands.locale_str:

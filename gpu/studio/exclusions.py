@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from gpu.studio.gate import is_english
-from gpu.studio.things import JOINED, NAMED, Thing, named, spelled, words
+from gpu.studio.things import JOINED, NAMED, SPACED, Thing, named, spelled, words
 from gpu.words import fold, harmless
 
 _DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 _WANTED = re.compile("|".join(_DATA["wanted"]))
 _THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']})*\s*)*(?:{JOINED}))"
-_AFTER = [re.compile(pattern.replace("{things}", _THINGS)) for pattern in _DATA["after"]]
+_AFTER = [
+    re.compile(pattern.replace("{things}", things))
+    for table, things in (("after", _THINGS), ("after_spaced", rf"(?P<thing>{SPACED})"))
+    for pattern in _DATA[table]
+]
 _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
 _BEFORE = re.compile(
     rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
@@ -50,19 +54,20 @@ class Reading:
 
 
 def read(wish: str) -> Reading:
-    """What a wish refuses, whatever its language. Something wanted and refused at once is wanted."""
+    """What a wish refuses, whatever its language. Of "a blue hat, not the red hat" a hat stays wanted."""
     text = _WANTED.sub(" ", fold(spelled(wish)).casefold())
-    refused: list[str] = []
+    refused, bare = list[str](), set[str]()
     for pattern in _AFTER:
         text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
     text = _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
     while match := _BEFORE.search(text):
         phrase, stop = _phrase(text, match.end())
+        bare |= {thing.name for thing in named(phrase) if thing.english.fullmatch(phrase.strip())}
         _note(refused, phrase, known_only=bool(match["spanish"]) or not is_english(wish))
         text = f"{text[: match.start()]} , {text[stop:]}"
     rest = " ".join(text.split())
     wanted = {thing.name for thing in named(rest)}
-    kept = tuple(one for one in dict.fromkeys(refused) if one not in wanted)
+    kept = tuple(one for one in dict.fromkeys(refused) if one in bare or one not in wanted)
     return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept)
 
 
@@ -79,7 +84,7 @@ def _phrase(text: str, start: int) -> tuple[str, int]:
 
 def _note(refused: list[str], phrase: str, known_only: bool = True) -> str:
     """Note what is refused; what stands in its place, for re.sub()."""
-    if (known := named(phrase)) or known_only:
+    if (known := named(phrase, refused=True)) or known_only:
         refused += [thing.name for thing in known]
         return " , "
     for part in _ALSO.split(phrase):

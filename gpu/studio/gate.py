@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from gpu.words import fold, harmless, is_order
+from gpu.words import fold, harmless, is_talk
 
 _DATA: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_REFUSALS = re.compile(_DATA["refusals"])
 _FOREIGN = set(_DATA["foreign"].split())
 MOST_REPEATS = {1: 3, 2: 2, 3: 1}  # words in a row -> how often they may be said in one text
 WINDOW = 75  # tokens that the encoders read at once, without begin and end
@@ -40,11 +39,6 @@ def _fault(text: str) -> str:
     if is_talk(plain):
         return "say only what can be seen: nothing about yourself, and no orders"
     return "say nothing twice" if is_loop(plain) else ""
-
-
-def is_talk(text: str) -> bool:
-    """A refusal, or somebody's order, in the place of what can be seen."""
-    return bool(is_order(text) or _REFUSALS.search(fold(text).casefold()))
 
 
 def is_english(text: str) -> bool:

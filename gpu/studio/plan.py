@@ -16,7 +16,7 @@ from gpu import styles
 from gpu.studio import gate
 from gpu.studio.exclusions import Reading, names, read, tidy, without
 from gpu.types import Box, Prompt, Wish
-from gpu.words import clean, fold, harmless, without_orders
+from gpu.words import clean, fold, harmless, is_talk, without_talk
 
 UNNAMED = "a picture"  # of a style whose words the painter cannot read
 LONGEST_MEDIUM = 60  # characters: the pet's tokens come after it, and must stand in the window
@@ -104,7 +104,7 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     wanted = [thing.name for thing in asked.things]
     unwanted = [part for part in plan.part("negative").split(", ") if not names(part, wanted)]
     negative = _list([style.negative if style else "", *refused, *unwanted])
-    thought = "" if gate.is_talk(plan.thought) else harmless(plan.thought)
+    thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
 
 
@@ -112,7 +112,7 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     """The prompt without a model: the wish itself, or what is known of it if the encoders cannot read its script."""
     asked = _read(wish)
     style = styles.find(wish.style)
-    said = tidy(without(without_orders(harmless(asked.wanted)), asked.refused))
+    said = tidy(without(without_talk(harmless(asked.wanted)), asked.refused))
     dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
     text = f"{dog}, {said}" if said else dog
     if not said.isascii():
@@ -135,7 +135,7 @@ def _refused_by(plan: Plan) -> tuple[str, ...]:
 def _medium(style: str) -> str:
     """A style in own words, if the painter can read them."""
     asked = read(clean(style))
-    words = tidy(without_orders(harmless(asked.wanted if asked.refused else fold(style))))
+    words = tidy(without_talk(harmless(asked.wanted if asked.refused else fold(style))))
     return tidy(gate.whole(words, LONGEST_MEDIUM)) if words and words.isascii() else UNNAMED
 
 

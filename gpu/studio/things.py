@@ -26,6 +26,7 @@ class Thing:
     ja: tuple[str, ...] = ()
     es: tuple[str, ...] = ()
     sign: tuple[str, ...] = ()  # emoji
+    short: tuple[str, ...] = ()  # means it only where it is refused
 
     @cached_property
     def english(self) -> re.Pattern[str]:
@@ -34,9 +35,9 @@ class Thing:
 
 
 def words(forms: Iterable[str]) -> re.Pattern[str]:
-    """Any of these as whole words, the longest first; a Korean particle may follow ("hat은")."""
+    """Any of these as whole words, also of many; a Korean particle may follow ("hat은")."""
     found = "|".join(re.escape(fold(form)) for form in _longest(forms))
-    return re.compile(rf"(?<![a-z])(?:{found})(?![a-z])" if found else "(?!)", re.IGNORECASE)
+    return re.compile(rf"(?<![a-z])(?:{found})s?(?![a-z])", re.IGNORECASE)
 
 
 def _longest(forms: Iterable[str]) -> list[str]:
@@ -44,7 +45,7 @@ def _longest(forms: Iterable[str]) -> list[str]:
 
 
 def _tables(thing: Thing) -> tuple[tuple[str, ...], ...]:
-    return (thing.en, thing.ko, thing.ja, thing.es)
+    return (thing.en, thing.ko, thing.ja, thing.es, thing.short)
 
 
 def _read(path: Path) -> tuple[Thing, ...]:
@@ -57,22 +58,23 @@ def _read(path: Path) -> tuple[Thing, ...]:
 
 THINGS = _read(Path(__file__).with_suffix(".toml"))
 NAMED = {thing.name: thing for thing in THINGS}
-JOINED = "|".join(re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja)))
-"""A pattern for any Korean or Japanese word of them: those are not parted by spaces."""
+JOINED = "|".join(
+    re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja, *thing.short))
+)
+"""A pattern for any Korean or Japanese word of them that can be refused: those are not parted by spaces."""
 
 _MEANS = {fold(form).casefold(): thing for thing in reversed(THINGS) for table in _tables(thing) for form in table}
-_ANY = re.compile(
-    f"{words(form for thing in THINGS for form in (*thing.en, *thing.es)).pattern}|{JOINED}", re.IGNORECASE
-)
-
+SPACED = words(form for thing in THINGS for form in (*thing.en, *thing.es)).pattern
+_LONG = "|".join(re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja)))
+_ANY, _REFUSED = (re.compile(f"{SPACED}|{joined}", re.IGNORECASE) for joined in (_LONG, JOINED))
 _SIGNS = {sign: thing for thing in reversed(THINGS) for sign in thing.sign}
 _SIGN = re.compile("|".join(_SIGNS))
 
 
-def named(text: str) -> list[Thing]:
-    """The things that a text names, as typed; each once. Of words that mean two ("gafas de sol") the longer counts."""
-    said = _ANY.finditer(fold(spelled(text)))
-    return list(dict.fromkeys(_MEANS[match.group().casefold()] for match in said))
+def named(text: str, *, refused: bool = False) -> list[Thing]:
+    """The things that a text names, as typed, or as it refuses them; each once. Of two ("gafas de sol") the longer."""
+    said = (match.group().casefold() for match in (_REFUSED if refused else _ANY).finditer(fold(spelled(text))))
+    return list(dict.fromkeys(_MEANS.get(word) or _MEANS[word.removesuffix("s")] for word in said))
 
 
 def spelled(text: str) -> str:
