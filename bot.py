@@ -51,6 +51,7 @@ from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from cogs.try_again import TryAgainCog
+from cogs.why import WhyCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -74,7 +75,7 @@ from storage.takedowns import Takedowns
 log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
-COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog, DoctorCog)
+COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog, DoctorCog, WhyCog)
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MINUTE_S, HOUR_S = 60.0, 3600.0

@@ -67,8 +67,15 @@ def read(wish: str) -> Reading:
         text = f"{text[: match.start()]} , {text[stop:]}"
     rest = " ".join(text.split())
     wanted = {thing.name for thing in named(rest)}
-    kept = tuple(one for one in dict.fromkeys(refused) if one in bare or one not in wanted)
+    kept = tuple(
+        one for one in dict.fromkeys(refused) if one not in wanted or (one in bare and not _described(one, rest))
+    )
     return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept)
+
+
+def _described(thing: str, text: str) -> bool:
+    """Another one of it, with a word of its own: "a red hat"."""
+    return bool(re.search(rf"\b(?:an?|the|his|her|its|my) [\w-]+ {forms(thing).pattern}", text))
 
 
 def _phrase(text: str, start: int) -> tuple[str, int]:
