@@ -53,6 +53,7 @@ from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from cogs.styles import StylesCog
 from cogs.try_again import TryAgainCog
+from cogs.why import WhyCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -86,6 +87,7 @@ COMMANDS: tuple[Command, ...] = (
     AdminCog,
     NotifyCog,
     DoctorCog,
+    WhyCog,
 )
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 

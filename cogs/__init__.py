@@ -14,6 +14,7 @@ The files here are commands and listeners, one for each thing that people do; th
     try_again.py   the buttons under an enrolment that failed
     admin.py       /queue, /cancel
     notify.py      /notify
+    why.py         Why this prompt?, in the menu of a portrait's message
     doctor.py      /doctor: what this channel and the machine lack
     catch_up.py    reactions made while the bot was away
     guilds.py      servers that the bot was removed from, threads that were deleted

@@ -84,9 +84,11 @@ class Learning:
 class Rewriting:
     """How Llama is asked for a plan of the picture."""
 
-    prompt: str = "rewrite.md"  # which of gpu/studio/prompts; a model trained on its task needs no examples
+    prompt: str = "rewrite.md"  # which of gpu/studio/prompts
+    examples: int = 4  # wishes like this one that are shown with their plans; a model trained on its task needs none
     tokens: int = 400  # at most, of the answer
     temperature: float = 0.6
+    threads: int | None = None  # of the CPU; None: as many as the rest has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +206,8 @@ PROFILES: dict[str, Profile] = {
             snr_floor=0.1,
             captions=("a photo of {}",),
         ),
-        rewriting=Rewriting(prompt="pocket.md", tokens=160, temperature=0.2),
+        # With two threads on a busy machine an answer took ten times longer than with one.
+        rewriting=Rewriting(prompt="pocket.md", examples=0, tokens=160, temperature=0.2, threads=1),
         painting=Painting(
             size_px=128,
             batch=4,

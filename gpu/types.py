@@ -94,7 +94,7 @@ class Prompt:
     negative: str = ""
     thought: str = ""  # the rewriter's reasoning, for people who ask why
     box: Box | None = None  # where the dog should stand
-    source: Literal["llm", "template"] = "llm"
+    source: Literal["llm", "llm-retried", "template"] = "llm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

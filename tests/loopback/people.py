@@ -16,6 +16,8 @@ from tests.loopback.state import Message, Place, Thread, Upload, User
 from tests.loopback.values import Json, many
 from tests.loopback.world import World
 
+MESSAGE_MENU = 3  # the type of an application command
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,6 +46,16 @@ class Person:
         data, leaf = self._command(command)
         filled = fill(self._world, leaf, {name: value for name, value in values.items() if value is not None})
         return self._ask(COMMAND, place, nested(data, command, filled))
+
+    async def ask_about(self, message: Json, command: str) -> "Exchange":
+        """Use a command of a message's own menu (Apps)."""
+        found = self._found(message)
+        known = [one for one in self._commands.of(None) if one["type"] == MESSAGE_MENU and one["name"] == command]
+        if not known:
+            raise Impossible(f"there is no {command} in the menu of a message")
+        seen = {"messages": {found.id: self._world.wire(found)}}
+        data = {"id": known[0]["id"], "name": command, "type": MESSAGE_MENU, "target_id": found.id, "resolved": seen}
+        return self._ask(COMMAND, found.place, data)
 
     async def autocomplete(
         self, command: str, place: Place, focused: str, typed: str, /, **values: Value
