@@ -100,7 +100,8 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     subject = _worn(_after(subject, class_word), scene, asked)
     place = where(plan.box)
     dog = " ".join([*tokens, class_word, subject]).strip()
-    text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting]))
+    details = style.details if style else ""
+    text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
     wanted = [thing.name for thing in asked.things]
     unwanted = [part for part in plan.part("negative").split(", ") if not names(part, wanted)]
     negative = _list([style.negative if style else "", *refused, *unwanted])
@@ -114,9 +115,8 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     style = styles.find(wish.style)
     said = tidy(without(without_talk(harmless(asked.wanted)), asked.refused))
     dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
-    text = f"{dog}, {said}" if said else dog
-    if not said.isascii():
-        text = ", ".join(filter(None, [_worn(dog, "", asked), _scene(asked)]))
+    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked), _scene(asked)]
+    text = ", ".join(filter(None, [*parts, style.details if style else ""]))
     return Prompt(text=text, negative=_list([style.negative if style else "", *asked.refused]), source="template")
 
 
