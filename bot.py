@@ -79,16 +79,8 @@ log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
 COMMANDS: tuple[Command, ...] = (
-    EnrollCog,
-    PortraitCog,
-    PetsCog,
-    StylesCog,
-    OwnStylesCog,
-    AdminCog,
-    NotifyCog,
-    DoctorCog,
-    WhyCog,
-)
+    EnrollCog, PortraitCog, PetsCog, StylesCog, OwnStylesCog, AdminCog, NotifyCog, DoctorCog, WhyCog,
+)  # fmt: skip
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MINUTE_S, HOUR_S = 60.0, 3600.0

@@ -93,7 +93,7 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     What the wish refuses stands in the negative and nowhere else; a thing that it wants worn is worn.
     """
     asked = _read(wish)
-    style = styles.find(wish.style) or styles.find(plan.medium)
+    style = _style(wish, plan)
     refused = (*asked.refused, *_refused_by(plan))
     subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
     medium = style.medium if style else without(plan.part("medium"), refused) or _medium(wish.style)
@@ -104,9 +104,14 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
     wanted = [thing.name for thing in asked.things]
     unwanted = [part for part in plan.part("negative").split(", ") if not names(part, wanted)]
-    negative = _list([style.negative if style else "", *refused, *unwanted])
+    negative = _list([style.negative if style else wish.negative, *refused, *unwanted])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
+
+
+def _style(wish: Wish, plan: Plan) -> styles.Style | None:
+    """The catalogue's style that was asked for, or that the plan understood; a server's own is none of them."""
+    return styles.find(wish.style) or (None if wish.negative else styles.find(plan.medium))
 
 
 def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
@@ -117,7 +122,9 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
     parts = [dog, said] if said.isascii() else [_worn(dog, "", asked), _scene(asked)]
     text = ", ".join(filter(None, [*parts, style.details if style else ""]))
-    return Prompt(text=text, negative=_list([style.negative if style else "", *asked.refused]), source="template")
+    return Prompt(
+        text=text, negative=_list([style.negative if style else wish.negative, *asked.refused]), source="template"
+    )
 
 
 def _read(wish: Wish) -> Reading:
