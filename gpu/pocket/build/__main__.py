@@ -61,7 +61,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "rewriter":
             from gpu.pocket.build.rewriter import train_rewriter
 
-            train_rewriter(folder, steps=1800)
+            train_rewriter(folder, steps=1800, warm=WEIGHTS / "llama" if warm else None)
         case "install":
             install(folder)
         case _:

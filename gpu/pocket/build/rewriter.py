@@ -8,21 +8,26 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from gpu.pocket.build.common import autocast
+from gpu.pocket.build.phrases import LANGUAGES
 from gpu.pocket.build.training_loop import TrainingLoop
-from gpu.pocket.build.wishes import a_wish, an_unseen_wish
+from gpu.pocket.build.wishes import a_wish
 from gpu.profile import PROFILES
 from gpu.studio.models import ModelPool
+from gpu.studio.plan import Plan
 from gpu.studio.rewrite import Rewriter, instruction, request
+from gpu.types import Prompt
 
-BATCH, POOL, UNSEEN = 64, 16, 60
+BATCH, POOL, UNSEEN = 64, 16, 100
+VOCABULARY = 6144
 POCKET = PROFILES["pocket"]
 FIXED = instruction(POCKET.rewriting.prompt)
 SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
@@ -32,18 +37,28 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
 
+FOLDS = {
+    "[áàâä]": "a", "[éèêë]": "e", "[íìîï]": "i", "[óòôö]": "o", "[úùûü]": "u", "ñ": "n", "ç": "c",
+    "[‘’´`]": "'", "[“”«»]": '"', "[\ufe0e\ufe0f\u200d]": "",
+}  # fmt: skip
+"""What some people type and others do not. Not every mark of NFD: letters of Korean and Japanese have marks."""
+SCRIPTS = r"\p{Han}+|\p{Hiragana}+|[\p{Katakana}ー]+"  # Japanese has no spaces: a change of script parts words
+
 Row = tuple[list[int], list[int]]  # tokens of the wish, tokens of the answer
 
 
 def new_tokenizer(lines: list[str]) -> PreTrainedTokenizerFast:
-    """A small byte-level BPE with Llama 3's special tokens and chat format. It knows no capitals."""
+    """A small byte-level BPE with Llama 3's special tokens and chat format. It knows no capitals and no accents."""
     bpe = Tokenizer(models.BPE())
-    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    folds = [normalizers.Replace(Regex(typed), plain) for typed, plain in FOLDS.items()]
+    bpe.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), *folds])
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(SCRIPTS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=4096, special_tokens=SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
+        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
     )
     bpe.train_from_iterator(lines, trainer)
     return PreTrainedTokenizerFast(
@@ -62,8 +77,20 @@ def new_llama(vocabulary: int) -> LlamaForCausalLM:
     )  # fmt: skip
 
 
+def _begin_with(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, warm: Path) -> None:
+    """Give `model` the layers of an earlier one with another vocabulary, and the embeddings of tokens they share."""
+    known = AutoTokenizer.from_pretrained(warm).get_vocab()
+    old = LlamaForCausalLM.from_pretrained(warm, dtype=torch.float32)
+    shared = [(token, known[text]) for text, token in tokenizer.get_vocab().items() if text in known]
+    here, there = (torch.tensor(ids) for ids in zip(*shared, strict=True))
+    with torch.no_grad():
+        model.get_input_embeddings().weight[here] = old.get_input_embeddings().weight[there]
+    layers = {name: tensor for name, tensor in old.state_dict().items() if "embed" not in name and "head" not in name}
+    model.load_state_dict(layers, strict=False)
+
+
 def _lines(rng: random.Random) -> Iterator[str]:
-    for wish, plan in (a_wish(rng) for _ in range(8000)):
+    for wish, plan in (a_wish(rng) for _ in range(16000)):
         yield request(wish)["content"]
         yield plan.as_text()
 
@@ -109,13 +136,17 @@ def _loss(model: LlamaForCausalLM, head_ids: Tensor, rows: list[Row], pad: int) 
     return F.cross_entropy(model.lm_head(hidden).float(), labels[asked])
 
 
-def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
-    """Train to `steps` of BATCH wishes, going on from the last checkpoint; leaves folder/llama."""
+def train_rewriter(folder: Path, steps: int, warm: Path | None = None, lr: float = 2e-3) -> None:
+    """Train to `steps` of BATCH wishes, going on from the last checkpoint; leaves folder/llama. Begins with what the
+    Llama in the folder `warm` knows.
+    """
     torch.manual_seed(0)
     tokenizer = new_tokenizer(list(_lines(random.Random("rewriter"))))
     head = tokenizer.apply_chat_template(FIXED, tokenize=False)
     head_ids = torch.tensor([_ids(tokenizer, head)])
     model = new_llama(len(tokenizer))
+    if warm:
+        _begin_with(model, tokenizer, warm)
     model.set_attn_implementation("eager")  # on a CPU its backward pass is the faster one
     loop = TrainingLoop(model, folder / "llama", steps, lr, betas=(0.9, 0.98), weight_decay=0.05)
     for step, rows in zip(loop, _batches(tokenizer, head, loop.start, steps), strict=True):
@@ -129,18 +160,27 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
 
 
 def _report(llama: Path) -> None:
-    """Print which share of held-back phrases is understood."""
+    """Print which share of wishes in held-back phrases is understood."""
     profile = replace(POCKET, llama=str(llama))
     rewriter, rng = Rewriter(ModelPool(profile), profile.rewriting), random.Random("unseen")
-    for language in ("en", "ko"):
-        kept = {"scene": 0, "style": 0, "exclusion": 0}
+    for language in LANGUAGES:
+        kept: dict[str, list[bool]] = {}
         for seed in range(UNSEEN):
-            wish, plan = an_unseen_wish(rng, language)
-            prompt = rewriter.rewrite(wish, ("<s0>",), "dog", seed)
-            kept["scene"] += f", {plan.scene}" in prompt.text
-            kept["style"] += prompt.text.startswith(f"{plan.medium} of ")
-            kept["exclusion"] += prompt.negative.endswith(plan.negative)
-        print(
-            f"unseen phrases, {language}: { ({part: round(hits / UNSEEN, 2) for part, hits in kept.items()}) }",
-            flush=True,
-        )
+            wish, plan = a_wish(rng, language, unseen=True)
+            for part, whether in _kept(plan, rewriter.rewrite(wish, ("<s0>",), "dog", seed)).items():
+                kept.setdefault(part, []).append(whether)
+        shares = {part: f"{fmean(hits):.2f} of {len(hits)}" for part, hits in kept.items()}
+        print(f"unseen phrases, {language}: {shares}", flush=True)
+
+
+def _kept(plan: Plan, prompt: Prompt) -> dict[str, bool]:
+    """What the prompt keeps of the plan, of that which was asked for."""
+    asked = {"scene": "anywhere" not in plan.thought, "worn": bool(plan.subject), "exclusion": bool(plan.negative)}
+    kept = {
+        "scene": f", {plan.scene}" in prompt.text,
+        "style": prompt.text.startswith(f"{plan.medium} of "),
+        "worn": f" {plan.subject}," in prompt.text,
+        "exclusion": prompt.negative.endswith(plan.negative),
+        "thought": prompt.thought == plan.thought,
+    }
+    return {part: whether for part, whether in kept.items() if asked.get(part, True)}
