@@ -67,6 +67,13 @@ def new_tokenizer(lines: list[str]) -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
+def _kept_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The one that this training began with: what it has learnt is said in no other's tokens."""
+    if not (folder / "tokenizer.json").is_file():
+        new_tokenizer(list(_lines(random.Random("rewriter")))).save_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
 def new_llama(vocabulary: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(
         LlamaConfig(
@@ -141,7 +148,7 @@ def train_rewriter(folder: Path, steps: int, warm: Path | None = None, lr: float
     Llama in the folder `warm` knows.
     """
     torch.manual_seed(0)
-    tokenizer = new_tokenizer(list(_lines(random.Random("rewriter"))))
+    tokenizer = _kept_tokenizer(folder / "llama")
     head = tokenizer.apply_chat_template(FIXED, tokenize=False)
     head_ids = torch.tensor([_ids(tokenizer, head)])
     model = new_llama(len(tokenizer))
@@ -155,7 +162,6 @@ def train_rewriter(folder: Path, steps: int, warm: Path | None = None, lr: float
         loop.learn(step, loss)
     loop.finish()
     model.half().save_pretrained(folder / "llama")
-    tokenizer.save_pretrained(folder / "llama")
     _report(folder / "llama")
 
 
