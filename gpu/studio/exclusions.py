@@ -7,6 +7,7 @@ refused must stand nowhere but in the negative.
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from gpu.studio.gate import is_english
 from gpu.studio.things import JOINED, NAMED, SPACED, Thing, named, spelled, words
 from gpu.words import fold, harmless
 
-_DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_TEXT = Path(__file__).with_suffix(".toml").read_text("utf-8")
+_DATA: dict[str, Any] = tomllib.loads(unicodedata.normalize("NFKC", _TEXT))  # as fold() leaves a wish
 _WANTED = re.compile("|".join(_DATA["wanted"]))
 _THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']})*\s*)*(?:{JOINED}))"
 _AFTER = [
@@ -24,6 +26,7 @@ _AFTER = [
     for table, things in (("after", _THINGS), ("after_spaced", rf"(?P<thing>{SPACED})"))
     for pattern in _DATA[table]
 ]
+_IMPLIED = {name: re.compile(pattern) for name, pattern in _DATA["implied"].items()}
 _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
 _BEFORE = re.compile(
     rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
@@ -46,6 +49,12 @@ class Reading:
 
     wanted: str  # the rest of it, folded
     refused: tuple[str, ...]  # in English: names of things, or the words as typed
+    insists: bool = False  # it has words such as "don't forget"
+
+    @property
+    def is_clear(self) -> bool:
+        """Does it have words of refusal, or of the opposite, that we know? Else a model may know better."""
+        return self.insists or bool(self.refused)
 
     @property
     def things(self) -> list[Thing]:
@@ -55,8 +64,10 @@ class Reading:
 
 def read(wish: str) -> Reading:
     """What a wish refuses, whatever its language. Of "a blue hat, not the red hat" a hat stays wanted."""
-    text = _WANTED.sub(" ", fold(spelled(wish)).casefold())
+    text, insists = _WANTED.subn(" ", fold(spelled(wish)).casefold())
     refused, bare = list[str](), set[str]()
+    for name, pattern in _IMPLIED.items():
+        text = pattern.sub(lambda _, name=name: _note(refused, name), text)
     for pattern in _AFTER:
         text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
     text = _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
@@ -70,7 +81,7 @@ def read(wish: str) -> Reading:
     kept = tuple(
         one for one in dict.fromkeys(refused) if one not in wanted or (one in bare and not _described(one, rest))
     )
-    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept)
+    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept, insists > 0)
 
 
 def _described(thing: str, text: str) -> bool:

@@ -37,6 +37,12 @@ TOKENS = ("<s0>", "<s1>")
         ("海じゃなくて山で", ["beach"]),
         ("雪以外ならどこでも", ["snow"]),
         ("メガネはかけないで、マフラーだけ", ["glasses"]),
+        ("bareheaded in the park, nothing around his neck", ["hat", "scarf"]),
+        ("glasses? no thanks", ["glasses"]),
+        ("leave the hat away", ["hat"]),
+        ("모자 ㄴㄴ", ["hat"]),
+        ("맨머리로 공원에서", ["hat"]),
+        ("目に何もつけないで", ["glasses"]),
         ("sin sombrero ni gafas en la playa", ["hat", "glasses"]),
         ("nada de nieve, en el bosque", ["snow"]),
         ("en vez de la playa, en la montaña", ["beach"]),
@@ -119,6 +125,11 @@ def test_a_plan_that_forbids_what_was_wanted_is_put_right() -> None:
     assert "scarf" not in negative and "rain" in negative
 
 
+def test_where_no_refusal_is_heard_the_plan_may_know_better() -> None:
+    text, negative = asked("his hat is in the wash", negative="hat")
+    assert text == "a photo of <s0> <s1> dog, in a park" and negative.endswith("hat")
+
+
 def test_both_things_are_worn_and_each_once() -> None:
     text, _ = asked("hat and glasses", subject="sitting, wearing a hat")
     assert text == "a photo of <s0> <s1> dog sitting, wearing a hat and glasses, in a park"
@@ -157,6 +168,13 @@ def test_the_template_says_what_it_can_and_nothing_that_was_refused(wish: str, t
     said = prompt.text.removeprefix("an oil painting of <s0> <s1> dog").removeprefix(",").strip()
     assert (said, prompt.source) == (text, "template")
     assert prompt.negative.removeprefix("photo, 3d render").removeprefix(", ") == negative
+
+
+def test_a_style_adds_its_details_last_but_nothing_that_was_refused() -> None:
+    hanbok = join(plan(), Wish(style="hanbok", text=""), TOKENS, "dog").text
+    assert hanbok.endswith(", in a park, wearing a silk hanbok, folding screen behind")
+    text = join(plan(), Wish(style="hanbok", text="no hanbok"), TOKENS, "dog").text
+    assert text.endswith(", in a park, folding screen behind")
 
 
 @pytest.mark.parametrize("style", ["https://evil.example", "\u202egnitniap", "@everyone", "수묵 담채"])
