@@ -106,11 +106,15 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     dog = " ".join([*tokens, class_word, subject]).strip()
     details = without(style.details, refused) if style else ""
     text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
-    kept = [thing.name for thing in wanted]
-    unwanted = [part for part in plan.part("negative").split(", ") if not names(part, kept)]
-    negative = _list([style.negative if style else "", *refused, *unwanted])
+    negative = _list([style.negative if style else "", *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
+
+
+def _unwanted(plan: Plan, wanted: Iterable[Thing]) -> list[str]:
+    """What the plan keeps out, but for what the wish wants."""
+    kept = [thing.name for thing in wanted]
+    return [part for part in plan.part("negative").split(", ") if not names(part, kept)]
 
 
 def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:

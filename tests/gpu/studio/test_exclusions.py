@@ -40,6 +40,8 @@ TOKENS = ("<s0>", "<s1>")
         ("bareheaded in the park, nothing around his neck", ["hat", "scarf"]),
         ("glasses? no thanks", ["glasses"]),
         ("leave the hat away", ["hat"]),
+        ("an empty beach with nobody around", ["people"]),
+        ("아무도 없는 해변", ["people"]),
         ("모자 ㄴㄴ", ["hat"]),
         ("맨머리로 공원에서", ["hat"]),
         ("目に何もつけないで", ["glasses"]),
@@ -69,7 +71,7 @@ def test_what_a_wish_refuses(wish: str, refused: list[str]) -> None:
         ("don't forget the scarf, no hat", ["scarf"]),
         ("모자 말고 안경 쓰고 산에서", ["glasses", "mountains"]),
         ("帽子じゃなくてマフラー、公園で", ["scarf", "park"]),
-        ("con gafas de sol pero sin bufanda", ["sunglasses"]),
+        ("con gafas de sol pero sin bufanda", ["glasses"]),
         ("no hat but a red hat", ["hat"]),
     ],
 )
