@@ -27,6 +27,7 @@ _AFTER = [
     for pattern in _DATA[table]
 ]
 _IMPLIED = {name: re.compile(pattern) for name, pattern in _DATA["implied"].items()}
+_WEARS = re.compile(_DATA["wears"])
 _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
 _BEFORE = re.compile(
     rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
@@ -49,7 +50,7 @@ class Reading:
 
     wanted: str  # the rest of it, folded
     refused: tuple[str, ...]  # in English: names of things, or the words as typed
-    insists: bool = False  # it has words such as "don't forget"
+    insists: bool = False  # it says outright what is wanted: "don't forget", "wearing"
 
     @property
     def is_clear(self) -> bool:
@@ -81,7 +82,7 @@ def read(wish: str) -> Reading:
     kept = tuple(
         one for one in dict.fromkeys(refused) if one not in wanted or (one in bare and not _described(one, rest))
     )
-    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept, insists > 0)
+    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept, insists > 0 or bool(_WEARS.search(rest)))
 
 
 def _described(thing: str, text: str) -> bool:

@@ -132,6 +132,11 @@ def test_where_no_refusal_is_heard_the_plan_may_know_better() -> None:
     assert text == "a photo of <s0> <s1> dog, in a park" and negative.endswith("hat")
 
 
+def test_a_thing_that_is_worn_outright_is_not_forbidden_by_the_plan() -> None:
+    text, negative = asked("wearing glasses and a scarf", subject="wearing glasses", negative="a scarf")
+    assert text == "a photo of <s0> <s1> dog wearing glasses and a scarf, in a park" and "scarf" not in negative
+
+
 def test_both_things_are_worn_and_each_once() -> None:
     text, _ = asked("hat and glasses", subject="sitting, wearing a hat")
     assert text == "a photo of <s0> <s1> dog sitting, wearing a hat and glasses, in a park"
