@@ -67,22 +67,25 @@ def read(wish: str) -> Reading:
     """What a wish refuses, whatever its language. Of "a blue hat, not the red hat" a hat stays wanted."""
     text, insists = _WANTED.subn(" ", fold(spelled(wish)).casefold())
     refused, bare = list[str](), set[str]()
-    for name, pattern in _IMPLIED.items():
-        text = pattern.sub(lambda _, name=name: _note(refused, name), text)
-    for pattern in _AFTER:
-        text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
-    text = _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
+    text = _without_known(text, refused)
     while match := _BEFORE.search(text):
         phrase, stop = _phrase(text, match.end())
         bare |= {thing.name for thing in named(phrase) if thing.english.fullmatch(phrase.strip())}
         _note(refused, phrase, known_only=bool(match["spanish"]) or not is_english(wish))
         text = f"{text[: match.start()]} , {text[stop:]}"
-    rest = " ".join(text.split())
-    wanted = {thing.name for thing in named(rest)}
-    kept = tuple(
-        one for one in dict.fromkeys(refused) if one not in wanted or (one in bare and not _described(one, rest))
-    )
-    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept, insists > 0 or bool(_WEARS.search(rest)))
+    rest = re.sub(r"(?:\s*,)+", ",", " ".join(text.split())).strip(" ,")
+    stays = {thing.name for thing in named(rest) if thing.name not in bare or _described(thing.name, rest)}
+    kept = tuple(one for one in dict.fromkeys(refused) if one not in stays)
+    return Reading(rest, kept, insists > 0 or bool(_WEARS.search(rest)))
+
+
+def _without_known(text: str, refused: list[str]) -> str:
+    """The text without the refusals that hold a known thing, which are noted: "bareheaded", "모자 말고", "hatless"."""
+    for name, pattern in _IMPLIED.items():
+        text = pattern.sub(lambda _, name=name: _note(refused, name), text)
+    for pattern in _AFTER:
+        text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
+    return _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
 
 
 def _described(thing: str, text: str) -> bool:

@@ -1,10 +1,12 @@
 """What a wish refuses, in four languages; and English words without it, clean."""
 
+import random
+
 import pytest
 
-from gpu.studio.exclusions import forms, read, without
+from gpu.studio.exclusions import forms, names, read, without
 from gpu.studio.plan import Plan, join, template
-from gpu.studio.things import THINGS, named
+from gpu.studio.things import NAMED, THINGS, named
 from gpu.types import Wish
 from gpu.words import fold, harmless
 
@@ -188,6 +190,26 @@ def test_a_style_adds_its_details_last_but_nothing_that_was_refused() -> None:
 def test_a_style_that_cannot_be_said_is_a_picture(style: str) -> None:
     said = template(Wish(style=style), TOKENS, "dog").text
     assert said in ("a picture of <s0> <s1> dog", "gnitniap of <s0> <s1> dog")
+
+
+FRAGMENTS = (
+    "no hat", "without", "not a", "don't forget", "but", "and", ",", "hat", "glasses", "in the snow", "on a beach",
+    "🎩", "모자", "말고", "안경", "없이", "나", "도", "목도리", "帽子", "なし", "じゃなくて", "と", "海",
+    "sin", "sombrero", "ni",
+    "en vez de", "gafas", "no", "or", "instead of", "nothing on his head", "free", "off", ".", "**", "a red hat",
+)  # fmt: skip
+
+
+def test_whatever_is_put_together_nothing_refused_is_said() -> None:
+    rng = random.Random(1)
+    for _ in range(80):
+        text = " ".join(rng.choices(FRAGMENTS, k=rng.randrange(1, 24)))
+        wish, refused = Wish(style="oil", text=text), read(text).refused
+        known = [one for one in refused if one in NAMED]
+        for prompt in (template(wish, TOKENS, "dog"), join(plan(subject=text[:90]), wish, TOKENS, "dog")):
+            assert not names(prompt.text, known), text
+            assert set(known) <= set(prompt.negative.split(", ")), text
+            assert all(prompt.text.count(token) == 1 for token in TOKENS)
 
 
 def test_plain_words_stay_as_they_are() -> None:
