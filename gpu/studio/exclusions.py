@@ -20,7 +20,7 @@ from gpu.words import fold, harmless
 _TEXT = Path(__file__).with_suffix(".toml").read_text("utf-8")
 _DATA: dict[str, Any] = tomllib.loads(unicodedata.normalize("NFKC", _TEXT))  # as fold() leaves a wish
 _WANTED = re.compile("|".join(_DATA["wanted"]))
-_THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']})*\s*)*(?:{JOINED}))"
+_THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']}){{0,2}}\s*){{0,5}}(?:{JOINED}))"
 _AFTER = [
     re.compile(pattern.replace("{things}", things))
     for table, things in (("after", _THINGS), ("after_spaced", rf"(?P<thing>{SPACED})"))
