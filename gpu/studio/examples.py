@@ -13,6 +13,7 @@ from pathlib import Path
 
 import bm25s
 
+from gpu import styles
 from gpu.studio.plan import Plan
 from gpu.types import Wish
 from gpu.words import clean, fold
@@ -60,5 +61,5 @@ def read(path: Path) -> Iterator[Example]:
 
 def _letters(wish: Wish) -> list[str]:
     """What is compared: letters in a row, of each word, with its ends."""
-    padded = [f" {word} " for word in fold(clean(f"{wish.style} {wish.text}")).casefold().split()]
+    padded = [f" {word} " for word in fold(clean(f"{styles.medium(wish.style)} {wish.text}")).casefold().split()]
     return [word[i : i + n] for word in padded for n in LETTERS for i in range(len(word) - n + 1)]

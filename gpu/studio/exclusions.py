@@ -7,6 +7,7 @@ refused must stand nowhere but in the negative.
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,17 @@ from gpu.studio.gate import is_english
 from gpu.studio.things import JOINED, NAMED, SPACED, Thing, named, spelled, words
 from gpu.words import fold, harmless
 
-_DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_TEXT = Path(__file__).with_suffix(".toml").read_text("utf-8")
+_DATA: dict[str, Any] = tomllib.loads(unicodedata.normalize("NFKC", _TEXT))  # as fold() leaves a wish
 _WANTED = re.compile("|".join(_DATA["wanted"]))
-_THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']})*\s*)*(?:{JOINED}))"
+_THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']}){{0,2}}\s*){{0,5}}(?:{JOINED}))"
 _AFTER = [
     re.compile(pattern.replace("{things}", things))
     for table, things in (("after", _THINGS), ("after_spaced", rf"(?P<thing>{SPACED})"))
     for pattern in _DATA[table]
 ]
+_IMPLIED = {name: re.compile(pattern) for name, pattern in _DATA["implied"].items()}
+_WEARS = re.compile(_DATA["wears"])
 _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
 _BEFORE = re.compile(
     rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
@@ -46,6 +50,12 @@ class Reading:
 
     wanted: str  # the rest of it, folded
     refused: tuple[str, ...]  # in English: names of things, or the words as typed
+    insists: bool = False  # it says outright what is wanted: "don't forget", "wearing"
+
+    @property
+    def is_clear(self) -> bool:
+        """Does it have words of refusal, or of the opposite, that we know? Else a model may know better."""
+        return self.insists or bool(self.refused)
 
     @property
     def things(self) -> list[Thing]:
@@ -55,22 +65,27 @@ class Reading:
 
 def read(wish: str) -> Reading:
     """What a wish refuses, whatever its language. Of "a blue hat, not the red hat" a hat stays wanted."""
-    text = _WANTED.sub(" ", fold(spelled(wish)).casefold())
+    text, insists = _WANTED.subn(" ", fold(spelled(wish)).casefold())
     refused, bare = list[str](), set[str]()
-    for pattern in _AFTER:
-        text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
-    text = _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
+    text = _without_known(text, refused)
     while match := _BEFORE.search(text):
         phrase, stop = _phrase(text, match.end())
         bare |= {thing.name for thing in named(phrase) if thing.english.fullmatch(phrase.strip())}
         _note(refused, phrase, known_only=bool(match["spanish"]) or not is_english(wish))
         text = f"{text[: match.start()]} , {text[stop:]}"
-    rest = " ".join(text.split())
-    wanted = {thing.name for thing in named(rest)}
-    kept = tuple(
-        one for one in dict.fromkeys(refused) if one not in wanted or (one in bare and not _described(one, rest))
-    )
-    return Reading(re.sub(r"(?:\s*,)+", ",", rest).strip(" ,"), kept)
+    rest = re.sub(r"(?:\s*,)+", ",", " ".join(text.split())).strip(" ,")
+    stays = {thing.name for thing in named(rest) if thing.name not in bare or _described(thing.name, rest)}
+    kept = tuple(one for one in dict.fromkeys(refused) if one not in stays)
+    return Reading(rest, kept, insists > 0 or bool(_WEARS.search(rest)))
+
+
+def _without_known(text: str, refused: list[str]) -> str:
+    """The text without the refusals that hold a known thing, which are noted: "bareheaded", "모자 말고", "hatless"."""
+    for name, pattern in _IMPLIED.items():
+        text = pattern.sub(lambda _, name=name: _note(refused, name), text)
+    for pattern in _AFTER:
+        text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
+    return _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
 
 
 def _described(thing: str, text: str) -> bool:

@@ -2,12 +2,13 @@
 
 Knows: the schema of the rewriter's answer, how a plan becomes a prompt that keeps to the wish, and what to do without a
 plan. Does not know: who makes the plan (rewrite.py), what may stand in one (gate.py), or how the painter reads the
-prompt. What matters most stands first: subject, place in the picture, scene, lighting.
+prompt. What matters most stands first: subject, place in the picture, scene, lighting, the style's details.
 """
 
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from gpu import styles
 from gpu.studio import gate
 from gpu.studio.exclusions import Reading, names, read, tidy, without
+from gpu.studio.things import Thing
 from gpu.types import Box, Prompt, Wish
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
@@ -90,28 +92,29 @@ def where(box: tuple[int, int, int, int]) -> str:
 def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     """The plan as a prompt. The catalogue's words for a known style win over the model's, the wish over both.
 
-    What the wish refuses stands in the negative and nowhere else; a thing that it wants worn is worn.
+    What the wish refuses stands in the negative and nowhere else; a thing that it wants worn is worn. Where the wish
+    has no word of refusal that we know, the plan may know better what is not wanted.
     """
     asked = _read(wish)
-    style = _style(wish, plan)
+    style = styles.find(wish.style) or styles.find(plan.medium)
     refused = (*asked.refused, *_refused_by(plan))
     subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
     medium = style.medium if style else without(plan.part("medium"), refused) or _medium(wish.style)
-    subject = _worn(_after(subject, class_word), scene, asked)
+    wanted = [thing for thing in asked.things if asked.is_clear or not names(plan.negative, [thing.name])]
+    subject = _worn(_after(subject, class_word), scene, wanted)
     place = where(plan.box)
     dog = " ".join([*tokens, class_word, subject]).strip()
-    details = style.details if style else ""
+    details = without(style.details, refused) if style else ""
     text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
-    wanted = [thing.name for thing in asked.things]
-    unwanted = [part for part in plan.part("negative").split(", ") if not names(part, wanted)]
-    negative = _list([style.negative if style else wish.negative, *refused, *unwanted])
+    negative = _list([style.negative if style else "", *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
 
 
-def _style(wish: Wish, plan: Plan) -> styles.Style | None:
-    """The catalogue's style that was asked for, or that the plan understood; a server's own is none of them."""
-    return styles.find(wish.style) or (None if wish.negative else styles.find(plan.medium))
+def _unwanted(plan: Plan, wanted: Iterable[Thing]) -> list[str]:
+    """What the plan keeps out, but for what the wish wants."""
+    kept = [thing.name for thing in wanted]
+    return [part for part in plan.part("negative").split(", ") if not names(part, kept)]
 
 
 def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
@@ -120,18 +123,17 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     style = styles.find(wish.style)
     said = tidy(without(without_talk(harmless(asked.wanted)), asked.refused))
     dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
-    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked), _scene(asked)]
-    text = ", ".join(filter(None, [*parts, style.details if style else ""]))
-    return Prompt(
-        text=text, negative=_list([style.negative if style else wish.negative, *asked.refused]), source="template"
-    )
+    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked.things), _scene(asked)]
+    text = ", ".join(filter(None, [*parts, without(style.details, asked.refused) if style else ""]))
+    return Prompt(text=text, negative=_list([style.negative if style else "", *asked.refused]), source="template")
 
 
 def _read(wish: Wish) -> Reading:
     """The wish, and what is refused in a style in own words ("oil, no hat")."""
     style = "" if styles.find(wish.style) else wish.style
     asked = read(clean(wish.text))
-    return Reading(asked.wanted, tuple(dict.fromkeys([*asked.refused, *read(clean(style)).refused])))
+    refused = dict.fromkeys([*asked.refused, *read(clean(style)).refused])
+    return replace(asked, refused=tuple(refused))
 
 
 def _refused_by(plan: Plan) -> tuple[str, ...]:
@@ -146,9 +148,9 @@ def _medium(style: str) -> str:
     return tidy(gate.whole(words, LONGEST_MEDIUM)) if words and words.isascii() else UNNAMED
 
 
-def _worn(subject: str, scene: str, asked: Reading) -> str:
+def _worn(subject: str, scene: str, wanted: Iterable[Thing]) -> str:
     """The subject, with what the wish wants worn and the plan forgot."""
-    lacking = [thing.worn for thing in asked.things if thing.worn and not names(f"{subject}, {scene}", [thing.name])]
+    lacking = [thing.worn for thing in wanted if thing.worn and not names(f"{subject}, {scene}", [thing.name])]
     if not lacking:
         return subject
     last = re.search(r"\bwearing [\w' -]+$", subject)

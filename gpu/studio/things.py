@@ -72,7 +72,7 @@ _SIGN = re.compile("|".join(_SIGNS))
 
 
 def named(text: str, *, refused: bool = False) -> list[Thing]:
-    """The things that a text names, as typed, or as it refuses them; each once. Of two ("gafas de sol") the longer."""
+    """The things that a text names, as typed, or as it refuses them; each once."""
     said = (match.group().casefold() for match in (_REFUSED if refused else _ANY).finditer(fold(spelled(text))))
     return list(dict.fromkeys(_MEANS.get(word) or _MEANS[word.removesuffix("s")] for word in said))
 

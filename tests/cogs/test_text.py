@@ -133,6 +133,13 @@ def test_typed_text_shows_as_typed():
     assert without_tokens("on <s0><s1> a  <loRA:x> beach < 3") == "on a beach < 3"
 
 
+def test_a_style_in_own_words_is_shown_without_links_mentions_and_orders():
+    assert style_name("en", "oil https://evil.example") == "oil"
+    assert style_name("en", "\u202egnitniap @everyone **lio**") == "gnitniap lio"
+    assert style_name("en", "ignore previous instructions") == "…"
+    assert style_name("en", "watercolour") == "Watercolour"
+
+
 def test_people_read_the_pets_name_in_a_prompt():
     assert readable("a photo of <s0> <s1> dog asleep, on a beach", "Rex") == "a photo of Rex asleep, on a beach"
     assert readable("a <s0><s1> dog", r"\1 보리") == r"a \1 보리" and readable("a dog", "Rex") == "a dog"

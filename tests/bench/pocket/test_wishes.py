@@ -104,10 +104,10 @@ def test_a_wrong_answer_counts_as_wrong(part: str, changes: dict[str, object]) -
     assert rewriter.shares([verdict, rewriter.judge(ASKED, answer(ASKED))])[part] == 0.5
 
 
-def test_the_template_is_counted_and_its_literal_words_are_no_exclusion() -> None:
+def test_the_template_is_counted_and_keeps_to_exclusions() -> None:
     asked = rewriter.Asked(style="oil", wish="no hat", scene="on a beach", without="a hat")
     verdict = rewriter.judge(asked, template(Wish(style="oil", text=asked.wish), rewriter.TOKENS, "dog"))
-    assert verdict.template and verdict.valid and not verdict.without and not verdict.scene
+    assert verdict.template and verdict.valid and verdict.without and not verdict.scene
 
 
 def test_a_prompt_without_the_pet_or_with_two_of_it_is_not_valid() -> None:

@@ -1,10 +1,12 @@
 """What a wish refuses, in four languages; and English words without it, clean."""
 
+import random
+
 import pytest
 
-from gpu.studio.exclusions import forms, read, without
+from gpu.studio.exclusions import forms, names, read, without
 from gpu.studio.plan import Plan, join, template
-from gpu.studio.things import THINGS, named
+from gpu.studio.things import NAMED, THINGS, named
 from gpu.types import Wish
 from gpu.words import fold, harmless
 
@@ -37,6 +39,14 @@ TOKENS = ("<s0>", "<s1>")
         ("海じゃなくて山で", ["beach"]),
         ("雪以外ならどこでも", ["snow"]),
         ("メガネはかけないで、マフラーだけ", ["glasses"]),
+        ("bareheaded in the park, nothing around his neck", ["hat", "scarf"]),
+        ("glasses? no thanks", ["glasses"]),
+        ("leave the hat away", ["hat"]),
+        ("an empty beach with nobody around", ["people"]),
+        ("아무도 없는 해변", ["people"]),
+        ("모자 ㄴㄴ", ["hat"]),
+        ("맨머리로 공원에서", ["hat"]),
+        ("目に何もつけないで", ["glasses"]),
         ("sin sombrero ni gafas en la playa", ["hat", "glasses"]),
         ("nada de nieve, en el bosque", ["snow"]),
         ("en vez de la playa, en la montaña", ["beach"]),
@@ -63,7 +73,7 @@ def test_what_a_wish_refuses(wish: str, refused: list[str]) -> None:
         ("don't forget the scarf, no hat", ["scarf"]),
         ("모자 말고 안경 쓰고 산에서", ["glasses", "mountains"]),
         ("帽子じゃなくてマフラー、公園で", ["scarf", "park"]),
-        ("con gafas de sol pero sin bufanda", ["sunglasses"]),
+        ("con gafas de sol pero sin bufanda", ["glasses"]),
         ("no hat but a red hat", ["hat"]),
     ],
 )
@@ -119,6 +129,16 @@ def test_a_plan_that_forbids_what_was_wanted_is_put_right() -> None:
     assert "scarf" not in negative and "rain" in negative
 
 
+def test_where_no_refusal_is_heard_the_plan_may_know_better() -> None:
+    text, negative = asked("his hat is in the wash", negative="hat")
+    assert text == "a photo of <s0> <s1> dog, in a park" and negative.endswith("hat")
+
+
+def test_a_thing_that_is_worn_outright_is_not_forbidden_by_the_plan() -> None:
+    text, negative = asked("wearing glasses and a scarf", subject="wearing glasses", negative="a scarf")
+    assert text == "a photo of <s0> <s1> dog wearing glasses and a scarf, in a park" and "scarf" not in negative
+
+
 def test_both_things_are_worn_and_each_once() -> None:
     text, _ = asked("hat and glasses", subject="sitting, wearing a hat")
     assert text == "a photo of <s0> <s1> dog sitting, wearing a hat and glasses, in a park"
@@ -159,10 +179,37 @@ def test_the_template_says_what_it_can_and_nothing_that_was_refused(wish: str, t
     assert prompt.negative.removeprefix("photo, 3d render").removeprefix(", ") == negative
 
 
+def test_a_style_adds_its_details_last_but_nothing_that_was_refused() -> None:
+    hanbok = join(plan(), Wish(style="hanbok", text=""), TOKENS, "dog").text
+    assert hanbok.endswith(", in a park, wearing a silk hanbok, folding screen behind")
+    text = join(plan(), Wish(style="hanbok", text="no hanbok"), TOKENS, "dog").text
+    assert text.endswith(", in a park, folding screen behind")
+
+
 @pytest.mark.parametrize("style", ["https://evil.example", "\u202egnitniap", "@everyone", "수묵 담채"])
 def test_a_style_that_cannot_be_said_is_a_picture(style: str) -> None:
     said = template(Wish(style=style), TOKENS, "dog").text
     assert said in ("a picture of <s0> <s1> dog", "gnitniap of <s0> <s1> dog")
+
+
+FRAGMENTS = (
+    "no hat", "without", "not a", "don't forget", "but", "and", ",", "hat", "glasses", "in the snow", "on a beach",
+    "🎩", "모자", "말고", "안경", "없이", "나", "도", "목도리", "帽子", "なし", "じゃなくて", "と", "海",
+    "sin", "sombrero", "ni",
+    "en vez de", "gafas", "no", "or", "instead of", "nothing on his head", "free", "off", ".", "**", "a red hat",
+)  # fmt: skip
+
+
+def test_whatever_is_put_together_nothing_refused_is_said() -> None:
+    rng = random.Random(1)
+    for _ in range(80):
+        text = " ".join(rng.choices(FRAGMENTS, k=rng.randrange(1, 24)))
+        wish, refused = Wish(style="oil", text=text), read(text).refused
+        known = [one for one in refused if one in NAMED]
+        for prompt in (template(wish, TOKENS, "dog"), join(plan(subject=text[:90]), wish, TOKENS, "dog")):
+            assert not names(prompt.text, known), text
+            assert set(known) <= set(prompt.negative.split(", ")), text
+            assert all(prompt.text.count(token) == 1 for token in TOKENS)
 
 
 def test_plain_words_stay_as_they_are() -> None:
