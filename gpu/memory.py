@@ -217,7 +217,8 @@ class _Need:
     def _together(self, group: tuple[Name, ...], checkpointing: bool) -> float:
         """A group's weights, and the most that the work of any of its models takes."""
         painting = self._profile.painting
-        paints = PAINTING * self._scale * painting.batch * _area(painting.size_px)
+        largest = max(width * height for width, height in painting.shapes.values())
+        paints = PAINTING * self._scale * painting.batch * largest / 1024**2
         work: dict[Name, float] = {
             "sdxl": max(paints, self._training(checkpointing)),
             "refiner": paints,

@@ -32,7 +32,7 @@ from transformers import (
 
 from gpu.profile import PROFILES, SDXL, Profile
 from gpu.studio.studio import build
-from gpu.types import Enroll, Progress, Wish
+from gpu.types import Enroll, Preset, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench.results import keep
@@ -97,7 +97,10 @@ def full(folder: Path) -> Profile:
         llama=str(folder / "llama"), dino=pocket.dino, dino_px=pocket.dino_px, segmenter=pocket.segmenter,
         segmenting=replace(SDXL.segmenting, dogs=pocket.segmenting.dogs, size_px=pocket.segmenting.size_px),
         learning=replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1),
-        rewriting=replace(SDXL.rewriting, tokens=120), painting=replace(SDXL.painting, size_px=512, steps=2),
+        rewriting=replace(SDXL.rewriting, tokens=120),
+        painting=replace(
+            SDXL.painting, shapes={"square": (512, 512)}, presets={"normal": Preset(steps=2, guidance=6.0)},
+        ),
         dtype="bfloat16",
     )  # fmt: skip
 

@@ -34,10 +34,11 @@ from transformers import (
 from gpu.pocket.build.painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
 from gpu.studio import adapter
+from gpu.studio.generate import Sampling
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.train import State
-from gpu.types import LOOKED, Adapter, Cutout, Looked
+from gpu.types import LOOKED, Adapter, Cutout, Looked, Preset
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
 CHAT = (
@@ -67,6 +68,11 @@ QUIET = pytest.mark.filterwarnings(
 the refiner takes latents of eight channels for a strange picture, until it is told better."""
 
 
+NORMAL = Preset(steps=2, guidance=1.75)
+SAMPLING = Sampling(preset=NORMAL, size=(64, 64), batch=3)
+"""As the tiny profile paints, unless it is told otherwise."""
+
+
 def profile(folder: Path) -> Profile:
     """A profile whose models are made below `folder`, as small as can be."""
     torch.manual_seed(0)
@@ -87,7 +93,12 @@ def profile(folder: Path) -> Profile:
         segmenting=replace(pocket.segmenting, size_px=64, mirrored_px=64, second_px=64, embedding_px=64),
         learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
         rewriting=replace(pocket.rewriting, tokens=40),
-        painting=replace(pocket.painting, size_px=64, batch=3, steps=2, tries=2),
+        painting=replace(
+            pocket.painting,
+            batch=3,
+            shapes={"square": (64, 64), "portrait": (48, 80), "landscape": (80, 48), "wide": (96, 48)},
+            presets={"draft": Preset(steps=1, guidance=2.0), "normal": NORMAL, "fine": replace(NORMAL, tries=5)},
+        ),
         checkpoint_every_s=1e9,
     )
 

@@ -29,8 +29,8 @@ def studio_with_copies(tmp_path: Path) -> Studio:
     tiny, own = tiny_models.pool().profile, tmp_path / "models"
     tiny_models.refiner(own / "refiner")
     profile = with_copies(tiny, own, llama=Path(tiny.llama), dino=Path(tiny.dino))
-    learning, painting = replace(tiny.learning, token_steps=1, lora_steps=1), replace(tiny.painting, tries=1)
-    return built(replace(profile, refiner=str(own / "refiner"), learning=learning, painting=painting))
+    learning = replace(tiny.learning, token_steps=1, lora_steps=1)
+    return built(replace(profile, refiner=str(own / "refiner"), learning=learning))
 
 
 def built(profile: Profile) -> Studio:

@@ -103,7 +103,9 @@ def test_a_portrait_is_the_same_whoever_takes_turns(refined: Profile, sizes: Siz
         pool = ModelPool(refined)
         torch.set_num_threads(1)
         pool.plan = plan
-        (picture,) = generate(pool, pet, PROMPT, (5,), tmp_path / plan.where(), lambda progress: None)
+        (picture,) = generate(
+            pool, pet, PROMPT, (5,), tiny_models.SAMPLING, tmp_path / plan.where(), lambda progress: None
+        )
         seen.append(picture.path.read_bytes())
         assert ("sdxl" in pool.on_device()) == (len(plan.turns) == 1)
     assert seen[0] == seen[1]

@@ -1,0 +1,111 @@
+"""What is asked for -> portraits with their recipes: a prompt, the candidates, the best of them.
+
+Knows: presets, what a job leaves to the profile, how candidates are ranked. Does not know: how a prompt is written
+(rewrite.py), how a picture is denoised (generate.py), training, what lies where in a job's folder.
+
+A batch that memory does not hold is halved, once, and the recipe says so. Where an older recipe is painted again it
+brings its own batch, which is kept: in another one its pixels are others.
+"""
+
+import gc
+import logging
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from PIL import Image
+
+from gpu.errors import OutOfMemory
+from gpu.studio import generate, likeness, segment
+from gpu.studio.models import ModelPool
+from gpu.studio.rewrite import PromptWriter
+from gpu.types import Cutout, Paint, Portrait, Progress, Prompt, Report
+
+log = logging.getLogger(__name__)
+
+VERSIONS = tuple((name, version(name)) for name in ("torch", "diffusers", "transformers", "peft"))
+"""What else decides about pixels."""
+
+
+class Painter:
+    def __init__(self, pool: ModelPool, writer: PromptWriter) -> None:
+        self._pool = pool
+        self._writer = writer
+
+    def paint(self, job: Paint, report: Report) -> tuple[Portrait, ...]:
+        """As many portraits as there are seeds. Raises StudioError, or what `report` raises.
+
+        By half a batch, once, where memory does not hold a whole one.
+        """
+        prompt, sampling = job.prompt or self._think(job, report), self._sampling(job)
+        try:
+            return self._candidates(job, prompt, sampling, report)
+        except OutOfMemory:
+            if job.batch or sampling.batch < 2:
+                raise
+            log.warning("Job %s: a batch is too much for the memory; again with half of it at a time", job.job_id)
+        gc.collect()  # what the failed try held, now that its error is forgotten
+        return self._candidates(job, prompt, replace(sampling, batch=sampling.batch // 2), report)
+
+    def _think(self, job: Paint, report: Report) -> Prompt:
+        report(Progress(phase="thinking"))
+        return self._writer.rewrite(job.wish, job.adapter.tokens, job.adapter.class_word, job.seeds[0])
+
+    def _sampling(self, job: Paint) -> generate.Sampling:
+        """What the job says, or as it was before jobs said it."""
+        painting = self._pool.profile.painting
+        return generate.Sampling(
+            preset=job.preset or painting.presets["normal"],
+            size=job.size or painting.shapes["square"],
+            batch=job.batch or painting.batch,
+            around=job.around,
+        )
+
+    def _candidates(
+        self, job: Paint, prompt: Prompt, sampling: generate.Sampling, report: Report
+    ) -> tuple[Portrait, ...]:
+        """Everything that is painted, then the best of it, where the job lets us choose."""
+        seeds, count = job.seeds, len(job.seeds)
+        if job.choose:  # also what would only fill the batch
+            seeds = generate.full(seeds, -(-count * sampling.preset.tries // sampling.batch) * sampling.batch)
+        out = job.folder / "portraits"
+        pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, sampling, out, report))
+        scores = self._likeness([picture.path for picture in pictures], job.cutouts)
+        portraits = [
+            Portrait(
+                path=picture.path,
+                seed=picture.seed,
+                prompt=prompt,
+                likeness=score,
+                profile=self._pool.profile.name,
+                batch=sampling.batch,
+                preset=sampling.preset,
+                size=sampling.size,
+                around=sampling.around,
+                parent=job.parent,
+                versions=VERSIONS,
+                seconds=picture.seconds,
+            )
+            for picture, score in zip(pictures, scores, strict=True)
+        ]
+        return _best(portraits, count)
+
+    def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
+        """Scores the dog that is found in each picture; where none is found, the whole picture."""
+        side = self._pool.profile.dino_px
+        with self._pool.use("yolo") as segmenter, self._pool.use("dino") as dino:
+            pet = likeness.of_cutouts(dino, cutouts, side)
+            pictures = [Image.open(path).convert("RGB") for path in paths]
+            masks = [segment.pet_or_all(segmenter, picture, self._pool.profile.segmenting) for picture in pictures]
+            return [
+                likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
+            ]
+
+
+def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:
+    """The likest ones, in the order in which they were painted; the files of the others go."""
+    best = sorted(portraits, key=lambda portrait: portrait.likeness, reverse=True)[:count]
+    for portrait in portraits:
+        if portrait not in best:
+            portrait.path.unlink()
+    return tuple(portrait for portrait in portraits if portrait in best)
