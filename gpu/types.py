@@ -165,6 +165,18 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaintOptions:
+    """How to paint, beside the words and the seeds. What is None, the profile says."""
+
+    preset: Preset | None = None  # None: the normal one
+    size: Size | None = None  # None: the square
+    batch: int | None = None  # a recipe's own: with it, and nothing else, the pixels are the same again
+    around: Around = ()
+    choose: bool = False  # the best of all that are painted; else exactly these seeds
+    parent: str | None = None  # as in Portrait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paint:
     """Paint portraits of a learnt dog, one for each seed."""
 
@@ -176,12 +188,7 @@ class Paint:
     wish: Wish
     seeds: tuple[int, ...]
     prompt: Prompt | None = None  # a reroll keeps the prompt; None: the rewriter makes one
-    preset: Preset | None = None  # None: the profile's normal one
-    size: Size | None = None  # None: the profile's square
-    batch: int | None = None  # None: the profile's. A recipe's own paints the same pixels again
-    around: Around = ()
-    choose: bool = False  # the best of all that are painted; else exactly these seeds
-    parent: str | None = None  # as in Portrait
+    options: PaintOptions = PaintOptions()
 
 
 Job = Annotated[Enroll | Paint | Look, Field(discriminator="kind")]

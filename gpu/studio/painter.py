@@ -41,7 +41,7 @@ class Painter:
         try:
             return self._candidates(job, prompt, sampling, report)
         except OutOfMemory:
-            if job.batch or sampling.batch < 2:
+            if job.options.batch or sampling.batch < 2:
                 raise
             log.warning("Job %s: a batch is too much for the memory; again with half of it at a time", job.job_id)
         gc.collect()  # what the failed try held, now that its error is forgotten
@@ -55,10 +55,10 @@ class Painter:
         """What the job says, or as it was before jobs said it."""
         painting = self._pool.profile.painting
         return generate.Sampling(
-            preset=job.preset or painting.presets["normal"],
-            size=job.size or painting.shapes["square"],
-            batch=job.batch or painting.batch,
-            around=job.around,
+            preset=job.options.preset or painting.presets["normal"],
+            size=job.options.size or painting.shapes["square"],
+            batch=job.options.batch or painting.batch,
+            around=job.options.around,
         )
 
     def _candidates(
@@ -66,7 +66,7 @@ class Painter:
     ) -> tuple[Portrait, ...]:
         """Everything that is painted, then the best of it, where the job lets us choose."""
         seeds, count = job.seeds, len(job.seeds)
-        if job.choose:  # also what would only fill the batch
+        if job.options.choose:  # also what would only fill the batch
             seeds = generate.full(seeds, -(-count * sampling.preset.tries // sampling.batch) * sampling.batch)
         out = job.folder / "portraits"
         pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, sampling, out, report))
@@ -82,7 +82,7 @@ class Painter:
                 preset=sampling.preset,
                 size=sampling.size,
                 around=sampling.around,
-                parent=job.parent,
+                parent=job.options.parent,
                 versions=VERSIONS,
                 seconds=picture.seconds,
             )

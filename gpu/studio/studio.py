@@ -43,6 +43,7 @@ from gpu.types import (
     Looked,
     Paint,
     Painted,
+    PaintOptions,
     Progress,
     Report,
 )
@@ -215,8 +216,7 @@ class Studio:
             cutouts=learnt.cutouts,
             wish=job.wish,
             seeds=(job.seed,),
-            preset=painting.presets[painting.quality],
-            choose=True,
+            options=PaintOptions(preset=painting.presets[painting.quality], choose=True),
         )
 
 
