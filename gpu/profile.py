@@ -98,7 +98,7 @@ SDXL_SHAPES: dict[Shape, Size] = {
 """Of the sizes that SDXL was trained on (Podell et al. 2023, appendix I): 1024 x 1024 pixels or nearly so."""
 
 SDXL_PRESETS: dict[Quality, Preset] = {
-    "draft": Preset(steps=12, guidance=6.0),
+    "draft": Preset(steps=12, guidance=6.0, few_step=True),
     "normal": Preset(steps=30, guidance=6.0),
     "fine": Preset(steps=30, guidance=6.0, tries=8),
 }
@@ -128,6 +128,9 @@ class Profile:
     vae_revision: str | None = None
     refiner: str | None = None
     refiner_revision: str | None = None
+    few_step: str | None = None  # a LoRA for drafts; without it they are painted in as many plain steps
+    few_step_revision: str | None = None
+    few_step_file: str = "Hyper-SDXL-12steps-CFG-lora"  # which of the files there, without its ending
     llama: str
     llama_revision: str | None = None
     dino: str
@@ -160,6 +163,7 @@ SDXL = Profile(
     vae_revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
     refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
     refiner_revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
+    few_step="ByteDance/Hyper-SD",
     llama="meta-llama/Meta-Llama-3-8B-Instruct",
     llama_revision="8afb486c1db24fe5011ec46dfbe5b5dccdb575c2",
     dino="facebook/dinov2-base",
@@ -183,6 +187,7 @@ PROFILES: dict[str, Profile] = {
         sdxl_variant=None,
         vae=None,
         refiner=None,
+        few_step=None,
         llama=str(WEIGHTS / "llama"),
         dino=str(WEIGHTS / "dino"),
         segmenter=str(WEIGHTS / "yolo"),

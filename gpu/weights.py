@@ -16,6 +16,12 @@ from gpu.sources import SINGLE, Name, Source, missing, needed, sources, weights
 
 FETCH = "make models"  # the command that mends what the hub has
 
+WITHOUT: dict[Name, str] = {
+    "llama": "the template writes the prompts",
+    "few_step": "drafts are painted in as many plain steps",
+}
+"""Models that can be done without, and how."""
+
 SINGLE_PARTS = {
     "model.diffusion_model.": "unet",
     "conditioner.embedders.0.": "text_encoder",
@@ -39,8 +45,8 @@ class Problem:
 
     @property
     def stops_jobs(self) -> bool:
-        """Whether nothing can be learnt or painted until it is mended; without Llama the template writes prompts."""
-        return self.model != "llama"
+        """Whether nothing can be learnt or painted until it is mended."""
+        return self.model not in WITHOUT
 
     def __str__(self) -> str:
         return f"{self.model}: {self.wrong}: {self.cure}"

@@ -25,6 +25,7 @@ adapter.py     what was learnt, as files, and applied to a pipeline
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
 rewrite.py     wish -> plan, by Llama (prompts/)
 painter.py     what is asked for -> portraits with their recipes
+few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
 likeness.py    how much a picture looks like the pet
 """

@@ -9,7 +9,7 @@ since another batch size gives other bits, and each has a generator of its own.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
+from gpu.studio.few_step import few_steps
+from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
 from gpu.types import Adapter, Around, Preset, Progress, Prompt, Report, Size
 
@@ -63,7 +65,7 @@ def generate(
     batch = sampling.batch
     rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
     reporter = _StepReporter(report, steps=len(rounds) * sampling.preset.steps)
-    with pet_pipeline(pool, adapter) as base:
+    with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
         session = PaintSession(pool, reporter, base, prompt, sampling)
         for some in rounds:
             start = time.monotonic()
@@ -80,6 +82,10 @@ def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionX
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
         with conditional_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
             yield base
+
+
+def _faster(pool: ModelPool, base: StableDiffusionXLPipeline, preset: Preset) -> AbstractContextManager[None]:
+    return few_steps(base, few_step_file(pool.profile)) if preset.few_step else nullcontext()
 
 
 class PaintSession:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from gpu.errors import OutOfMemory
+from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.studio import generate, likeness, segment
+from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
 from gpu.types import Cutout, Paint, Portrait, Progress, Prompt, Report
@@ -35,17 +36,18 @@ class Painter:
     def paint(self, job: Paint, report: Report) -> tuple[Portrait, ...]:
         """As many portraits as there are seeds. Raises StudioError, or what `report` raises.
 
-        By half a batch, once, where memory does not hold a whole one.
+        Where memory does not hold it, once more with less: by half a batch, or without the few-step LoRA.
         """
         prompt, sampling = job.prompt or self._think(job, report), self._sampling(job)
         try:
             return self._candidates(job, prompt, sampling, report)
         except OutOfMemory:
-            if job.options.batch or sampling.batch < 2:
+            smaller = _smaller(sampling)
+            if job.options.batch or smaller == sampling:
                 raise
-            log.warning("Job %s: a batch is too much for the memory; again with half of it at a time", job.job_id)
+            log.warning("Job %s: it is too much for the memory; again with less at a time", job.job_id)
         gc.collect()  # what the failed try held, now that its error is forgotten
-        return self._candidates(job, prompt, replace(sampling, batch=sampling.batch // 2), report)
+        return self._candidates(job, prompt, smaller, report)
 
     def _think(self, job: Paint, report: Report) -> Prompt:
         report(Progress(phase="thinking"))
@@ -53,13 +55,22 @@ class Painter:
 
     def _sampling(self, job: Paint) -> generate.Sampling:
         """What the job says, or as it was before jobs said it."""
-        painting = self._pool.profile.painting
+        painting, recipe = self._pool.profile.painting, job.options.batch is not None
+        preset = job.options.preset or painting.presets["normal"]
+        if preset.few_step and not recipe and not self._has_few_step():
+            preset = replace(preset, few_step=False)  # and so says its recipe
         return generate.Sampling(
-            preset=job.options.preset or painting.presets["normal"],
+            preset=preset,
             size=job.options.size or painting.shapes["square"],
             batch=job.options.batch or painting.batch,
             around=job.options.around,
         )
+
+    def _has_few_step(self) -> bool:
+        try:
+            return self._pool.profile.few_step is not None and few_step_file(self._pool.profile).is_file()
+        except ModelsMissing:  # `make doctor` says so
+            return False
 
     def _candidates(
         self, job: Paint, prompt: Prompt, sampling: generate.Sampling, report: Report
@@ -100,6 +111,13 @@ class Painter:
             return [
                 likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
             ]
+
+
+def _smaller(sampling: generate.Sampling) -> generate.Sampling:
+    """What takes less memory; the same if nothing does."""
+    if sampling.batch > 1:
+        return replace(sampling, batch=sampling.batch // 2)
+    return replace(sampling, preset=replace(sampling.preset, few_step=False))
 
 
 def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:

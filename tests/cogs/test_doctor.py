@@ -26,7 +26,7 @@ from tests.loopback import Loopback, rest
 ROOT = Path(__file__).parents[2]
 CARD = Card(name="NVIDIA GeForce RTX 4090", memory=24 << 30, capability=(8, 9), uuid="GPU-5a")
 WHOLE = Machine(python=(3, 11), memory=64 << 30, driver="580.95.05", cards=(CARD,), has_nvidia=True)
-MODELS = ("sdxl", "vae", "refiner", "llama", "dino")
+MODELS = ("sdxl", "vae", "refiner", "few_step", "llama", "dino")
 
 
 @dataclass
@@ -177,15 +177,17 @@ async def test_what_is_broken_is_one_line_with_its_cure(stage: Stage, what: str)
 
 
 async def test_what_makes_it_less_good_ends_nothing(stage: Stage):
-    """No Llama, no card, few logins left: the bot runs."""
+    """No Llama, no few-step LoRA, no card, few logins left: the bot runs."""
     without("meta-llama/Meta-Llama-3-8B-Instruct")(stage)
+    without("ByteDance/Hyper-SD")(stage)
     here(driver="", cards=(), has_nvidia=False)(stage)
     settings(allow_cpu=True)(stage)
     stage.monkeypatch.setattr(discord_checks, "login_delay_s", lambda *_: 86.0)
     stage.monkeypatch.setattr(doctor, "LITTLE", 1e18)
     checks = await stage.checks()
     told = {check.name: str(check) for check in checks if check.mark == "⚠️"}
-    assert set(told) == {"llama", "card", "gateway", "data folder"} and all_well(checks)
+    assert set(told) == {"llama", "few_step", "card", "gateway", "data folder"} and all_well(checks)
+    assert "until then drafts are painted in as many plain steps" in told["few_step"]
     assert "until then the template writes the prompts" in told["llama"] and "LLAMA_MODEL" in told["llama"]
     assert "all is computed on the processor" in told["card"] and "\n" not in told["card"]
     assert "waits 86 s" in told["gateway"]

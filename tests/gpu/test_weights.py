@@ -54,6 +54,7 @@ def test_of_each_repository_what_the_studio_reads_is_taken_and_nothing_else():
     shards = [f"model-0000{number}-of-00004.safetensors" for number in range(1, 5)]
     small = ["config.json", "generation_config.json", "special_tokens_map.json", "tokenizer.json"]
     assert taken[LLAMA] == [*small, "tokenizer_config.json", "model.safetensors.index.json", *shards]
+    assert taken[str(SDXL.few_step)] == ["Hyper-SDXL-12steps-CFG-lora.safetensors"]
     assert taken[SDXL.dino] == ["config.json", "model.safetensors"]
 
 
@@ -63,7 +64,7 @@ def test_without_a_variant_its_plain_files_do_and_without_llama_none_is_needed()
     assert not missing(named(plain, "sdxl"), names)
     assert "unet/diffusion_pytorch_model.safetensors" in needed(named(plain, "sdxl"), names)
     assert "vae/diffusion_pytorch_model.safetensors" in needed(named(plain, "sdxl"), names)
-    assert [source.name for source in sources(plain)] == ["segmenter", "sdxl", "refiner", "dino"]
+    assert [source.name for source in sources(plain)] == ["segmenter", "sdxl", "refiner", "few_step", "dino"]
 
 
 def test_whole_models_are_no_problem(profile: Profile):
@@ -127,6 +128,7 @@ FILES = {
     "refiner": f"{REFINER}/{UNET}",
     "vae": f"{VAE}/diffusion_pytorch_model.safetensors",
     "llama": f"{LLAMA}/model-00003-of-00004.safetensors",
+    "few_step": f"{SDXL.few_step}/{SDXL.few_step_file}.safetensors",
     "dino": f"{SDXL.dino}/model.safetensors",
     "segmenter": "yolov8x-seg/model.safetensors",
 }

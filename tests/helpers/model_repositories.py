@@ -42,6 +42,10 @@ FOLDERS = {
         "": ("README.md", "config.json", "diffusion_pytorch_model.bin", NETWORKS[0], "sdxl.vae.safetensors"),
         "images": ("orig-fp32.png",),
     },
+    "ByteDance/Hyper-SD": {
+        "": ("README.md", *(f"Hyper-SDXL-{kind}-lora.safetensors" for kind in ("8steps-CFG", "12steps-CFG", "1step"))),
+        "comfyui": ("Hyper-SDXL-1step-Unet-workflow.json",),
+    },
     LLAMA: {
         "": (
             *(".gitattributes", "LICENSE", "README.md", "USE_POLICY.md", "config.json", "generation_config.json"),
@@ -110,5 +114,7 @@ def written(folder: Path) -> Profile:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     segmenter(folder / "yolov8x-seg")
-    places = {name: str(folder / str(getattr(SDXL, name))) for name in ("sdxl", "vae", "refiner", "llama", "dino")}
+    places = {
+        name: str(folder / str(getattr(SDXL, name))) for name in ("sdxl", "vae", "refiner", "few_step", "llama", "dino")
+    }
     return replace(SDXL, segmenter=str(folder / "yolov8x-seg"), **places)
