@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.errors import ModelsMissing, OutOfMemory
-from gpu.studio.few_step import FEW_STEP
 from gpu.studio.generate import Sampling, embeddings, noise, pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
@@ -34,7 +33,7 @@ def few_step(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("few_step")
     with tiny_models.pool().use("sdxl") as pipe:
         unet = type(pipe.unet).from_config(pipe.unet.config)
-        shapes = {name: layer for name, layer in unet.named_modules() if name.endswith(("to_q", "to_v"))}
+        shapes = {name: layer for name, layer in unet.named_modules() if name.endswith(("to_q", "proj_in"))}
         chance, lora = torch.Generator().manual_seed(2), dict[str, Tensor]()
         for name, layer in shapes.items():
             lora[f"{name}.lora_A.weight"] = torch.randn(2, layer.in_features, generator=chance)
@@ -168,12 +167,16 @@ def test_few_steps_are_taken_with_their_own_scheduler_and_leave_no_trace(
     painter: Painter, job: Paint, pipe: StableDiffusionXLPipeline
 ) -> None:
     before = pixels(*paint(painter, job))
+    modules = [type(one) for one in pipe.unet.modules()]
     preset, seen = replace(tiny_models.NORMAL, few_step=True), list[object]()
-    (fast,) = paint(
-        painter, job, lambda _: seen.append((type(pipe.scheduler), tuple(pipe.unet.active_adapters()))), preset=preset
-    )
-    assert seen[-1] == (DDIMScheduler, ("pet", FEW_STEP)) and fast.preset == preset
-    assert pixels(fast) != before
+    (fast,) = paint(painter, job, lambda _: seen.append(type(pipe.scheduler)), preset=preset)
+    assert seen[-1] == DDIMScheduler and fast.preset == preset
+    plain = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing", clip_sample=False)
+    own, pipe.scheduler = pipe.scheduler, plain
+    (without,) = paint(painter, job)
+    pipe.scheduler = own
+    assert len({before, pixels(fast), pixels(without)}) == 3, "both the scheduler and the LoRA make a difference"
+    assert [type(one) for one in pipe.unet.modules()] == modules
     assert isinstance(pipe.scheduler, EulerAncestralDiscreteScheduler)
     assert pixels(*paint(painter, job)) == before
 
