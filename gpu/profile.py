@@ -112,7 +112,7 @@ class Painting:
     batch: int = 1
     presets: dict[Quality, Preset] = field(default_factory=lambda: SDXL_PRESETS)
     quality: Quality = "normal"  # unless another one is asked for
-    guide_to_pet: bool = False  # guidance leads away from the model without the pet, too
+    guide_to_pet: bool = False  # guidance leads away from the model without the pet, too; not with few_step
     refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
 
 

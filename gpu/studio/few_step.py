@@ -27,12 +27,16 @@ FEW_STEP = "few_step"  # the LoRA's name while it is put on
 
 @contextmanager
 def few_steps(pipe: StableDiffusionXLPipeline, file: Path) -> Iterator[None]:
-    """Inside apply_adapter(), the pipe paints in few steps. Raises ModelsMissing where the file does not fit."""
+    """Inside apply_adapter(), but not conditional_only(), the pipe paints in few steps.
+
+    Raises ModelsMissing where the file does not fit.
+    """
     scheduler, unet = pipe.scheduler, pipe.unet
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # the pet's
-            pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name=FEW_STEP)
+            lora, alphas = pipe.lora_state_dict(str(file), unet_config=unet.config)
+            unet.load_lora_adapter(lora, prefix="unet", network_alphas=alphas, adapter_name=FEW_STEP)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelsMissing(f"few_step: {error}") from error
     try:
