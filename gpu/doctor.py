@@ -32,7 +32,6 @@ FLOAT32 = 4  # bytes of a number: what a processor computes with, but for the ne
 DOWNLOAD: dict[Name, float] = {
     "sdxl": 6.94e9,
     "vae": 0.33e9,
-    "refiner": 4.52e9,
     "few_step": 0.79e9,
     "llama": 16.06e9,
     "dino": 0.35e9,

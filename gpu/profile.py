@@ -113,7 +113,6 @@ class Painting:
     presets: dict[Quality, Preset] = field(default_factory=lambda: SDXL_PRESETS)
     quality: Quality = "normal"  # unless another one is asked for
     guide_to_pet: bool = False  # guidance leads away from the model without the pet, too; not with few_step
-    refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +125,6 @@ class Profile:
     sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
     vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
     vae_revision: str | None = None
-    refiner: str | None = None
-    refiner_revision: str | None = None
     few_step: str | None = None  # a LoRA for drafts; without it they are painted in as many plain steps
     few_step_revision: str | None = None
     few_step_file: str = "Hyper-SDXL-12steps-CFG-lora"  # which of the files there, without its ending
@@ -161,8 +158,6 @@ SDXL = Profile(
     sdxl_variant="fp16",
     vae="madebyollin/sdxl-vae-fp16-fix",
     vae_revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
-    refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
-    refiner_revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
     few_step="ByteDance/Hyper-SD",
     llama="meta-llama/Meta-Llama-3-8B-Instruct",
     llama_revision="8afb486c1db24fe5011ec46dfbe5b5dccdb575c2",
@@ -186,7 +181,6 @@ PROFILES: dict[str, Profile] = {
         sdxl=str(WEIGHTS / "sdxl"),
         sdxl_variant=None,
         vae=None,
-        refiner=None,
         few_step=None,
         llama=str(WEIGHTS / "llama"),
         dino=str(WEIGHTS / "dino"),

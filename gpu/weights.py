@@ -90,7 +90,7 @@ def find(source: Source, hub: Path | None = None) -> Path | None:
 
 
 def sizes(profile: Profile, hub: Path | None = None) -> dict[str, Tensors]:
-    """What there is of unet, text_encoder, text_encoder_2, vae, refiner, llama, dino and segmenter.
+    """What there is of unet, text_encoder, text_encoder_2, vae, llama, dino and segmenter.
 
     Raises Damaged and OSError: ask problems() first.
     """

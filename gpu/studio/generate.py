@@ -1,6 +1,6 @@
-"""Prompt + Adapter -> pictures, by SDXL base, and the refiner where the profile has one.
+"""Prompt + Adapter -> pictures, by SDXL.
 
-Knows: seeds, noise, batches, guidance, sizes, few steps, both pipelines. Does not know: wishes, likeness, what a preset
+Knows: seeds, noise, batches, guidance, sizes, few steps. Does not know: wishes, likeness, what a preset
 is called, Discord.
 
 The same seed gives the same pixels on the same machine: pictures are always painted in full batches of sampling.batch,
@@ -89,38 +89,31 @@ def _faster(pool: ModelPool, base: StableDiffusionXLPipeline, preset: Preset) ->
 
 
 class PaintSession:
-    """The prompt as each pipeline embeds it. Base and refiner may take turns on the card, so each is asked for anew."""
+    """The prompt as the pipeline embeds it, for all batches."""
 
     def __init__(
         self, pool: ModelPool, reporter: "_StepReporter", base: Any, prompt: Prompt, sampling: Sampling
     ) -> None:
         self._pool, self._reporter, self._sampling = pool, reporter, sampling
         self._texts = embeddings(base, prompt, sampling.batch)
-        self._refiner_texts: dict[str, Tensor] = {}
-        if pool.profile.refiner:
-            with pool.use("refiner") as refiner:
-                self._refiner_texts = embeddings(refiner, prompt, sampling.batch)
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
-        painting, (width, height) = self._pool.profile.painting, self._sampling.size
+        preset, (width, height) = self._sampling.preset, self._sampling.size
         with self._pool.use("sdxl") as pipe:
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
-            common: dict[str, Any] = {
-                "generator": [generator for _, generator in begun],
-                "num_inference_steps": self._sampling.preset.steps,
-                "guidance_scale": self._sampling.preset.guidance,
-                "callback_on_step_end": self._reporter.on_step_end,
-            }
-            base = {**self._texts, **common, "width": width, "height": height}
-            base["latents"] = torch.cat([latents for latents, _ in begun])
-            if not self._pool.profile.refiner:
-                return _pictures(pipe, pipe(**base, output_type="np").images)
-            latents = pipe(**base, denoising_end=painting.refiner_from, output_type="latent").images
-        # As `image` alone, latents of other than four channels would be taken for pixels.
-        half_way = {"image": latents, "latents": latents, "denoising_start": painting.refiner_from}
-        with self._pool.use("refiner") as pipe:
-            return _pictures(pipe, pipe(**self._refiner_texts, **common, **half_way, output_type="np").images)
+            images = pipe(
+                **self._texts,
+                latents=torch.cat([latents for latents, _ in begun]),
+                generator=[generator for _, generator in begun],
+                num_inference_steps=preset.steps,
+                guidance_scale=preset.guidance,
+                width=width,
+                height=height,
+                callback_on_step_end=self._reporter.on_step_end,
+                output_type="np",
+            ).images
+            return _pictures(pipe, images)
 
 
 def noise(pipe: Any, seed: int, sampling: Sampling) -> tuple[Tensor, torch.Generator]:

@@ -93,7 +93,7 @@ def full(folder: Path) -> Profile:
     """Profile `sdxl` with local models and few steps; the dog finder and the likeness stay pocket ones."""
     pocket = PROFILES["pocket"]
     return replace(
-        SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None, refiner=None,
+        SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None,
         llama=str(folder / "llama"), dino=pocket.dino, dino_px=pocket.dino_px, segmenter=pocket.segmenter,
         segmenting=replace(SDXL.segmenting, dogs=pocket.segmenting.dogs, size_px=pocket.segmenting.size_px),
         learning=replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1),

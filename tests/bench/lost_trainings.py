@@ -42,7 +42,7 @@ class Trial:
 
 
 def pocket(folder: Path) -> Profile:
-    """Pocket with a refiner, few steps, and own copies of what is to be broken."""
+    """Pocket with few steps and own copies of what is to be broken."""
     known = PROFILES["pocket"]
     short = replace(
         known,

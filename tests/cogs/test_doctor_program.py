@@ -62,7 +62,7 @@ async def test_a_fresh_clone_hears_of_everything_at_once(tmp_path: Path, monkeyp
     assert [line.split()[2] for line in wrong] == ["DISCORD_TOKEN", "JOBS_EACH", "LOG_LEVEL"]
     assert "   → copy .env.example to .env and put your bot's token there" in lines
     assert "✅ card         NVIDIA GeForce RTX 4090, 26 GB, compute capability 8.9" in lines
-    assert lines.count("   → make models") == 7
+    assert lines.count("   → make models") == 6
     assert [line for line in lines if line.startswith("✅ database     none yet")]
     assert names(tmp_path) == ["bin"], "nothing was made"
 
@@ -96,6 +96,6 @@ async def test_of_a_model_that_is_not_there_the_hub_is_asked_whether_it_would_co
     assert "The hub has no facebook/dinov2-base" in found["dino"][0] and "correct DINO_MODEL" in found["dino"][1]
     assert "does not accept your HF_TOKEN" in found["vae"][0] and "make a new one" in found["vae"][1]
     assert found["sdxl"][0].endswith("is not on this machine") and found["sdxl"][1] == "→ make models"
-    assert asked == ["Bearer hf_secret"] * 6 and "hf_secret" not in str(lines)
+    assert asked == ["Bearer hf_secret"] * 5 and "hf_secret" not in str(lines)
     _, lines = await run(tmp_path, **environment)
-    assert len([line for line in lines if "gives no answer just now" in line]) == 6, lines
+    assert len([line for line in lines if "gives no answer just now" in line]) == 5, lines

@@ -13,7 +13,7 @@ import pytest
 import torch
 import ultralytics
 import yaml
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
@@ -62,10 +62,8 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 QUIET = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
-    "ignore:Passing `image` as torch tensor with value range:FutureWarning",
 )
-"""For tests that paint: diffusers' Euler schedulers make an array of a tensor in a way that numpy 2 warns about;
-the refiner takes latents of eight channels for a strange picture, until it is told better."""
+"""For tests that paint: diffusers' Euler schedulers make an array of a tensor in a way that numpy 2 warns about."""
 
 
 NORMAL = Preset(steps=2, guidance=1.75)
@@ -172,21 +170,6 @@ def sdxl(folder: Path, levels: int = 2) -> None:
         tokenizer_2=two,
         unet=unet(cross=24, time_ids=6, pooled=16, levels=levels),
         scheduler=scheduler(),
-        add_watermarker=False,
-    ).save_pretrained(folder)
-
-
-def refiner(folder: Path, levels: int = 2) -> None:
-    two = clip_tokenizer(pad="!")
-    StableDiffusionXLImg2ImgPipeline(
-        vae=vae(),
-        text_encoder=None,
-        tokenizer=None,
-        text_encoder_2=CLIPTextModelWithProjection(clip_config(two, 16)),
-        tokenizer_2=two,
-        unet=unet(cross=16, time_ids=5, pooled=16, levels=levels),
-        scheduler=scheduler(),
-        requires_aesthetics_score=True,
         add_watermarker=False,
     ).save_pretrained(folder)
 

@@ -196,14 +196,3 @@ def test_broken_numbers_never_become_a_picture(
         painted(pool, pet, (9,), tmp_path)
     bias.data.copy_(kept)
     assert painted(pool, pet, (5,), tmp_path) == before
-
-
-def test_the_refiner_finishes_with_the_pets_tokens(pool: ModelPool, pet: Adapter, tmp_path: Path) -> None:
-    tiny_models.refiner(tmp_path / "refiner")
-    refined = ModelPool(replace(pool.profile, refiner=str(tmp_path / "refiner")))
-    five = replace(SAMPLING, preset=replace(SAMPLING.preset, steps=5))
-    torch.set_num_threads(1)
-    heard: list[Progress] = []
-    (picture,) = generate(refined, pet, PROMPT, (5,), five, tmp_path, heard.append)
-    assert heard[-1].step == heard[-1].steps == 5
-    assert picture.path.is_file()
