@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 LONGEST_WISH = 300  # characters, as in /portrait
 STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)")
 MORE_MENU = re.compile(rf"more:{DELIVERY}:(?P<message>\d+)")
-MORE: tuple[Way, ...] = ("pose", "near", "far", "exact")
+MORE: dict[str, Way] = {"pose": "pose", "near": "near", "far": "far", "exact": "exact"}
+"""By its value in the menu."""
 WISH_FORM = re.compile(rf"wish:{DELIVERY}:(?P<message>\d+)")
 
 
@@ -92,8 +93,7 @@ class ButtonsCog(commands.Cog):
         """A way to paint it anew was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
         rows = await self._rows(menu)
-        [chosen] = [one for one in MORE if one == way]
-        await self._paint(interaction, rows, int(menu["message"]), reroll(rows, chosen))
+        await self._paint(interaction, rows, int(menu["message"]), reroll(rows, MORE[way]))
 
     async def change_wish(self, interaction: Interaction, form: re.Match[str], typed: str) -> None:
         """The form for a wish was sent. Raises Sorry, and what may pass."""

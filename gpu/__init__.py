@@ -15,6 +15,7 @@ the one that computes, and import no torch; the folders say which process their 
     machine.py     the machine as it is: driver, cards, memory
     doctor.py      whether machine and models are good enough, and what mends what is not
     styles.py      the catalogue of styles (styles.toml)
+    restyle.py     a prompt in another style
     memory.py      the memory plan: which models stay on the card, which take turns
     device.py      what a child computes on, and why a card cannot be used
     wire.py        the messages between the two processes

@@ -112,6 +112,7 @@ class Preset:
     guidance: float
     few_step: bool = False  # with the few-step LoRA beside the pet's, and the scheduler that it was distilled for
     tries: int = 1
+    batch: int | None = None  # pictures that are painted at a time; None: the profile's
 
 
 Around = tuple[tuple[int, float], ...]

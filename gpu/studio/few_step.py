@@ -35,7 +35,7 @@ def few_steps(pipe: StableDiffusionXLPipeline, file: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # the pet's
-            lora, alphas = pipe.lora_state_dict(str(file), unet_config=unet.config)
+            lora, alphas, *_ = pipe.lora_state_dict(str(file), unet_config=unet.config)
             unet.load_lora_adapter(lora, prefix="unet", network_alphas=alphas, adapter_name=FEW_STEP)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelsMissing(f"few_step: {error}") from error

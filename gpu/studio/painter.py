@@ -62,7 +62,7 @@ class Painter:
         return generate.Sampling(
             preset=preset,
             size=job.options.size or painting.shapes["square"],
-            batch=job.options.batch or painting.batch,
+            batch=job.options.batch or preset.batch or painting.batch,
             around=job.options.around,
         )
 

@@ -92,18 +92,20 @@ def test_checkpointing_is_planned_too(tiny: Profile, sizes: Sizes) -> None:
 
 
 def test_a_portrait_is_the_same_whoever_takes_turns(tiny: Profile, sizes: Sizes, tmp_path: Path) -> None:
-    """With an adapter on."""
+    """Between the two, Llama is on the device."""
     pet, seen = tiny_models.pet(tmp_path), list[bytes]()
     for plan in four_bytes(tiny, sizes, memory=HOST)[:3:2]:
         pool = ModelPool(tiny)
         torch.set_num_threads(1)
         pool.plan = plan
-        (picture,) = generate(
-            pool, pet, PROMPT, (5,), tiny_models.SAMPLING, tmp_path / plan.where(), lambda progress: None
-        )
-        seen.append(picture.path.read_bytes())
-        assert ("sdxl" in pool.on_device()) == (len(plan.turns) == 1)
-    assert seen[0] == seen[1]
+        for turn in ("first", "second"):
+            with pool.use("llama"):
+                pass
+            assert ("sdxl" in pool.on_device()) == (len(plan.turns) == 1 and turn == "second")
+            out = tmp_path / plan.where() / turn
+            (picture,) = generate(pool, pet, PROMPT, (5,), tiny_models.SAMPLING, out, lambda progress: None)
+            seen.append(picture.path.read_bytes())
+    assert len(seen) == 4 and len(set(seen)) == 1
 
 
 def test_a_model_lies_on_the_card_before_its_first_call(sizes: Sizes) -> None:
