@@ -40,6 +40,7 @@ from cogs.notify import NotifyCog
 from cogs.ops.metrics import Metrics
 from cogs.ops.redaction import RedactingFormatter
 from cogs.ops.settings import Settings, explain
+from cogs.own_styles import OwnStylesCog
 from cogs.pets import PetsCog
 from cogs.portrait import PortraitCog
 from cogs.progress.messages import ProgressMessages
@@ -50,7 +51,9 @@ from cogs.shared.owners import Owners
 from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
+from cogs.styles import StylesCog
 from cogs.try_again import TryAgainCog
+from cogs.why import WhyCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
@@ -69,12 +72,15 @@ from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.retention import Retention
 from storage.stats import Stats
+from storage.styles import ServerStyles
 from storage.takedowns import Takedowns
 
 log = logging.getLogger("pawtrait")
 
 Command = Callable[[commands.Bot, Services], commands.Cog]
-COMMANDS: tuple[Command, ...] = (EnrollCog, PortraitCog, PetsCog, AdminCog, NotifyCog, DoctorCog)
+COMMANDS: tuple[Command, ...] = (
+    EnrollCog, PortraitCog, PetsCog, StylesCog, OwnStylesCog, AdminCog, NotifyCog, DoctorCog, WhyCog,
+)  # fmt: skip
 """To add one: a file in cogs/, its sentences in cogs/shared/texts/, its import and its name here."""
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
@@ -136,6 +142,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             outbox=Outbox(db),
             takedowns=Takedowns(db),
             notifications=Notifications(db),
+            styles=ServerStyles(db),
             line=line,
             models=(models := Models(profile, settings.hub_cache())),
             threads=(threads := Threads(bot, jobs, pets)),

@@ -8,10 +8,13 @@ The files here are commands and listeners, one for each thing that people do; th
     reactions.py   what a reaction under a portrait does
     buttons.py     what the buttons under a portrait do
     pets.py        /pets, /pet forget
+    styles.py      /styles: the catalogue in pages, with pictures
+    own_styles.py  /style add, /style remove: what a server adds to the catalogue
     looks.py       the buttons under photos that were looked at, and learnings that begin by themselves
     try_again.py   the buttons under an enrolment that failed
     admin.py       /queue, /cancel
     notify.py      /notify
+    why.py         Why this prompt?, in the menu of a portrait's message
     doctor.py      /doctor: what this channel and the machine lack
     catch_up.py    reactions made while the bot was away
     guilds.py      servers that the bot was removed from, threads that were deleted
@@ -22,5 +25,5 @@ The files here are commands and listeners, one for each thing that people do; th
     shared/        sentences, errors, and what several cogs use
 
 To add a command: its file here, its sentences in shared/texts/, its name in bot.COMMANDS.
-To add a language: its file in shared/texts/, and a name for each style in gpu/styles.toml.
+To add a language: its file in shared/texts/, and a name for each style in gpu/styles.toml (and a description).
 """

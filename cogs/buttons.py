@@ -86,7 +86,7 @@ class ButtonsCog(commands.Cog):
         """A style was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
         rows = await self._rows(menu)
-        ask = reroll(rows, "style", replace(rows[0].wish, style=style))
+        ask = reroll(rows, "style", replace(rows[0].wish, style=style, negative=""))
         await self._paint(interaction, rows, int(menu["message"]), ask)
 
     async def choose_more(self, interaction: Interaction, menu: re.Match[str], way: str) -> None:

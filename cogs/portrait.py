@@ -5,6 +5,7 @@ is gone. Does not know: prompts, what a seed means, painting, what a reaction un
 """
 
 import logging
+from dataclasses import replace
 from typing import get_args
 
 import discord
@@ -13,13 +14,13 @@ from discord.ext import commands
 
 from cogs.shared.access import check_member, check_place
 from cogs.shared.errors import DROPPED, Interaction, Sorry
-from cogs.shared.pet_choice import MOST_CHOICES, choices, find_pet, known_pets
+from cogs.shared.pet_choice import choices, find_pet, known_pets
 from cogs.shared.portraits import promise
 from cogs.shared.rerolls import MOST_SEED, new_seeds
 from cogs.shared.services import Services
-from cogs.shared.text import Name, label, language, style_name, without_tokens
-from gpu.styles import STYLES, find
-from gpu.types import PaintOptions, Preset, Quality, Shape, Size, Wish
+from cogs.shared.style_choice import meant, style_choices
+from cogs.shared.text import Name, label, language, without_tokens
+from gpu.types import PaintOptions, Preset, Quality, Shape, Size
 from storage.pets import Pet
 
 OPTIONS = ("style", "pet", "wish", "quality", "shape", "count", "seed")
@@ -58,9 +59,7 @@ class PortraitCog(commands.Cog):
         found = await find_pet(self._services, interaction, pet)
         if found.state != "ready":
             raise Sorry(f"sorry.{found.state}", name=Name(found.name))
-        known, typed = find(style), without_tokens(style)
-        if not known and not typed:
-            raise Sorry("sorry.style")
+        wanted = await meant(self._services, interaction.guild.id, style)
         await self._services.models.check()
         channel_id, thread_id = await self._place(found, interaction)
         check_place(interaction.guild, thread_id, channel_id, language(interaction.locale))
@@ -69,7 +68,7 @@ class PortraitCog(commands.Cog):
             user_id=interaction.user.id,
             channel_id=channel_id,
             thread_id=thread_id,
-            wish=Wish(style=known.key if known else typed, text=without_tokens(wish or "")),
+            wish=replace(wanted, text=without_tokens(wish or "")),
             seeds=new_seeds(count, seed),
             options=self._options(quality, shape, choose=seed is None),
             locale=language(interaction.locale),
@@ -112,11 +111,8 @@ class PortraitCog(commands.Cog):
 
     @portrait.autocomplete("style")
     async def styles(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """The catalogue, in this person's language."""
-        tongue = language(interaction.locale)
-        names = {key: style_name(tongue, key) for key in STYLES}
-        fitting = {key: name for key, name in names.items() if typed.casefold() in f"{name} {key}".casefold()}
-        return [app_commands.Choice(name=name, value=key) for key, name in fitting.items()][:MOST_CHOICES]
+        """The styles of this server and of the catalogue, in this person's language."""
+        return await style_choices(self._services, interaction, typed)
 
     @portrait.autocomplete("pet")
     async def ready_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:

@@ -14,6 +14,7 @@ the one that computes, and import no torch; the folders say which process their 
     hub_access.py  whether the hub would let us have those that are not there
     machine.py     the machine as it is: driver, cards, memory
     doctor.py      whether machine and models are good enough, and what mends what is not
+    words.py       typed words, made plain
     styles.py      the catalogue of styles (styles.toml)
     restyle.py     a prompt in another style
     memory.py      the memory plan: which models stay on the card, which take turns

@@ -84,9 +84,11 @@ class Learning:
 class Rewriting:
     """How Llama is asked for a plan of the picture."""
 
-    prompt: str = "rewrite.md"  # which of gpu/studio/prompts; a model trained on its task needs no examples
+    prompt: str = "rewrite.md"  # which of gpu/studio/prompts
+    examples: int = 4  # wishes like this one that are shown with their plans; a model trained on its task needs none
     tokens: int = 400  # at most, of the answer
     temperature: float = 0.6
+    threads: int | None = None  # of the CPU; None: as many as the rest has
 
 
 SDXL_SHAPES: dict[Shape, Size] = {
@@ -136,6 +138,7 @@ class Profile:
     segmenter: str  # folder with model.yaml and model.safetensors (gpu/studio/convert.py makes one)
     rewrite: Literal["llama", "template"] = "llama"  # who turns a wish into a prompt; the template needs no Llama
     allow_cpu: bool = False  # may it compute without a card? At full size a portrait takes the better part of an hour
+    any_style: bool = True  # or only the styles that the catalogue marks with "pocket"
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 
     segmenting: Segmenting = Segmenting()
@@ -178,6 +181,7 @@ PROFILES: dict[str, Profile] = {
         SDXL,
         name="pocket",
         allow_cpu=True,
+        any_style=False,
         sdxl=str(WEIGHTS / "sdxl"),
         sdxl_variant=None,
         vae=None,
@@ -215,7 +219,8 @@ PROFILES: dict[str, Profile] = {
             snr_floor=0.1,
             captions=("a photo of {}",),
         ),
-        rewriting=Rewriting(prompt="pocket.md", tokens=160, temperature=0.2),
+        # With two threads on a busy machine an answer took ten times longer than with one.
+        rewriting=Rewriting(prompt="pocket.md", examples=0, tokens=160, temperature=0.2, threads=1),
         painting=Painting(
             # The real ones' proportions, nearly: in multiples of 16, whose latents the UNet can halve.
             shapes={"square": (128, 128), "portrait": (96, 144), "landscape": (144, 96), "wide": (160, 96)},

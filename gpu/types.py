@@ -91,6 +91,7 @@ class Wish:
 
     style: str  # a key of styles.toml, or free text
     text: str = ""  # any language
+    negative: str = ""  # with a style that a server added: what it must not be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class Prompt:
     negative: str = ""
     thought: str = ""  # the rewriter's reasoning, for people who ask why
     box: Box | None = None  # where the dog should stand
-    source: Literal["llm", "template"] = "llm"
+    source: Literal["llm", "llm-retried", "template"] = "llm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

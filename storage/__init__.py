@@ -17,6 +17,7 @@ Does not know: Discord's client, the GPU, or what any of it looks like to a pers
     failed.py      enrolments that failed, kept for a while to be tried again
     settlement.py  what follows when a job ends, in one transaction
     portraits.py   what was painted and where it was posted
+    styles.py      the styles that servers added
     outbox.py      answers that are still owed
     takedowns.py   messages that have to come down
     erasure.py     a pet forgotten, with everything that belongs to it

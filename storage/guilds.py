@@ -14,7 +14,8 @@ class Guilds:
 
     async def known(self) -> set[int]:
         """Every guild of which something is kept."""
-        return {row[0] for row in await self._db.all("SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs")}
+        sql = "SELECT guild_id FROM pets UNION SELECT guild_id FROM jobs UNION SELECT guild_id FROM styles"
+        return {row[0] for row in await self._db.all(sql)}
 
     async def mark_left(self, guild_id: int, now: float) -> None:
         """Note that the bot has left, at `now` (Unix seconds) unless an earlier time is noted."""
@@ -31,7 +32,8 @@ class Guilds:
         return [row[0] for row in await self._db.all("SELECT guild_id FROM left_guilds WHERE since < ?", moment)]
 
     async def forget(self, guild_id: int) -> None:
-        """Delete what is left of a guild whose pets are forgotten: jobs that came to nothing, and that the bot left."""
+        """Delete what is left of a guild whose pets are forgotten: its styles, and jobs that came to nothing."""
         async with self._db.write() as tx:
             await tx.run("DELETE FROM jobs WHERE guild_id = ?", guild_id)
+            await tx.run("DELETE FROM styles WHERE guild_id = ?", guild_id)
             await tx.run("DELETE FROM left_guilds WHERE guild_id = ?", guild_id)

@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics"}
 OURS = {"bot", "cogs", "gpu", "storage", "tests"}
-TORCHLESS = {"gpu.studio.plan", "gpu.studio.crop", "gpu.studio.hub"}  # in a room of torch, and used from outside too
+TORCHLESS = {  # in a room of torch, and used from outside too
+    f"gpu.studio.{name}" for name in ("plan", "exclusions", "things", "gate", "examples", "crop", "hub")
+}
 
 Process = Literal["bot", "child", "both", "build"]
 

@@ -6,6 +6,8 @@ errors.py      what went wrong, as one sentence: the only place that turns excep
 services.py    what a cog may use, put together in bot.py
 models.py      whether the models are complete
 pet_choice.py  which dog people mean
+style_choice.py  which style people mean
+examples.py    pictures of styles, from this server
 owners.py      what the owners of dogs are called
 portraits.py   what people may do with a portrait that is posted
 rerolls.py     what may be painted from a portrait that there is, as values

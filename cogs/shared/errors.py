@@ -164,6 +164,9 @@ async def tell(interaction: Interaction, sentence: str) -> None:
             if sent.message_id:
                 return
             # An earlier answer had got through unheard (cogs/api/callbacks.py), so this one is not shown yet.
+        if interaction.message and interaction.message.flags.components_v2:
+            await interaction.followup.send(sentence, ephemeral=True)  # such a message has no room for a sentence
+            return
         await interaction.edit_original_response(content=sentence, view=None)
     except (*DROPPED, RuntimeError) as error:
         expected = isinstance(error, DROPPED) or is_due_to_closing(interaction.client, error)

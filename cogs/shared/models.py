@@ -11,6 +11,7 @@ from pathlib import Path
 from cogs.shared.errors import Sorry
 from gpu.doctor import Check, examine_models
 from gpu.profile import Profile
+from gpu.styles import find
 from gpu.weights import Problem, problems
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,11 @@ class Models:
         """Raises Sorry if a person has to come back later."""
         if any(problem.stops_jobs for problem in await self.look()):
             raise Sorry("sorry.models")
+
+    def have_learnt(self, style: str) -> bool:
+        """Can they paint this style, as a wish holds it? Small models know those that they were trained on."""
+        known = find(style)
+        return self._profile.any_style or bool(known and known.pocket)
 
     async def examine(self) -> list[Check]:
         """A line for each model, for those who manage a server."""

@@ -60,7 +60,7 @@ def reroll(rows: Sequence[PortraitRow], way: Way, wish: Wish | None = None) -> R
         case "near" | "far":
             return Reroll(wish=wish, seeds=fresh, prompt=first.prompt, options=options)
         case "style":
-            prompt = restyled(first.prompt, rows[0].wish.style, wish.style)
+            prompt = restyled(first.prompt, rows[0].wish, wish)
             return Reroll(wish=wish, seeds=seeds, prompt=prompt, options=options)
         case "exact":
             return Reroll(wish=wish, seeds=seeds, prompt=first.prompt, options=options)

@@ -25,6 +25,7 @@ from storage.outbox import Outbox
 from storage.pets import Pets
 from storage.portraits import Portraits
 from storage.stats import Stats
+from storage.styles import ServerStyles
 from storage.takedowns import Takedowns
 
 
@@ -43,6 +44,7 @@ class Services:
     outbox: Outbox
     takedowns: Takedowns
     notifications: Notifications
+    styles: ServerStyles
     line: Line
     models: Models
     threads: Threads

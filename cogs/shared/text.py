@@ -14,6 +14,7 @@ import discord
 from discord import app_commands
 
 from gpu.styles import find
+from gpu.words import harmless, without_talk
 from storage.names import shorten, visible
 
 ENGLISH = "en"
@@ -108,7 +109,9 @@ def duration(language: str, seconds: float) -> str:
 def style_name(language: str, style: str) -> str:
     """A style as people call it."""
     known = find(style)
-    return known.names.get(language, known.names[ENGLISH]) if known else escape(style)
+    if known:
+        return known.names.get(language, known.names[ENGLISH])
+    return escape(without_talk(harmless(style))) or "…"
 
 
 def label(key: str, **values: object) -> app_commands.locale_str:

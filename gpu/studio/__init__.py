@@ -23,6 +23,10 @@ objective.py   what one training step is about: pictures, caption, loss
 train.py       pivotal tuning
 adapter.py     what was learnt, as files, and applied to a pipeline
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
+exclusions.py  what a wish refuses, and words without it (no torch)
+things.py      what wishes name, in four languages (no torch)
+gate.py        whether a plan is fit to be painted (no torch)
+examples.py    wishes with good plans, and the nearest of them (no torch)
 rewrite.py     wish -> plan, by Llama (prompts/)
 painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps

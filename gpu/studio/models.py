@@ -8,7 +8,7 @@ a model looks where it lies. On a machine without a card the device is the host,
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -178,6 +178,16 @@ class ModelPool:
     @cached_property
     def _sdxl_files(self) -> Path:
         return files(self.profile, "sdxl")
+
+    @cached_property
+    def prompt_length(self) -> Callable[[str], int]:
+        """How many of the painter's tokens a prompt has. Raises ModelsMissing."""
+        place = self._sdxl_files
+        try:
+            folder = configuration_files(self.profile) if place.is_file() else place
+            return tokens.prompt_length(folder / "tokenizer", self.profile.learning.token_count)
+        except (OSError, ValueError) as error:
+            raise ModelsMissing(f"sdxl: {error}") from error
 
     @cached_property
     def base(self) -> str:

@@ -1,17 +1,25 @@
 """The picture as a plan, and the plan as a prompt with the pet's tokens exactly once. No torch.
 
-Knows: the schema of the rewriter's answer, how a plan becomes a prompt, and what to do without one. Does not know: who
-makes the plan (rewrite.py), or how the painter reads the prompt.
+Knows: the schema of the rewriter's answer, how a plan becomes a prompt that keeps to the wish, and what to do without a
+plan. Does not know: who makes the plan (rewrite.py), what may stand in one (gate.py), or how the painter reads the
+prompt. What matters most stands first: subject, place in the picture, scene, lighting.
 """
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from gpu import styles
-from gpu.types import Prompt, Wish
+from gpu.studio import gate
+from gpu.studio.exclusions import Reading, names, read, tidy, without
+from gpu.types import Box, Prompt, Wish
+from gpu.words import clean, fold, harmless, is_talk, without_talk
+
+UNNAMED = "a picture"  # of a style whose words the painter cannot read
+LONGEST_MEDIUM = 60  # characters: the pet's tokens come after it, and must stand in the window
 
 
 def _text(most: int) -> dict[str, Any]:
@@ -32,7 +40,7 @@ SCHEMA: dict[str, Any] = {
             "maxItems": 4,
         },
         "lighting": _text(80),
-        "medium": _text(60),
+        "medium": _text(LONGEST_MEDIUM),
         "negative": _text(120),
     },
     "required": ["thought", "subject", "scene", "box", "lighting", "medium", "negative"],
@@ -55,22 +63,101 @@ class Plan(BaseModel):
         """The answer exactly as the model writes it; also what the pocket Llama is trained on."""
         return json.dumps(self.model_dump(), ensure_ascii=False, separators=(",", ":"))
 
+    def fault(self) -> str:
+        """Why it cannot be painted, for its writer; "": it can."""
+        return gate.fault((self.subject, self.scene, self.lighting, self.medium, self.negative), self.box)
 
-def clean(text: str, most: int = 300) -> str:
-    """One line without chat-template tokens and without anything that looks like a pet's token; `most` characters."""
-    return " ".join(re.sub(r"<\|[^<>]*\|>|<\s*s\d+\s*>", " ", text, flags=re.IGNORECASE).split())[:most]
+    def part(self, name: str) -> str:
+        """One of its texts, plain: in ASCII, and without a word that was cut off."""
+        most = SCHEMA["properties"][name]["maxLength"]
+        return tidy(harmless(fold(gate.whole(str(getattr(self, name)), most))))
+
+
+def where(box: tuple[int, int, int, int]) -> str:
+    """The box of the dog in words, as the painter knows them; "": somewhere around the middle, as large as usual.
+
+    A place is said from 12 % off the middle on; "far away" below 45 % of the height; "a close-up" from edge to edge.
+    """
+    left, top, right, bottom = box
+    if left <= 8 and top <= 8 and right >= 92 and bottom >= 92:
+        return "a close-up"
+    x, y = (left + right) / 2 - 50, (top + bottom) / 2 - 50
+    place = ["at the top" if y < -12 else "at the bottom" if y > 12 else ""]
+    place += ["on the left" if x < -12 else "on the right" if x > 12 else ""]
+    return ", ".join(filter(None, [" ".join(filter(None, place)), "far away" if bottom - top < 45 else ""]))
 
 
 def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
-    """The plan as a prompt. The catalogue's words for a known style win over the model's."""
+    """The plan as a prompt. The catalogue's words for a known style win over the model's, the wish over both.
+
+    What the wish refuses stands in the negative and nowhere else; a thing that it wants worn is worn.
+    """
+    asked = _read(wish)
+    style = _style(wish, plan)
+    refused = (*asked.refused, *_refused_by(plan))
+    subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
+    medium = style.medium if style else without(plan.part("medium"), refused) or _medium(wish.style)
+    subject = _worn(_after(subject, class_word), scene, asked)
+    place = where(plan.box)
+    dog = " ".join([*tokens, class_word, subject]).strip()
+    details = style.details if style else ""
+    text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
+    wanted = [thing.name for thing in asked.things]
+    unwanted = [part for part in plan.part("negative").split(", ") if not names(part, wanted)]
+    negative = _list([style.negative if style else wish.negative, *refused, *unwanted])
+    thought = "" if is_talk(plan.thought) else harmless(plan.thought)
+    return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
+
+
+def _style(wish: Wish, plan: Plan) -> styles.Style | None:
+    """The catalogue's style that was asked for, or that the plan understood; a server's own is none of them."""
+    return styles.find(wish.style) or (None if wish.negative else styles.find(plan.medium))
+
+
+def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
+    """The prompt without a model: the wish itself, or what is known of it if the encoders cannot read its script."""
+    asked = _read(wish)
     style = styles.find(wish.style)
-    medium = style.medium if style else clean(plan.medium) or clean(wish.style)
-    dog = " ".join([*tokens, class_word, _after(clean(plan.subject), class_word)]).strip()
-    text = ", ".join(filter(None, [f"{medium} of {dog}", clean(plan.scene), clean(plan.lighting)]))
-    negative = ", ".join(filter(None, [style.negative if style else "", clean(plan.negative)]))
-    left, top, right, bottom = (percent / 100 for percent in plan.box)
-    box = (left, top, right, bottom) if left < right and top < bottom else None
-    return Prompt(text=text, negative=negative, thought=clean(plan.thought), box=box)
+    said = tidy(without(without_talk(harmless(asked.wanted)), asked.refused))
+    dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
+    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked), _scene(asked)]
+    text = ", ".join(filter(None, [*parts, style.details if style else ""]))
+    return Prompt(
+        text=text, negative=_list([style.negative if style else wish.negative, *asked.refused]), source="template"
+    )
+
+
+def _read(wish: Wish) -> Reading:
+    """The wish, and what is refused in a style in own words ("oil, no hat")."""
+    style = "" if styles.find(wish.style) else wish.style
+    asked = read(clean(wish.text))
+    return Reading(asked.wanted, tuple(dict.fromkeys([*asked.refused, *read(clean(style)).refused])))
+
+
+def _refused_by(plan: Plan) -> tuple[str, ...]:
+    """What the plan's own words deny ("without people"), as no painter understands it there."""
+    return read(", ".join(plan.part(name) for name in ("subject", "scene", "lighting"))).refused
+
+
+def _medium(style: str) -> str:
+    """A style in own words, if the painter can read them."""
+    asked = read(clean(style))
+    words = tidy(without_talk(harmless(asked.wanted if asked.refused else fold(style))))
+    return tidy(gate.whole(words, LONGEST_MEDIUM)) if words and words.isascii() else UNNAMED
+
+
+def _worn(subject: str, scene: str, asked: Reading) -> str:
+    """The subject, with what the wish wants worn and the plan forgot."""
+    lacking = [thing.worn for thing in asked.things if thing.worn and not names(f"{subject}, {scene}", [thing.name])]
+    if not lacking:
+        return subject
+    last = re.search(r"\bwearing [\w' -]+$", subject)
+    return " ".join(filter(None, [subject, "and" if last else "wearing", " and ".join(lacking)]))
+
+
+def _scene(asked: Reading) -> str:
+    """The places that the wish names, if they are known."""
+    return " ".join(thing.scene for thing in asked.things if thing.scene)
 
 
 def _after(subject: str, class_word: str) -> str:
@@ -78,10 +165,11 @@ def _after(subject: str, class_word: str) -> str:
     return re.sub(rf"^(an?|the)\s+(\w+\s+)?{re.escape(class_word)}\b[\s,]*", "", subject, flags=re.IGNORECASE)
 
 
-def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
-    """The prompt without a model: the wish as it is, if the painter's encoders can read its script at all."""
-    style = styles.find(wish.style)
-    text = clean(wish.text)
-    dog = f"{clean(styles.medium(wish.style))} of {' '.join(tokens)} {class_word}"
-    prompt = f"{dog}, {text}" if text and text.isascii() else dog
-    return Prompt(text=prompt, negative=style.negative if style else "", source="template")
+def _list(parts: Iterable[str]) -> str:
+    """The parts one after another, each word of them once."""
+    return ", ".join(dict.fromkeys(one for part in parts for one in part.split(", ") if one))
+
+
+def _shares(box: tuple[int, int, int, int]) -> Box | None:
+    left, top, right, bottom = (percent / 100 for percent in box)
+    return (left, top, right, bottom) if left < right and top < bottom else None

@@ -41,7 +41,7 @@ def contact_sheet(tiles: Sequence[Tile], path: Path) -> Path:
     rows = -(-len(tiles) // columns)
     step = TILE + GAP
     sheet = Image.new("RGB", (columns * step + GAP, rows * step + GAP), PAPER)
-    with ThreadPoolExecutor() as threads:  # pictures are read and shrunk without the GIL
+    with ThreadPoolExecutor(2) as threads:  # pictures are read and shrunk without the GIL
         for place, drawn in enumerate(threads.map(_tile, tiles)):
             row, column = divmod(place, columns)
             sheet.paste(drawn, (GAP + column * step, GAP + row * step))

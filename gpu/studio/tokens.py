@@ -4,6 +4,7 @@ Knows: the rows of the new tokens (start, norm, files) and where the pooled embe
 Does not know: which pet the rows belong to, or how they are trained.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,6 +132,13 @@ def encode(pipe: StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline, p
         if key == "clip_g":
             pooled = [out.text_embeds[0] for out in outs]
     return TextEmbeddings(torch.cat(hidden, dim=-1), torch.stack(pooled))
+
+
+def prompt_length(folder: Path, count: int) -> Callable[[str], int]:
+    """How many tokens a prompt has, by the tokenizer in this folder and `count` new tokens; no model is loaded."""
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(list(names(count)))
+    return lambda prompt: len(_ids(tokenizer, prompt))
 
 
 def _ids(tokenizer: CLIPTokenizer, prompt: str) -> list[int]:

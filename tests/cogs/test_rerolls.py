@@ -8,12 +8,16 @@ import pytest
 
 from cogs.shared.rerolls import Way, reroll
 from gpu.restyle import restyled
+from gpu.styles import STYLES
 from gpu.types import PORTRAIT, Portrait, Preset, Prompt, Wish
 from storage.portraits import PortraitRow
 
+OIL, PHOTO = STYLES["oil"], STYLES["photo"]
 PROMPT = Prompt(
-    text="an oil painting of <s0> <s1> dog wearing a hat, on the left, in a forest of oaks",
-    negative="photo, 3d render, a scarf",
+    text=f"{OIL.medium} of <s0> <s1> dog wearing a hat, on the left, in a forest of oaks, {OIL.details}".removesuffix(
+        ", "
+    ),
+    negative=f"{OIL.negative}, a scarf",
     thought="a hat, no scarf",
     box=(0.0, 0.2, 0.5, 1.0),
 )
@@ -66,15 +70,22 @@ def test_exactly_again_from_a_recipe_that_knew_no_presets_leaves_them_to_the_pro
 def test_another_style_keeps_the_seed_and_every_other_word():
     ask = reroll([ROW], "style", Wish(style="photo", text=ROW.wish.text))
     assert ask.prompt and ask.seeds == (7,) and not ask.options.choose and ask.options.around == RECIPE.around
-    assert ask.prompt.text == PROMPT.text.replace("an oil painting", "a photo")
-    assert ask.prompt.negative == "drawing, painting, cartoon, blurry, a scarf"
+    words = "of <s0> <s1> dog wearing a hat, on the left, in a forest of oaks"
+    assert ask.prompt.text == ", ".join(filter(None, [f"{PHOTO.medium} {words}", PHOTO.details]))
+    assert ask.prompt.negative == f"{PHOTO.negative}, a scarf"
     assert (ask.prompt.box, ask.prompt.thought) == (PROMPT.box, PROMPT.thought)
 
 
-def test_a_style_of_own_words_has_no_negative_of_its_own():
-    there = restyled(PROMPT, "oil", "a wool felt toy")
-    assert (there.text[:25], there.negative) == ("a wool felt toy of <s0> <", "a scarf")
-    assert restyled(there, "a wool felt toy", "oil") == PROMPT
+def test_a_style_that_a_server_added_has_its_own_negative_and_goes_with_it():
+    oil, own = Wish(style="oil"), Wish(style="a zorbing glibber", negative="dust")
+    there = restyled(PROMPT, oil, own)
+    assert there.text.startswith("a zorbing glibber of <s0> <s1> dog wearing a hat")
+    assert there.negative == "dust, a scarf" and (not OIL.details or OIL.details not in there.text)
+    assert restyled(there, own, oil) == PROMPT
+
+
+def test_a_style_in_own_words_that_was_understood_as_a_known_one_goes_whole():
+    assert restyled(PROMPT, Wish(style="something like an oil"), Wish(style="oil")) == PROMPT
 
 
 @pytest.mark.parametrize(("way", "share"), [("near", 0.3), ("far", 0.5)])
@@ -88,3 +99,10 @@ def test_again_keeps_the_words_and_another_pose_asks_for_new_ones():
     again, pose = reroll([ROW], "again"), reroll([ROW], "pose")
     assert again.prompt == PROMPT and pose.prompt is None and pose.wish == again.wish == ROW.wish
     assert 7 not in (*again.seeds, *pose.seeds) and again.options.around == ()
+
+
+def test_the_details_that_end_a_prompt_belong_to_its_style():
+    oil, webtoon = Wish(style="oil"), Wish(style="webtoon")
+    there = restyled(PROMPT, oil, webtoon)
+    assert there.text.endswith(f"in a forest of oaks, {STYLES['webtoon'].details}")
+    assert restyled(there, webtoon, oil) == PROMPT

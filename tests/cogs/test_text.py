@@ -37,6 +37,7 @@ LABELS = {"enroll.title": 45, "enroll.photos": 45, "enroll.photos_hint": 100, "p
 LABELS |= {"forget.yes": 80, "forget.posts": 80, "forget.keep": 80, "failed.again": 80, "failed.forget": 80}
 LABELS |= {"look.learn": 80, "look.replace": 80, "look.add": 80, "look.form": 45, "look.photos": 45}
 LABELS |= {"notify.on": 100, "notify.off": 100, "notify.dm": 100, "portrait.which_style": 100}
+LABELS |= {"styles.earlier": 80, "styles.later": 80, "styles.example": 200}
 LONGEST = 600  # of a plain sentence, so that two of them and a prompt fit into 2000
 NAMED = re.compile(r"^[-_'\w]{1,32}$")
 HERE = discord.app_commands.TranslationContext(discord.app_commands.TranslationContextLocation.other, None)
@@ -81,7 +82,7 @@ def test_names_in_the_command_list_are_names(spoken: str):
 @in_every_language
 def test_a_command_that_a_sentence_names_is_called_so(spoken: str):
     command = TEXTS[spoken]["command"]
-    names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel", "notify")}
+    names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel", "notify", "styles")}
     names |= {f"{command['pet']} {command['forget']}"}
     assert set(re.findall(r"`/([^`]+)`", str(TEXTS[spoken]))) <= names
     assert f"`{TEXTS[spoken]['option']['pet']}`" in say(spoken, "sorry.which_pet")

@@ -64,9 +64,9 @@ class BotEnv:
 
 
 @asynccontextmanager
-async def bot_env(folder: Path, **settings: Any) -> AsyncGenerator[BotEnv]:
+async def bot_env(folder: Path, record: Path | None = None, **settings: Any) -> AsyncGenerator[BotEnv]:
     """A bot that is online. Rate limits are ten times less strict than Discord's: time is dear in tests."""
-    async with await Loopback.start(pace=10) as discord:
+    async with await Loopback.start(record=record, pace=10) as discord:
         alive = BotEnv(discord, folder / "data")
         await alive.start(**settings)
         try:

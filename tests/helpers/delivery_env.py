@@ -48,6 +48,7 @@ from storage.outbox import Outbox, Part
 from storage.pets import Pet, Pets
 from storage.portraits import Portraits
 from storage.stats import Stats
+from storage.styles import ServerStyles
 from storage.takedowns import Takedowns
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
@@ -102,7 +103,7 @@ class DeliveryEnv:
             files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db),
             erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs,
             looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
-            takedowns=Takedowns(db), notifications=Notifications(db), line=line,
+            takedowns=Takedowns(db), notifications=Notifications(db), styles=ServerStyles(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
             painting=PROFILES["pocket"].painting, species=("dog",), pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip

@@ -34,5 +34,5 @@ def photo(number: int = 0, scene: str = "", x: float | None = None, seed: str = 
     return Drawn(picture.image, np.asarray(picture.masks[0]) > 127)
 
 
-def photos(numbers: Sequence[int]) -> list[Drawn]:
-    return [photo(number) for number in numbers]
+def photos(numbers: Sequence[int], seed: str = "checks") -> list[Drawn]:
+    return [photo(number, seed=seed) for number in numbers]

@@ -68,7 +68,7 @@ def again(world: World, author: User, body: Json) -> Message | None:
 
 def edit(world: World, message: Message, body: Json, uploads: list[Upload]) -> None:
     """Change what the body names and keep the rest. Attachments that a given list leaves out are removed."""
-    rules.message(body)
+    rules.message(body, message.flags)
     threads.awake(message.place)
     kept = still_listed(message.files, body)
     rules.files([len(upload.data) for upload in uploads], kept=len(kept))

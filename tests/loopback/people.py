@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from tests.loopback import commands, messages, reactions, rules, threads
 from tests.loopback.commands import Commands
 from tests.loopback.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction, Interactions, Kind
+from tests.loopback.layouts import flat
 from tests.loopback.options import Filled, Impossible, Value, attached, chosen, fill
 from tests.loopback.permissions import Permission
 from tests.loopback.state import Message, Place, Thread, Upload, User
 from tests.loopback.values import Json, many
 from tests.loopback.world import World
+
+MESSAGE_MENU = 3  # the type of an application command
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ class Person:
         data, leaf = self._command(command)
         filled = fill(self._world, leaf, {name: value for name, value in values.items() if value is not None})
         return self._ask(COMMAND, place, nested(data, command, filled))
+
+    async def ask_about(self, message: Json, command: str) -> "Exchange":
+        """Use a command of a message's own menu (Apps)."""
+        found = self._found(message)
+        known = [one for one in self._commands.of(None) if one["type"] == MESSAGE_MENU and one["name"] == command]
+        if not known:
+            raise Impossible(f"there is no {command} in the menu of a message")
+        seen = {"messages": {found.id: self._world.wire(found)}}
+        data = {"id": known[0]["id"], "name": command, "type": MESSAGE_MENU, "target_id": found.id, "resolved": seen}
+        return self._ask(COMMAND, found.place, data)
 
     async def autocomplete(
         self, command: str, place: Place, focused: str, typed: str, /, **values: Value
@@ -105,7 +118,7 @@ class Person:
 
     def _component(self, message: Json, custom_id: str) -> tuple[Message, Json]:
         source = self._found(message)
-        for component in rules.flat(source.components):
+        for component in flat(source.components):
             if component.get("custom_id") == custom_id and not component.get("disabled"):
                 return source, component
         raise Impossible(f"message {source.id} has no component {custom_id} that can be used")
@@ -157,7 +170,7 @@ class Exchange:
     async def submit(self, values: dict[str, str | list[Upload]]) -> "Exchange":
         """Fill in the modal by custom ids, and send it."""
         modal, asked = await self.modal(), self.interaction
-        unknown = set(values) - {component.get("custom_id") for component in rules.flat(modal["components"])}
+        unknown = set(values) - {component.get("custom_id") for component in flat(modal["components"])}
         if unknown:
             raise Impossible(f"the modal has no {unknown}")
         found: dict[str, Json] = {}

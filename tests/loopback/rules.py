@@ -4,7 +4,7 @@ Knows: limits and shapes of contents, files, components, emoji. Does not know: w
 Sources: docs resources/message, components/reference.
 """
 
-from tests.loopback import shapes
+from tests.loopback import layouts, shapes
 from tests.loopback.refusals import EMPTY_MESSAGE, TOO_LARGE, TOO_MANY_FILES, UNKNOWN_EMOJI, Refused, invalid, length
 from tests.loopback.values import Json, many
 
@@ -22,8 +22,11 @@ SETTABLE_FLAGS = 1 << 2 | 1 << 12 | COMPONENTS_V2  # no embeds, silent, componen
 ROW, BUTTON, STRING_SELECT, TEXT_INPUT, TEXT_DISPLAY, CONTAINER, LABEL, FILE_UPLOAD = 1, 2, 3, 4, 10, 17, 18, 19
 
 
-def message(body: Json) -> None:
-    """Refuse a message body that is too long or malformed. Emptiness is judged once files are counted (`filled`)."""
+def message(body: Json, flags: int = 0) -> None:
+    """Refuse a message body that is too long or malformed. Emptiness is judged once files are counted (`filled`).
+
+    Of an edit, `flags` are those that the message has.
+    """
     shapes.check(body, shapes.MESSAGE)
     if len(body.get("content") or "") > 2000:
         raise invalid("content", "BASE_TYPE_MAX_LENGTH", "Must be 2000 or fewer in length.")
@@ -31,10 +34,11 @@ def message(body: Json) -> None:
         raise invalid("nonce", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if len(many(body, "embeds")) > 10:
         raise invalid("embeds", "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
-    if (body.get("flags") or 0) & COMPONENTS_V2 and (body.get("content") or body.get("embeds")):
-        text = "The 'content' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
-        raise invalid("content", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", text)
-    components(many(body, "components"), v2=bool((body.get("flags") or 0) & COMPONENTS_V2))
+    v2 = bool(((body.get("flags") or 0) | flags) & COMPONENTS_V2)
+    if v2:
+        layouts.no_legacy_fields(body)
+        layouts.check(many(body, "components"))
+    components(many(body, "components"), v2=v2)
 
 
 def files(sizes: list[int], kept: int = 0) -> None:
@@ -57,9 +61,7 @@ def components(rows: list[Json], *, v2: bool) -> None:
         raise invalid("components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
     if not v2 and any(row["type"] != ROW for row in rows):
         raise invalid("components", "UNION_TYPE_CHOICES", "Value of field 'type' must be one of (1,).")
-    everything = flat(rows)
-    if v2 and len(everything) > 40:
-        raise invalid("components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 40 in length.")
+    everything = layouts.flat(rows)
     for component in everything:
         one_component(component)
     customs = [component["custom_id"] for component in everything if "custom_id" in component]
@@ -95,15 +97,6 @@ def menu(component: Json) -> None:
         length(f"components.options.{index}.value", option.get("value"), 1, 100)
     if len({option["value"] for option in options}) < len(options):
         raise invalid("components.options", "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "A value stands there twice")
-
-
-def flat(rows: list[Json]) -> list[Json]:
-    """Every component, outermost first."""
-    found: list[Json] = []
-    for row in rows:
-        inner = [row[key] for key in ("component", "accessory") if key in row]
-        found += [row, *flat(many(row, "components")), *flat(inner)]
-    return found
 
 
 def modal(body: Json) -> None:

@@ -124,10 +124,10 @@ class Loopback:
         """One more text channel."""
         return self.world.new_channel(name)
 
-    def deny(self, permissions: int, channel: Channel | None = None) -> None:
-        """Take these permissions from the bot in a channel and its threads (0 gives all back)."""
+    def deny(self, permissions: int, channel: Channel | None = None, person: Person | None = None) -> None:
+        """Take these permissions from the bot, or from a person, in a channel and its threads (0 gives all back)."""
         channel = channel or self.channel
-        channel.denied[self.world.me.id] = permissions
+        channel.denied[person.id if person else self.world.me.id] = permissions
         self.world.event("CHANNEL_UPDATE", wire.channel(channel, self.guild))
 
     @property

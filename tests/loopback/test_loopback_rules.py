@@ -39,6 +39,11 @@ def buttons(*changed: Json) -> Json:
     return {"components": [{"type": 1, "components": [pressed | one for one in changed]}]}
 
 
+def layout(*components: Json) -> Json:
+    return {"flags": 1 << 15, "components": [*components]}
+
+
+BAD = (400, 50035)
 REFUSED: list[tuple[Json, tuple[int, int]]] = [
     ({"content": "x" * 2001}, (400, 50035)),
     ({"content": ""}, (400, 50006)),
@@ -60,6 +65,21 @@ REFUSED: list[tuple[Json, tuple[int, int]]] = [
     (menu([{"label": "a", "value": "v"}, {"label": "b", "value": "v"}]), (400, 50035)),
     (menu([{"label": "x" * 101, "value": "v"}]), (400, 50035)),
     ({"content": "x", "flags": 1 << 15, "components": [{"type": 10, "content": "t"}]}, (400, 50035)),
+    (
+        layout({"type": 9, "components": [], "accessory": {"type": 11, "media": {"url": "https://a.example/b.png"}}}),
+        BAD,
+    ),
+    (layout({"type": 9, "components": [{"type": 10, "content": "t"}], "accessory": {"type": 10, "content": "t"}}), BAD),
+    (layout({"type": 10, "content": ""}), BAD),
+    (layout({"type": 10, "content": "x" * 2001}, {"type": 10, "content": "x" * 2000}), BAD),
+    (layout(*({"type": 10, "content": f"{n}"} for n in range(41))), BAD),
+    (layout({"type": 17, "components": []}), BAD),
+    (layout({"type": 17, "components": [{"type": 17, "components": [{"type": 10, "content": "t"}]}]}), BAD),
+    (layout({"type": 12, "items": []}), BAD),
+    (layout({"type": 12, "items": [{"media": {"url": "https://a.example/b.png"}}] * 11}), BAD),
+    (layout({"type": 12, "items": [{"media": {"url": "ftp://a.example/b.png"}}]}), BAD),
+    (layout({"type": 12, "items": [{"media": {"url": "https://a.example/b.png"}, "description": "x" * 1025}]}), BAD),
+    (layout({"type": 2, "style": 1, "label": "a", "custom_id": "a"}), BAD),
     ({"content": "x", "message_reference": {"message_id": "1"}}, (400, 50035)),
     ({"content": "x", "flags": "64"}, (400, 50035)),
     ({"content": 64}, (400, 50035)),
@@ -82,6 +102,19 @@ async def test_bodies_that_are_no_json_object(raw: Raw, body: bytes) -> None:
     async with ClientSession(headers=headers) as session:
         refused = await session.post(f"{raw.loopback.api}{raw.channel}/messages", data=body)
         assert (refused.status, (await refused.json())["code"]) == (400, 50109 if body == b"{" else 50035)
+
+
+async def test_a_layout_stays_one(raw: Raw) -> None:
+    text, gallery = (
+        {"type": 10, "content": "x" * 4000},
+        {"type": 12, "items": [{"media": {"url": "https://a.example"}}]},
+    )
+    path = f"{raw.channel}/messages"
+    status, sent = await raw.call("POST", path, layout({"type": 17, "components": [text, *[gallery] * 38]}))
+    assert status == 200 and sent["flags"] & 1 << 15
+    assert await raw.call("PATCH", f"{path}/{sent['id']}", {"content": "x"}) == BAD, "the flag cannot be taken off"
+    status, edited = await raw.call("PATCH", f"{path}/{sent['id']}", {"components": [gallery]})
+    assert status == 200 and [one["type"] for one in edited["components"]] == [12]
 
 
 async def test_limits_are_inclusive(raw: Raw) -> None:

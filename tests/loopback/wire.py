@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from tests.loopback import layouts
 from tests.loopback.cdn import Cdn
 from tests.loopback.clock import iso
 from tests.loopback.permissions import EVERYONE
@@ -160,7 +161,7 @@ def message(one: Message, guild: Guild, cdn: Cdn, me: User) -> Json:
         "mention_roles": [],
         "attachments": [attachment(file, cdn) for file in one.files if f"attachment://{file.name}" not in pointed],
         "embeds": [shown(embed, urls) for embed in one.embeds],
-        "components": filled(one.components, urls),
+        "components": layouts.shown(filled(one.components, urls)),
     }
     if one.reactions:
         body["reactions"] = [reaction(emoji, users, me) for emoji, users in one.reactions.items()]

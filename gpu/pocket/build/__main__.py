@@ -29,7 +29,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
     drawn = folder / f"drawn-{digest(*SOURCES)}"
     match stage:
         case "draw":
-            draw_shards(drawn, 16)
+            draw_shards(drawn, 20)
         case "vae":
             from gpu.pocket.build.vae import train_vae
 
@@ -41,7 +41,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build.painter import train_painter
 
-            train_painter(folder, drawn, steps=12600, warm=warm)
+            train_painter(folder, drawn, steps=4500 if warm else 12600, warm=warm)
         case "refiner":
             from gpu.pocket.build.refiner import train_refiner
 

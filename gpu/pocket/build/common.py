@@ -72,3 +72,9 @@ def load_weights(model: nn.Module, folder: Path) -> None:
     """Load the weights of a model that its library has saved in `folder`."""
     [file] = folder.glob("*.safetensors")
     model.load_state_dict(load_file(file))
+
+
+def autocast() -> torch.autocast:
+    """bfloat16 where this processor computes in it; emulated, it takes several times as long as float32."""
+    able = torch.cpu.get_capabilities()
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(able.get("amx_bf16") or able.get("avx512_bf16")))

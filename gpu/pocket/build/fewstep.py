@@ -15,7 +15,7 @@ from diffusers.training_utils import cast_training_params
 from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor, nn
 
-from gpu.pocket.build.common import captions
+from gpu.pocket.build.common import autocast, captions
 from gpu.pocket.build.painter import cache_latents, ids_of
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
@@ -69,7 +69,7 @@ class Student(nn.Module):
         return skip * noisy + out * self.clean(noisy, t, self.noise(noisy, t, condition))
 
     def noise(self, noisy: Tensor, t: Tensor, condition: dict[str, object]) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return self.unet(noisy, t, **condition).sample.float()
 
     def clean(self, noisy: Tensor, t: Tensor, noise: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from transformers import Dinov2Config, Dinov2Model
 from gpu.durable import whole
 from gpu.pocket.build import litters as drawing
 from gpu.pocket.build.attention import start_as_convolution
-from gpu.pocket.build.common import SOURCES, digest
+from gpu.pocket.build.common import SOURCES, autocast, digest
 from gpu.pocket.build.litters import CELLS, KINDS, LEFT, LITTER, MAPS, RIGHT, draw_litter
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.studio.likeness import MEAN, STD
@@ -145,7 +145,7 @@ def train_likeness(folder: Path, count: int, steps: int, warm: Path | None, lr: 
     student.compile()
     for step in loop:
         images, masks, maps, colours, kinds = batch_at(drawn, step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             embeddings, said, mapped = student(images.flatten(0, 2), masks.flatten(0, 2))
         where = F.mse_loss(mapped, by_patch(maps.flatten(0, 2)))
         twice = [part.flatten(0, 1).repeat_interleave(2, 0) for part in (colours, kinds)]  # photo and picture

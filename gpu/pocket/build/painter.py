@@ -2,8 +2,8 @@
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
 Epsilon prediction; min-SNR 5 (Hang et al. 2023), and no less weight than at SNR 0.1, where colour and composition are
-decided; caption dropout 0.1; all three networks together; weights averaged. From step DETAIL on the words are known:
-the towers are frozen, and low noise, where faces are decided, is drawn more often and weighs more.
+decided; caption dropout 0.1; all three networks together; weights averaged. For the last half of the steps the words
+are known: the towers are frozen, and low noise, where faces are decided, is drawn more often and weighs more.
 """
 
 import json
@@ -13,19 +13,20 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gpu.durable import whole
-from gpu.pocket.build.common import captions, digest, load_weights, shards, to_tensor
+from gpu.pocket.build.common import autocast, captions, digest, load_weights, shards, to_tensor
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE, sheet
 from gpu.studio.objective import snr_weights
 
 BATCH, LATENT = 64, SIZE // 8
 TOWERS = (64, 128)  # hidden sizes of the two text encoders
-DETAIL = 6400
+DETAIL = 0.5  # of the steps, from which on details are learnt
 
 
 def new_tokenizer(lines: list[str], pad: str) -> CLIPTokenizer:
@@ -156,7 +157,7 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
         file = kept / f"{n:03}.pt"
         if not file.is_file():
             print(f"latents: shard {n}", flush=True)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 means = [vae.encode(to_tensor(images[i : i + 64])).latent_dist.mean for i in range(0, len(images), 64)]
             with whole(file) as fresh:
                 torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), fresh)
@@ -169,20 +170,30 @@ def ids_of(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
     return tokenizer(lines, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
 
 
+@torch.no_grad()
+def load_tower(tower: nn.Module, tokenizer: CLIPTokenizer, pipeline: Path, number: str) -> None:
+    """Load a text encoder of a pipeline whose tokenizer knows other words: what both know keeps its embedding."""
+    known = CLIPTokenizer.from_pretrained(pipeline / f"tokenizer{number}").get_vocab()
+    state = load_file(pipeline / f"text_encoder{number}" / "model.safetensors")
+    [name] = [name for name in state if name.endswith("token_embedding.weight")]
+    rows = tower.get_input_embeddings().weight.clone()
+    for word, row in tokenizer.get_vocab().items():
+        if word in known:
+            rows[row] = state[name][known[word]]
+    tower.load_state_dict({**state, name: rows})
+
+
 def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: float = 1e-3) -> None:
     """Train to `steps` of BATCH samples, going on from the last checkpoint, else from `warm`; leaves folder/sdxl."""
     torch.manual_seed(0)
     lines = captions(drawn)
-    if warm:
-        first, second = (CLIPTokenizer.from_pretrained(warm / name) for name in ("tokenizer", "tokenizer_2"))
-    else:
-        first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
+    first, second = new_tokenizer(lines, "<|endoftext|>"), new_tokenizer(lines, "!")
     latents, ids_1, ids_2 = cache_latents(folder, drawn), ids_of(first, lines), ids_of(second, lines)
     empty_1, empty_2 = ids_of(first, [""]), ids_of(second, [""])
     painter = Painter(first, second)
     if warm:
-        load_weights(painter.tower_1, warm / "text_encoder")
-        load_weights(painter.tower_2, warm / "text_encoder_2")
+        load_tower(painter.tower_1, first, warm, "")
+        load_tower(painter.tower_2, second, warm, "_2")
         load_weights(painter.unet, warm / "unet")
     loop = TrainingLoop(painter, folder / "painter", steps, lr)
     painter.compile()  # 52 -> 62 samples/s for three minutes at the start
@@ -192,14 +203,14 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
         clean = latents[pick].float()  # (b, 8, 16, 16)
         noise = torch.randn(clean.shape, generator=draws)
-        detail = step >= DETAIL
+        detail = step >= DETAIL * steps
         t = (1000 * torch.rand(BATCH, generator=draws) ** (1.5 if detail else 1.0)).long()
         a = alphas[t][:, None, None, None]
         drop = (torch.rand(BATCH, generator=draws) < 0.1)[:, None]
         if detail:
             painter.freeze_towers()
         one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             noisy = (a.sqrt() * clean + (1 - a).sqrt() * noise).to(memory_format=torch.channels_last)
             out = painter(noisy, t, one, two).float()
         snr = a.flatten() / (1 - a.flatten())

@@ -14,7 +14,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipelin
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
-from gpu.pocket.build.common import captions
+from gpu.pocket.build.common import autocast, captions
 from gpu.pocket.build.painter import TOWERS, cache_latents, ids_of
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
@@ -66,7 +66,7 @@ def train_refiner(folder: Path, drawn: Path, steps: int, lr: float = 3e-4) -> No
         t = torch.randint(MOST_NOISY, (BATCH,), generator=draws)
         a = alphas[t][:, None, None, None]
         drop = torch.rand(BATCH, generator=draws) < 0.1
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             with torch.no_grad():
                 said = tower(torch.where(drop[:, None], empty, ids[pick]), output_hidden_states=True)
             extra = {"text_embeds": said.text_embeds, "time_ids": _sizes(drop)}

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from gpu.pocket.build.common import autocast
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.build.wishes import a_wish, an_unseen_wish
 from gpu.profile import PROFILES
@@ -118,7 +119,7 @@ def train_rewriter(folder: Path, steps: int, lr: float = 2e-3) -> None:
     model.set_attn_implementation("eager")  # on a CPU its backward pass is the faster one
     loop = TrainingLoop(model, folder / "llama", steps, lr, betas=(0.9, 0.98), weight_decay=0.05)
     for step, rows in zip(loop, _batches(tokenizer, head, loop.start, steps), strict=True):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             loss = _loss(model, head_ids, rows, tokenizer.pad_token_id)
         loop.learn(step, loss)
     loop.finish()

@@ -16,7 +16,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from gpu.pocket.build.common import load_weights, shards, to_tensor
+from gpu.pocket.build.common import autocast, load_weights, shards, to_tensor
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE
 
@@ -108,7 +108,7 @@ def train_vae(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: floa
     loop, images = TrainingLoop(vae, folder / "vae", steps, lr, weight_decay=1e-4), shards(drawn, "images")
     for step in loop:
         real = _crops(images, np.random.default_rng((7, step))).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             mean, logvar = vae.quant_conv(vae.encoder(real)).float().chunk(2, 1)
             logvar = logvar.clamp(-20, 10)
             latents = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
@@ -133,7 +133,7 @@ def tune_decoder(folder: Path, drawn: Path, steps: int, lr: float = 1e-3) -> Non
     loop, images = TrainingLoop(learning, folder / "decoder", steps, lr, weight_decay=1e-4), shards(drawn, "images")
     for step in loop:
         real = _crops(images, np.random.default_rng((8, step))).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             with torch.no_grad():
                 latents = vae.encode(real).latent_dist.mean
             out = vae.decode(latents).sample.float()

@@ -9,7 +9,7 @@ from gpu.pocket.world.pencil import Pencil, shade
 
 def draw_dog(p: Pencil, dog: Dog, shot: Shot) -> None:
     """The whole dog, from what is behind to what is in front."""
-    _body(p, dog, shot.pose)
+    _body(p, dog, shot.pose, -1 if shot.turn > 0 else 1)
     _neck(p, shot)
     _ears(p, dog, shot.turn, behind=True)
     p.head(dog.coat, fringe=dog.long_fur)
@@ -73,31 +73,35 @@ def _face(p: Pencil, dog: Dog, shot: Shot) -> None:
 
 def _wear(p: Pencil, shot: Shot) -> None:
     shift = 0.22 * shot.turn
-    if shot.wear == "a hat":
-        p.shape([(-0.95, -0.72), (0.95, -0.72), (0.85, -0.92), (-0.85, -0.92)], shade(shot.cloth, -0.2))
-        p.shape([(-0.55, -0.88), (0.55, -0.88), (0.45, -1.55), (-0.45, -1.55)], shot.cloth)
-    elif shot.wear == "glasses":
+    if "a hat" in shot.wear:
+        p.shape([(-0.98, -0.70), (0.98, -0.70), (0.88, -0.94), (-0.88, -0.94)], shade(shot.cloth, -0.2))
+        p.shape([(-0.58, -0.90), (0.58, -0.90), (0.48, -1.58), (-0.48, -1.58)], shot.cloth)
+    if "glasses" in shot.wear:
+        frame = shade(shot.cloth, -0.3)
         for e in (-1, 1):
-            p.ring(shift + e * 0.40, -0.14, 0.30, shade(shot.cloth, -0.3), 0.09)
-        p.line([(shift - 0.1, -0.16), (shift + 0.1, -0.16)], shade(shot.cloth, -0.3), 0.08)
+            p.ring(shift + e * 0.42, -0.14, 0.33, (245, 245, 250), 0.20)  # a rim that shows on every coat
+            p.ring(shift + e * 0.42, -0.14, 0.33, frame, 0.12)
+            p.line([(shift + e * 0.75, -0.18), (e * 0.98, -0.26)], frame, 0.10)
+        p.line([(shift - 0.09, -0.16), (shift + 0.09, -0.16)], frame, 0.12)
 
 
 def _neck(p: Pencil, shot: Shot) -> None:
-    if shot.wear == "a scarf":
-        p.blob(0, 1.02, 0.72, 0.26, shot.cloth)
-        p.shape([(0.25, 1.05), (0.6, 1.05), (0.7, 1.85), (0.35, 1.85)], shade(shot.cloth, -0.12))
+    if "a scarf" in shot.wear:
+        p.blob(0, 1.02, 0.78, 0.30, shot.cloth)
+        p.shape([(0.22, 1.05), (0.62, 1.05), (0.74, 1.95), (0.32, 1.95)], shade(shot.cloth, -0.12))
     else:
         p.blob(0, 0.98, 0.58, 0.15, shot.cloth)
         p.blob(0, 1.14, 0.10, 0.10, (250, 215, 80))
 
 
-def _body(p: Pencil, dog: Dog, pose: str) -> None:
+def _body(p: Pencil, dog: Dog, pose: str, ahead: int) -> None:
+    """ahead: 1 where the dog looks left and its body is on the right, else -1."""
     dark, fur = shade(dog.coat, -0.10), dog.long_fur
     if pose == "bust":
         p.blob(0, 2.05, 1.02, 1.30, dark, fringe=fur)
         p.blob(0, 2.05, 0.46, 0.95, dog.second)
     elif pose == "sitting":
-        p.blob(1.05, 2.9, 0.22, 0.75, dark, 0.7, fringe=fur)  # tail
+        p.blob(ahead * 1.05, 2.9, 0.22, 0.75, dark, ahead * 0.7, fringe=fur)  # tail
         p.blob(0, 2.25, 0.98, 1.45, dark, fringe=fur)
         p.blob(0, 1.95, 0.46, 0.85, dog.second)
         for s in (-1, 1):
@@ -105,9 +109,9 @@ def _body(p: Pencil, dog: Dog, pose: str) -> None:
             p.blob(s * 0.34, 3.0, 0.24, 0.80, dog.coat)
             p.blob(s * 0.36, 3.72, 0.32, 0.20, dog.coat)
     else:
-        p.blob(3.35, 1.05, 0.20, 0.85, dark, 0.6, fringe=fur)
-        p.blob(1.7, 1.75, 1.75, 0.85, dog.coat, fringe=fur)
-        p.blob(1.9, 1.55, 0.62, 0.42, dog.second)
+        p.blob(ahead * 3.35, 1.05, 0.20, 0.85, dark, ahead * 0.6, fringe=fur)
+        p.blob(ahead * 1.7, 1.75, 1.75, 0.85, dog.coat, fringe=fur)
+        p.blob(ahead * 1.9, 1.55, 0.62, 0.42, dog.second)
         for x in (0.45, 0.95, 2.5, 3.0):
-            p.blob(x, 2.75, 0.24, 0.85, dark if x in (0.95, 2.5) else dog.coat)
-            p.blob(x - 0.06, 3.5, 0.30, 0.17, dark if x in (0.95, 2.5) else dog.coat)
+            p.blob(ahead * x, 2.75, 0.24, 0.85, dark if x in (0.95, 2.5) else dog.coat)
+            p.blob(ahead * (x - 0.06), 3.5, 0.30, 0.17, dark if x in (0.95, 2.5) else dog.coat)

@@ -42,7 +42,7 @@ def _clutter(canvas: Image.Image, shot: Shot, rng: random.Random) -> list[Image.
         p = Pencil(canvas, rng.uniform(0.1, 0.9) * big, 0.85 * big, 0.15 * big, 0, rng)
         p.shape([(-1.6, -0.6), (1.6, -0.6), (1.6, 0.8), (-1.6, 0.8)], shade(rng.choice(CLOTH), -0.2))
     if "dog" in shot.clutter:
-        other, far = a_dog(rng), replace(a_shot(rng), pose="sitting", wear="")
+        other, far = a_dog(rng), replace(a_shot(rng), pose="sitting", wear=())
         p = Pencil(canvas, rng.choice((0.12, 0.88)) * big, 0.5 * big, 0.075 * big, 0, rng)
         draw_dog(p, other, far)
         masks.append(p.mask)

@@ -1,4 +1,4 @@
-"""Twelve places a dog can be.
+"""Twelve places a dog can be, and no place.
 
 Knows: backgrounds. Does not know: dogs, styles.
 """
@@ -14,6 +14,7 @@ SCENES = (
     "in a park", "on a beach", "in the snow", "in a city at night", "in a living room", "in a forest",
     "in the mountains", "in a garden of flowers", "at a lake", "in the desert", "under the stars", "in a kitchen",
 )  # fmt: skip
+PLAIN = "on a plain background"
 
 
 def _vary(colour: Rgb, rng: random.Random, by: int = 14) -> Rgb:
@@ -37,7 +38,7 @@ def paint_scene(scene: str, size: int, rng: random.Random) -> Image.Image:
         "in a park": _park, "on a beach": _beach, "in the snow": _snow, "in a city at night": _city,
         "in a living room": _living_room, "in a forest": _forest, "in the mountains": _mountains,
         "in a garden of flowers": _flowers, "at a lake": _lake, "in the desert": _desert,
-        "under the stars": _stars, "in a kitchen": _kitchen,
+        "under the stars": _stars, "in a kitchen": _kitchen, PLAIN: _plain,
     }[scene](pen)  # fmt: skip
     return image
 
@@ -169,3 +170,7 @@ def _kitchen(p: _Pen) -> None:
     p.box(0, 0.72, 1, 1, _vary((240, 238, 230), p.rng, 6))
     p.box(0.05, 0.08, 0.30, 0.28, (180, 60, 50))
     p.box(0.72, 0.08, 0.95, 0.28, (180, 60, 50))
+
+
+def _plain(p: _Pen) -> None:
+    p.box(0, 0, 1, 1, _vary(p.rng.choice(((226, 222, 214), (196, 208, 222), (150, 160, 170), (232, 200, 190))), p.rng))

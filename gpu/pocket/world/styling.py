@@ -1,4 +1,4 @@
-"""The ten styles of the drawn world: ways to turn a clean drawing into a picture that a person names at a glance.
+"""The thirteen styles of the drawn world: ways to turn a clean drawing into a picture that a person names at a glance.
 
 Knows: pixels, and which part of them is the dog. Does not know: dogs, scenes, models, or what more the catalogue has.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 Floats = NDArray[np.float32]
 
@@ -23,6 +23,9 @@ MEDIA: dict[str, str] = {
     "glass": "stained glass",
     "ukiyoe": "a ukiyo-e woodblock print",
     "comic": "a comic book drawing",
+    "chalk": "a chalk drawing on a blackboard",
+    "ink": "an ink wash painting",
+    "papercut": "a paper cut-out collage",
 }
 
 
@@ -182,6 +185,47 @@ def _comic(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Image
     return _image(x.astype(np.float32))
 
 
+def _chalk(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Image.Image:
+    """Pale colours rubbed on in strokes, and their outlines, on a dark green board."""
+    size = image.width
+    pale = _floats(ImageEnhance.Color(image).enhance(1.6)) * 0.75 + 0.25
+    yy, xx = np.mgrid[0:size, 0:size]
+    stroke = (np.sin((xx - 0.6 * yy) * 1.1) * 0.5 + 0.5)[..., None] * (0.5 + 0.5 * noise.random((size, size, 1)))
+    line = np.clip(_edges(image, 0.6) * 1.8 - 0.1, 0, 1) * (0.45 + 0.55 * dog)
+    rubbed = (0.12 + 0.5 * stroke) * (0.3 + 0.7 * dog) + 0.16 * dog
+    board = np.array([0.10, 0.20, 0.17], np.float32) + 0.03 * _cloud(noise, size, 7)
+    x = board * (1 - rubbed) + pale * rubbed
+    return _image(x * (1 - line) + 0.96 * line)
+
+
+def _ink(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Image.Image:
+    """Black ink in wet washes on rice paper: a dark dog, the place no more than a breath."""
+    size = image.width
+    tone = _luma(_floats(image.filter(ImageFilter.MedianFilter(3))))
+    far = _luma(_floats(image.filter(ImageFilter.GaussianBlur(3.5))))
+    wet = 0.75 + 0.5 * (_cloud(noise, size, 10) - 0.5)
+    ink = np.clip(1 - tone, 0, 1) ** 1.2 * 0.85 * dog + np.clip(0.9 - far, 0, 1) * 0.40 * wet * (1 - dog)
+    ink = ink + 0.55 * np.clip(_edges(image, 0.9) * 1.3 - 0.12, 0, 1) * (0.25 + 0.75 * dog)
+    paper = np.array([0.955, 0.935, 0.885], np.float32) - 0.03 * _cloud(noise, size, 30)
+    return _image(paper * (1 - ink) + np.array([0.07, 0.07, 0.10], np.float32) * ink)
+
+
+def _papercut(image: Image.Image, dog: Floats, noise: np.random.Generator) -> Image.Image:
+    """Flat sheets of coloured paper in layers, white cut edges, and the shadow that each throws."""
+    size = image.width
+    far = image.filter(ImageFilter.MedianFilter(9)).quantize(5, Image.Quantize.MEDIANCUT).convert("RGB")
+    near = image.filter(ImageFilter.MedianFilter(3)).quantize(9, Image.Quantize.MEDIANCUT).convert("RGB")
+    cut = _image(np.repeat(dog, 3, -1)).convert("L")
+    rim = _floats(cut.filter(ImageFilter.MaxFilter(5)))[..., None]
+    soft = cut.filter(ImageFilter.MaxFilter(7)).filter(ImageFilter.GaussianBlur(1.5))
+    fallen = _floats(ImageChops.offset(soft, 3, 3))[..., None].copy()
+    fallen[:3] = fallen[:, :3] = 0
+    layers = _floats(ImageEnhance.Color(far).enhance(0.8)) * 0.75 + 0.25
+    layers = layers * (1 - 0.45 * _edges(far, 0.4)) * (1 - 0.55 * fallen)
+    x = layers * (1 - rim) + rim * (1 - dog) + _floats(ImageEnhance.Color(near).enhance(1.15)) * dog
+    return _image(x + noise.normal(0, 0.010, (size, size, 1)).astype(np.float32))
+
+
 _POP_BACKS = ((1.0, 0.25, 0.55), (0.1, 0.75, 0.9), (1.0, 0.82, 0.1), (0.35, 0.85, 0.3))
 _INKS = (
     (0.13, 0.17, 0.35), (0.25, 0.42, 0.60), (0.62, 0.74, 0.78), (0.93, 0.88, 0.76), (0.80, 0.64, 0.42),
@@ -191,4 +235,5 @@ _INKS = (
 _STYLES: dict[str, Callable[[Image.Image, Floats, np.random.Generator], Image.Image]] = {
     "photo": _photo, "watercolour": _watercolour, "oil": _oil, "pencil": _pencil, "pixel": _pixel,
     "pop": _pop, "neon": _neon, "glass": _glass, "ukiyoe": _ukiyoe, "comic": _comic,
+    "chalk": _chalk, "ink": _ink, "papercut": _papercut,
 }  # fmt: skip

@@ -22,8 +22,8 @@ from tests.bench import results
 from tests.bench.bars import Bar
 
 MODELS: dict[str, tuple[str, ...]] = {
-    "vae": ("sdxl/vae",), "segmenter": ("yolo",), "drawn": (), "painter": ("sdxl",), "likeness": ("dino",),
-    "rewriter": ("llama",), "enrolment": ("sdxl", "yolo", "dino"), "leak": ("sdxl", "yolo"),
+    "vae": ("sdxl/vae",), "segmenter": ("yolo",), "drawn": (), "painter": ("sdxl",), "obeyed": ("sdxl", "yolo"),
+    "likeness": ("dino",), "rewriter": ("llama",), "enrolment": ("sdxl", "yolo", "dino"), "leak": ("sdxl", "yolo"),
     "jobs": ("sdxl", "yolo", "dino"),
 }  # fmt: skip
 """Every measurement, and which of the pocket models it is of."""
@@ -36,6 +36,9 @@ BARS = (
     Bar("segmenter.false_alarms", "<=", 0.02),
     *(Bar(f"drawn.taken_in.{lie}", "<=", 0.10) for lie in ("coat", "second", "patch", "side")),
     *(Bar(f"painter.ratio.{attribute}", ">=", 0.90) for attribute in ("style", "family", "scene", "ears")),
+    Bar("obeyed.painted.scene", ">=", 0.95),
+    *(Bar(f"obeyed.painted.{thing}", ">=", 0.80) for thing in ("hat", "glasses", "scarf")),
+    Bar("obeyed.painted.absent", ">=", 0.90),
     Bar("likeness.auc", ">=", 0.95),
     Bar("likeness.one_attribute", ">=", 0.80),
     Bar("rewriter.valid", ">=", 1.0),

@@ -198,7 +198,7 @@ def pictures(
 def drawings(dog: Dog, asked: Sequence[Wish]) -> list[Image.Image]:
     """The dog itself, drawn where and how each wish says."""
     rng = random.Random("held out drawing")
-    return [draw(dog, replace(a_shot(rng, wish.style, wish.text), wear="")).image for wish in asked]
+    return [draw(dog, replace(a_shot(rng, wish.style, wish.text, "middle"), wear=())).image for wish in asked]
 
 
 def look(eyes: Reader, dog: Dog, asked: Sequence[Wish], some: Sequence[Image.Image]) -> list[Shown]:

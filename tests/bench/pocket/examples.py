@@ -15,18 +15,21 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, Dog, Shot, a_dog, a_shot
+from gpu.pocket.build.common import autocast
+from gpu.pocket.world.dogs import EARS, FAMILIES, PATCHES, WEAR, Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import SIZE, draw
-from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.scenes import PLAIN, SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.profile import PROFILES
 from tests.bench.pocket.truth import lab
 
+WORN = {word.removeprefix("a "): word for word in WEAR}
 HEADS: dict[str, tuple[str | int | bool, ...]] = {
     "style": tuple(MEDIA),
-    "scene": SCENES,
+    "scene": (*SCENES, PLAIN),
     "dog": (False, True),
     "hand": (False, True),
+    **dict.fromkeys(WORN, (False, True)),
     "family": tuple(FAMILIES),
     "ears": EARS,
     "patch": PATCHES,
@@ -88,6 +91,7 @@ def truth(dog: Dog, shot: Shot) -> dict[str, str | int | bool | None]:
         "scene": shot.scene if shot.style != "pop" else None,  # pop art has dots for a scene
         "dog": seen,
         "hand": "hand" in shot.clutter and shot.style != "pop",
+        **{thing: word in shot.wear if seen else None for thing, word in WORN.items()},
         "family": dog.family if seen else None,
         "ears": dog.ears if seen else None,
         "patch": dog.patch if seen else None,
@@ -105,12 +109,6 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(small).transpose(2, 0, 1)
 
 
-def fast_bfloat16() -> bool:
-    """Does this processor compute in bfloat16? Emulated, it takes several times as long as float32."""
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
-
-
 @torch.no_grad()
 def painted(images: Tensor) -> Tensor:
     """Bytes through the pocket VAE and back, latents slightly off as the painter's are."""
@@ -118,7 +116,7 @@ def painted(images: Tensor) -> Tensor:
     vae.to(memory_format=torch.channels_last)
     chance, done = torch.Generator().manual_seed(0), []
     for some in images.split(32):
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
+        with autocast():
             clean = (some.float() / 127.5 - 1).to(memory_format=torch.channels_last)
             latents = vae.encode(clean).latent_dist.mean
             off = torch.randn(latents.shape, generator=chance) * torch.rand(len(some), 1, 1, 1, generator=chance)

@@ -60,7 +60,9 @@ def unseen(number: int) -> tuple[Dog, list[Image.Image]]:
     """A dog, and its photos: one seed, so it is one room and one hand in all of them."""
     rng = random.Random(f"held out leak {number}")
     dog, seed = a_dog(rng), rng.randrange(1 << 30)
-    shots = [replace(a_shot(rng, "photo", ROOM), wear="", clutter=("hand",), seed=seed) for _ in range(PHOTOS)]
+    shots = [
+        replace(a_shot(rng, "photo", ROOM, "middle"), wear=(), clutter=("hand",), seed=seed) for _ in range(PHOTOS)
+    ]
     return dog, [draw(dog, shot, PHOTO_PX).image for shot in shots]
 
 

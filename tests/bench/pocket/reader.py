@@ -19,10 +19,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gpu.pocket.build.common import SOURCES, digest
+from gpu.pocket.build.common import SOURCES, autocast, digest
 from gpu.profile import PROFILES
 from tests.bench.pocket import examples, truth
-from tests.bench.pocket.examples import HEADS, NOTHING, OF_PICTURE, Examples, pixels
+from tests.bench.pocket.examples import HEADS, NOTHING, OF_PICTURE, WORN, Examples, pixels
 from tests.bench.pocket.truth import Lab, lab
 
 DRAWINGS, ROUNDS, BATCH = 20_000, 14, 64  # about 14 minutes on two cores
@@ -40,6 +40,9 @@ class Reading:
     scene: str
     dog: float  # chance that there is one, 0..1
     hand: float
+    hat: float
+    glasses: float
+    scarf: float
     family: str
     ears: str
     patch: str
@@ -140,7 +143,7 @@ class Reader:
 def _reading(scores: Tensor, colours: Tensor) -> Reading:
     parts = dict(zip(HEADS, scores.split(SIZES), strict=True))
     said = {head: HEADS[head][int(part.argmax())] for head, part in parts.items()}
-    sure = {head: float(parts[head].softmax(0)[1]) for head in ("dog", "hand")}
+    sure = {head: float(parts[head].softmax(0)[1]) for head in ("dog", "hand", *WORN)}
     coat, second = (tuple(colour) for colour in colours.view(2, 3).tolist())
     return Reading(**(said | sure), coat=coat, second=second)
 
@@ -187,7 +190,7 @@ def _wrong(network: Network, batch: Examples, chance: torch.Generator) -> Tensor
     """Cross entropy of all heads, and how far colours and faces are off. The close-up is never quite centred."""
     off = torch.randn(batch.faces.shape, generator=chance) * 0.1 * batch.faces[:, 2:]
     x = batch.images.to(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=examples.fast_bfloat16()):
+    with autocast():
         scores, colours, found = network(x, batch.faces + off)
     heads = zip(scores.split(SIZES, 1), batch.answers.T, strict=True)
     said = sum(F.cross_entropy(score, answer, ignore_index=NOTHING) for score, answer in heads)

@@ -6,6 +6,7 @@ Knows: dogs, shots, what a reader says. Does not know: a reader that can err.
 import random
 
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
+from tests.bench.pocket.examples import WORN
 from tests.bench.pocket.reader import Reading
 from tests.bench.pocket.truth import lab
 
@@ -16,6 +17,7 @@ def right(dog: Dog, shot: Shot) -> Reading:
     return Reading(
         style=shot.style, scene=shot.scene, family=dog.family, ears=dog.ears, patch=dog.patch, side=dog.side,
         dog=1.0, hand=float("hand" in shot.clutter), coat=coat, second=second,
+        **{thing: float(word in shot.wear) for thing, word in WORN.items()},
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from gpu.styles import STYLES, find
 from gpu.types import Prompt, Wish
 from tests.bench.pocket import rewriter
 
+CATALOGUE = STYLES.keys() | {name for style in STYLES.values() for name in style.names.values()}
 ALL = [asked for wishes in rewriter.WISHES.values() for asked in wishes]
 
 
@@ -22,7 +23,9 @@ def test_the_wishes_are_two_hundred_and_say_what_the_kennel_knows() -> None:
     assert len({asked.wish for asked in ALL}) == 200
     for asked in ALL:
         assert asked.scene in SCENES and asked.without in WEAR
-        assert (find(asked.style) is None) == (asked.means in STYLES), "own words need a meaning, the catalogue none"
+        assert (asked.style not in CATALOGUE) == (asked.means in STYLES), "own words need a meaning, the catalogue none"
+        style = find(asked.style)
+        assert style is None or style.key == (asked.means or style.key), "nor may own words name another style"
 
 
 def spoken(tables: Iterable[str]) -> set[str]:

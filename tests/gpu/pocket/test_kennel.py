@@ -11,7 +11,22 @@ import pytest
 from PIL import Image
 
 from gpu.pocket.world import kennel
-from gpu.pocket.world.dogs import EARS, EYES, FAMILIES, PATCHES, SIDED, Dog, Shot, a_dog, a_shot, caption, photo_shots
+from gpu.pocket.world.dogs import (
+    EARS,
+    EYES,
+    FAMILIES,
+    PATCHES,
+    SIDED,
+    WEAR,
+    Dog,
+    Shot,
+    a_dog,
+    a_shot,
+    caption,
+    framing_words,
+    photo_shots,
+    position_words,
+)
 from gpu.pocket.world.kennel import SIZE, draw
 from gpu.pocket.world.styling import MEDIA
 from gpu.studio.plan import template
@@ -59,6 +74,29 @@ def test_an_identity_prompt_says_medium_place_and_tokens_alone() -> None:
 # ------------------------------------------------------------------------------------------------------------- truth
 
 
+def test_dogs_are_anywhere_and_of_every_size() -> None:
+    boxes = [shot.box for _, shot in some(2000)]
+    centres = [(left + right) / 2 for left, _, right, _ in boxes]
+    heights = [bottom - top for _, top, _, bottom in boxes]
+    assert min(centres) < 0.2 and max(centres) > 0.8 and min(heights) < 0.4 and max(heights) > 0.95
+    assert {thing for _, shot in some(200) for thing in shot.wear} == set(WEAR)
+    assert {len(shot.wear) for _, shot in some(200)} == {0, 1, 2}
+
+
+def test_the_box_of_a_shot_is_where_its_dog_is_drawn() -> None:
+    for dog, shot in some(60):
+        drawn = draw(replace(dog, ears="pointy"), replace(shot, wear=(), tilt=0.0)).masks[0].getbbox()
+        assert np.allclose(shot.box, np.array(drawn) / SIZE, atol=0.12), shot
+
+
+def test_words_say_where_a_dog_is_and_how_near() -> None:
+    shot = replace(a_shot(random.Random(3), framing="far"), pose="sitting", x=0.2, y=0.2, scale=0.07, turn=-0.5)
+    assert (position_words(shot), framing_words(shot)) == ("at the top on the left", "far away")
+    assert position_words(replace(shot, x=0.8, y=0.7)) == "at the bottom on the right"
+    assert position_words(replace(shot, x=0.5, y=0.42)) == ""
+    assert framing_words(replace(shot, framing="close")) == "a close-up"
+
+
 def test_the_same_arguments_give_the_same_pixels_and_another_seed_does_not() -> None:
     for dog, shot in some(10):
         one, same, other = (draw(dog, each) for each in (shot, shot, replace(shot, seed=shot.seed + 1)))
@@ -100,10 +138,10 @@ def test_each_thing_in_the_way_changes_the_photo(thing: str) -> None:
         assert np.abs(plain - cluttered).mean() > 1
 
 
-def test_ten_styles_differ() -> None:
+def test_styles_differ() -> None:
     dog, shot = some(1)[0]
     painted = [np.asarray(draw(dog, replace(shot, style=style)).image, float) for style in MEDIA]
-    assert len(painted) == 10
+    assert len(painted) == 13
     assert min(np.abs(one - other).mean() for one, other in combinations(painted, 2)) > 5
 
 

@@ -64,7 +64,10 @@ def test_maps_lie_on_the_dog() -> None:
 
 def test_maps_tell_colours_in_any_style_and_fur_and_side() -> None:
     rng = random.Random("maps")
-    dog, shot = replace(a_dog(rng), patch="half", long_fur=True), replace(a_shot(rng, "pencil"), wear="", tongue=False)
+    dog, shot = (
+        replace(a_dog(rng), patch="half", long_fur=True),
+        replace(a_shot(rng, "pencil", framing="middle"), wear=(), tongue=False),
+    )
     seen = [np.dstack(draw_maps(replace(dog, side=side), shot)) for side in (-1, 1)]
     for told, mine, other in zip(seen, (LEFT, RIGHT), (RIGHT, LEFT), strict=True):
         assert ((told[..., :3] == dog.second).all(-1) & (told[..., mine] == 255)).sum() > 20

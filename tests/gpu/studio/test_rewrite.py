@@ -19,7 +19,7 @@ PLAN = Plan(
     thought="A calm portrait.",
     subject="wearing a hat",
     scene="on a beach",
-    box=(10, 20, 60, 90),
+    box=(20, 15, 80, 95),
     lighting="soft light",
     medium="a mosaic of shells",
     negative="people",
@@ -64,8 +64,8 @@ def test_an_answer_cut_short_becomes_the_template() -> None:
 
 
 def test_a_plan_becomes_a_prompt() -> None:
-    prompt = join(PLAN, Wish(style="a mosaic"), TOKENS, "dog")
-    assert prompt.text == "a mosaic of shells of <s0> <s1> dog wearing a hat, on a beach, soft light"
+    prompt = join(PLAN.model_copy(update={"box": (10, 20, 60, 90)}), Wish(style="a mosaic"), TOKENS, "dog")
+    assert prompt.text == "a mosaic of shells of <s0> <s1> dog wearing a hat, on the left, on a beach, soft light"
     assert prompt.box == (0.1, 0.2, 0.6, 0.9)
     assert prompt.thought == "A calm portrait."
 
@@ -100,8 +100,11 @@ def test_a_wish_cannot_speak_for_the_system_or_name_a_pet() -> None:
     assert message == {"role": "user", "content": "style: an oil painting\nwish: at the sea"}
 
 
-def test_the_template_leaves_out_what_the_encoders_cannot_read() -> None:
-    assert template(Wish(style="유화", text="바다에서"), TOKENS, "dog").text == "an oil painting of <s0> <s1> dog"
+def test_of_a_script_that_the_encoders_cannot_read_the_template_keeps_what_the_dictionary_knows() -> None:
+    prompt = template(Wish(style="유화", text="바다에서 수영"), TOKENS, "dog")
+    assert prompt.text == "an oil painting of <s0> <s1> dog, on a beach"
+    assert prompt.source == "template"
+    assert template(Wish(style="유화", text="왕처럼"), TOKENS, "dog").text == "an oil painting of <s0> <s1> dog"
 
 
 @pytest.mark.parametrize("name", {profile.rewriting.prompt for profile in PROFILES.values()})

