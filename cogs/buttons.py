@@ -1,7 +1,7 @@
-"""The buttons under a portrait: 🔁 paints it again, 🎨 in another style, ✏️ with another wish, 🗑️ deletes it.
+"""The buttons under a portrait: 🔁 again, 🎨 in another style, ✏️ with another wish, ➕ in more ways, 🗑️ deletes it.
 
-Knows: what is asked before a painting (a menu of styles, a form), and who may delete. Does not know: what a reaction
-under a portrait does (reactions.py), how anything is painted.
+Knows: what is asked before a painting (a menu, a form), and who may delete. Does not know: what each way of painting
+keeps of a portrait (cogs/shared/rerolls.py), what a reaction under one does (reactions.py), how anything is painted.
 The promise kept here: a button works under every portrait ever posted. Nothing about it is remembered in the process:
 its custom id holds the job, and those of the menu and the form hold the message too. Whoever presses is told privately;
 what they asked for is one job, however often Discord sends the press (storage/presses.py).
@@ -23,16 +23,19 @@ from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising
 from cogs.shared.pet_choice import MOST_CHOICES
 from cogs.shared.portrait_buttons import DELIVERY, PORTRAIT_BUTTON, What
 from cogs.shared.portraits import Asker, PostedPortraits, promise
+from cogs.shared.rerolls import Reroll, Way, reroll
 from cogs.shared.services import Services
 from cogs.shared.text import language, say, style_name, without_tokens
 from gpu.styles import STYLES
-from gpu.types import Prompt, Wish
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
 LONGEST_WISH = 300  # characters, as in /portrait
 STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)")
+MORE_MENU = re.compile(rf"more:{DELIVERY}:(?P<message>\d+)")
+MORE: dict[str, Way] = {"pose": "pose", "near": "near", "far": "far", "exact": "exact"}
+"""By its value in the menu."""
 WISH_FORM = re.compile(rf"wish:{DELIVERY}:(?P<message>\d+)")
 
 
@@ -45,7 +48,7 @@ class ButtonsCog(commands.Cog):
         self._posted = PostedPortraits(bot, services)
 
     async def cog_load(self) -> None:
-        self._bot.add_dynamic_items(PortraitButton, StyleMenu)
+        self._bot.add_dynamic_items(PortraitButton, StyleMenu, MoreMenu)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
@@ -73,22 +76,31 @@ class ButtonsCog(commands.Cog):
         if what == "delete":
             await self._delete(interaction, rows)
         elif what == "style":
-            await self._offer_styles(interaction, button)
+            await self._offer(interaction, StyleMenu, button, "portrait.which_style")
+        elif what == "more":
+            await self._offer(interaction, MoreMenu, button, "portrait.what_more")
         else:
-            await self._paint(interaction, rows, interaction.message.id, rows[0].wish, rows[0].portrait.prompt)
+            await self._paint(interaction, rows, interaction.message.id, reroll(rows, "again"))
 
     async def choose_style(self, interaction: Interaction, menu: re.Match[str], style: str) -> None:
         """A style was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
         rows = await self._rows(menu)
-        await self._paint(interaction, rows, int(menu["message"]), replace(rows[0].wish, style=style, negative=""))
+        ask = reroll(rows, "style", replace(rows[0].wish, style=style, negative=""))
+        await self._paint(interaction, rows, int(menu["message"]), ask)
+
+    async def choose_more(self, interaction: Interaction, menu: re.Match[str], way: str) -> None:
+        """A way to paint it anew was chosen. Raises Sorry, and what may pass."""
+        await interaction.response.defer()
+        rows = await self._rows(menu)
+        await self._paint(interaction, rows, int(menu["message"]), reroll(rows, MORE[way]))
 
     async def change_wish(self, interaction: Interaction, form: re.Match[str], typed: str) -> None:
         """The form for a wish was sent. Raises Sorry, and what may pass."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         rows = await self._rows(form)
         wish = replace(rows[0].wish, text=without_tokens(typed))
-        await self._paint(interaction, rows, int(form["message"]), wish)
+        await self._paint(interaction, rows, int(form["message"]), reroll(rows, "wish", wish))
 
     async def _rows(self, match: re.Match[str]) -> list[PortraitRow]:
         """The portraits of the message. Raises Sorry where nothing of it is kept any more.
@@ -100,14 +112,7 @@ class ButtonsCog(commands.Cog):
             raise Sorry("sorry.nothing_left")
         return rows
 
-    async def _paint(
-        self,
-        interaction: Interaction,
-        rows: list[PortraitRow],
-        message_id: int,
-        wish: Wish,
-        prompt: Prompt | None = None,
-    ) -> None:
+    async def _paint(self, interaction: Interaction, rows: list[PortraitRow], message_id: int, ask: Reroll) -> None:
         assert interaction.channel_id  # portraits with buttons hang in servers
         asker = Asker(
             user_id=interaction.user.id,
@@ -116,19 +121,21 @@ class ButtonsCog(commands.Cog):
             locale=language(interaction.locale),
             interaction_id=interaction.id,
         )
-        job = await self._posted.paint(rows, wish, prompt, asker)
+        job = await self._posted.paint(rows, ask, asker)
         try:
             await interaction.edit_original_response(content=await promise(self._services, job), view=None)
         except DROPPED as error:  # it is in line all the same
             log.warning("The answer to job %s was dropped: %s", job.id, error)
 
-    async def _offer_styles(self, interaction: Interaction, button: re.Match[str]) -> None:
+    async def _offer(
+        self, interaction: Interaction, menu: "type[StyleMenu | MoreMenu]", button: re.Match[str], question: str
+    ) -> None:
         assert interaction.message
         tongue = language(interaction.locale)
         view = ui.View(timeout=None)
-        view.add_item(StyleMenu.offer(button["delivery"], interaction.message.id, tongue))
+        view.add_item(menu.offer(button["delivery"], interaction.message.id, tongue))
         view.stop()  # the dynamic item answers, here as after a restart
-        await interaction.edit_original_response(content=say(tongue, "portrait.which_style"), view=view)
+        await interaction.edit_original_response(content=say(tongue, question), view=view)
 
     async def _delete(self, interaction: Interaction, rows: list[PortraitRow]) -> None:
         assert interaction.message and interaction.channel_id
@@ -185,6 +192,35 @@ class StyleMenu(ui.DynamicItem[ui.Select[Any]], template=STYLE_MENU):
         assert self._match
         async with apologising(interaction):
             await _cog(interaction).choose_style(interaction, self._match, self.item.values[0])
+
+
+class MoreMenu(ui.DynamicItem[ui.Select[Any]], template=MORE_MENU):
+    """The menu that ➕ opens: what else can be painted from this portrait."""
+
+    def __init__(self, menu: ui.Select[Any], match: re.Match[str] | None = None) -> None:
+        super().__init__(menu)
+        self._match = match
+
+    @classmethod
+    def offer(cls, delivery_id: str, message_id: int, tongue: str) -> Self:
+        """The ways that have no button of their own, in this language."""
+        options = [
+            discord.SelectOption(
+                label=say(tongue, f"way.{way}"), description=say(tongue, f"about_way.{way}"), value=way
+            )
+            for way in MORE
+        ]
+        return cls(ui.Select(custom_id=f"more:{delivery_id}:{message_id}", options=options))
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        assert isinstance(item, ui.Select)
+        return cls(item, match)
+
+    async def callback(self, interaction: Interaction) -> None:
+        assert self._match
+        async with apologising(interaction):
+            await _cog(interaction).choose_more(interaction, self._match, self.item.values[0])
 
 
 class WishForm(ui.Modal):

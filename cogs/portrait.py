@@ -6,6 +6,7 @@ is gone. Does not know: prompts, what a seed means, painting, what a reaction un
 
 import logging
 from dataclasses import replace
+from typing import get_args
 
 import discord
 from discord import app_commands
@@ -14,11 +15,17 @@ from discord.ext import commands
 from cogs.shared.access import check_member, check_place
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.pet_choice import choices, find_pet, known_pets
-from cogs.shared.portraits import MOST_SEED, new_seeds, promise
+from cogs.shared.portraits import promise
+from cogs.shared.rerolls import MOST_SEED, new_seeds
 from cogs.shared.services import Services
 from cogs.shared.style_choice import meant, style_choices
 from cogs.shared.text import Name, label, language, without_tokens
+from gpu.types import PaintOptions, Preset, Quality, Shape, Size
 from storage.pets import Pet
+
+OPTIONS = ("style", "pet", "wish", "quality", "shape", "count", "seed")
+QUALITIES = [app_commands.Choice(name=label(f"quality.{one}"), value=one) for one in get_args(Quality)]
+SHAPES = [app_commands.Choice(name=label(f"shape.{one}"), value=one) for one in get_args(Shape)]
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +38,17 @@ class PortraitCog(commands.Cog):
         self._services = services
 
     @app_commands.command(name=label("command.portrait"), description=label("hint.portrait"))
-    @app_commands.rename(**{name: label(f"option.{name}") for name in ("style", "pet", "wish", "count", "seed")})
-    @app_commands.describe(**{name: label(f"about.{name}") for name in ("style", "pet", "wish", "count", "seed")})
+    @app_commands.rename(**{name: label(f"option.{name}") for name in OPTIONS})
+    @app_commands.describe(**{name: label(f"about.{name}") for name in OPTIONS})
+    @app_commands.choices(quality=QUALITIES, shape=SHAPES)
     async def portrait(
         self,
         interaction: Interaction,
         style: app_commands.Range[str, 1, 100],
         pet: app_commands.Range[str, 1, 100] | None = None,
         wish: app_commands.Range[str, 1, 300] | None = None,
+        quality: str | None = None,
+        shape: str = "square",
         count: app_commands.Range[int, 1, 4] = 1,
         seed: app_commands.Range[int, 0, MOST_SEED] | None = None,
     ) -> None:
@@ -60,6 +70,7 @@ class PortraitCog(commands.Cog):
             thread_id=thread_id,
             wish=replace(wanted, text=without_tokens(wish or "")),
             seeds=new_seeds(count, seed),
+            options=self._options(quality, shape, choose=seed is None),
             locale=language(interaction.locale),
             interaction_id=interaction.id,
         )
@@ -68,6 +79,13 @@ class PortraitCog(commands.Cog):
             await interaction.edit_original_response(content=await promise(self._services, job))
         except DROPPED as error:  # it is in line all the same
             log.warning("The answer to job %s was dropped: %s", job.id, error)
+
+    def _options(self, quality: str | None, shape: str, *, choose: bool) -> PaintOptions:
+        """As the profile paints it. Discord offers no other choices."""
+        painting = self._services.painting
+        sizes: dict[str, Size] = {**painting.shapes}
+        presets: dict[str, Preset] = {**painting.presets}
+        return PaintOptions(preset=presets[quality or painting.quality], size=sizes[shape], choose=choose)
 
     async def _place(self, pet: Pet, interaction: Interaction) -> tuple[int, int]:
         """Where to answer: the channel, and in it the thread; the pet's own, or this one if that is gone."""

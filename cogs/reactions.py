@@ -23,6 +23,7 @@ from cogs.api.transport import REACTIONS, raising_refused
 from cogs.shared.errors import Sorry, sentence
 from cogs.shared.notices import Notices
 from cogs.shared.portraits import Asker, PostedPortraits
+from cogs.shared.rerolls import reroll
 from cogs.shared.services import Services
 from cogs.shared.text import language, say
 from storage.jobs import JobRow
@@ -124,7 +125,7 @@ class ReactionsCog(commands.Cog):
             message_id=reaction.message_id,
             locale=job.locale,
         )
-        await self._posted.paint(rows, rows[0].wish, rows[0].portrait.prompt, asker)
+        await self._posted.paint(rows, reroll(rows, "again"), asker)
 
     async def _delete(self, reaction: Reaction, rows: list[PortraitRow], job: JobRow) -> None:
         """Raises Sorry, and what may pass."""

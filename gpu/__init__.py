@@ -16,6 +16,7 @@ the one that computes, and import no torch; the folders say which process their 
     doctor.py      whether machine and models are good enough, and what mends what is not
     words.py       typed words, made plain
     styles.py      the catalogue of styles (styles.toml)
+    restyle.py     a prompt in another style
     memory.py      the memory plan: which models stay on the card, which take turns
     device.py      what a child computes on, and why a card cannot be used
     wire.py        the messages between the two processes

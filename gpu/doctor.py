@@ -15,7 +15,7 @@ from gpu.machine import Card, Machine
 from gpu.memory import GB, Sizes, plan, resident
 from gpu.profile import Profile
 from gpu.sources import Name, Source, sources
-from gpu.weights import FETCH, Problem, problem
+from gpu.weights import FETCH, WITHOUT, Problem, problem
 
 Mark = Literal["✅", "⚠️", "❌"]  # well; it runs, but less well; somebody has to act
 
@@ -32,7 +32,7 @@ FLOAT32 = 4  # bytes of a number: what a processor computes with, but for the ne
 DOWNLOAD: dict[Name, float] = {
     "sdxl": 6.94e9,
     "vae": 0.33e9,
-    "refiner": 4.52e9,
+    "few_step": 0.79e9,
     "llama": 16.06e9,
     "dino": 0.35e9,
     "segmenter": 0.43e9,
@@ -173,7 +173,7 @@ def _broken(source: Source, problem: Problem, refusal: str | None) -> Check:
         why, _, cure = refusal.removesuffix(".").rpartition(": ")
         found = f"{found}. {why}"
     if not problem.stops_jobs:
-        return poor(source.name, f"{found}; until then the template writes the prompts", cure)
+        return poor(source.name, f"{found}; until then {WITHOUT[source.name]}", cure)
     return bad(source.name, found, cure)
 
 

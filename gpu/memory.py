@@ -22,9 +22,9 @@ from gpu import weights
 from gpu.model_files import Damaged
 from gpu.profile import SDXL, Profile
 
-Name = Literal["sdxl", "refiner", "llama", "dino", "yolo"]
+Name = Literal["sdxl", "llama", "dino", "yolo"]
 CALLED: dict[Name, str] = {
-    "sdxl": "SDXL", "refiner": "refiner", "llama": "Llama", "dino": "DINOv2", "yolo": "YOLO",
+    "sdxl": "SDXL", "llama": "Llama", "dino": "DINOv2", "yolo": "YOLO",
 }  # fmt: skip
 Turns = tuple[tuple[Name, ...], ...]
 Rewriter = Literal["full", "int8"]
@@ -46,8 +46,7 @@ class Sizes:
     """How many parameters each model has; 0 where there is none."""
 
     unet: int  # SDXL base's
-    encoders: int  # SDXL's two text encoders and its VAE, which the refiner uses too
-    refiner: int  # its UNet
+    encoders: int  # SDXL's two text encoders and its VAE
     llama: int
     dino: int
     yolo: int
@@ -56,7 +55,6 @@ class Sizes:
 REAL = Sizes(
     unet=2_567_463_684,
     encoders=901_374_183,
-    refiner=2_259_526_660,
     llama=8_030_261_248,
     dino=86_580_480,
     yolo=71_888_378,
@@ -74,7 +72,6 @@ def sizes_here(profile: Profile, hub: Path | None = None) -> Sizes:
     return Sizes(
         unet=found.get("unet", REAL.unet),
         encoders=encoders or REAL.encoders,
-        refiner=found.get("refiner", REAL.refiner) if profile.refiner else 0,
         llama=found.get("llama", REAL.llama),
         dino=found.get("dino", REAL.dino),
         yolo=found.get("segmenter", REAL.yolo),
@@ -82,10 +79,9 @@ def sizes_here(profile: Profile, hub: Path | None = None) -> Sizes:
 
 
 REWRITERS: dict[str, tuple[Rewriter | None, ...]] = {"llama": ("full", "int8", None), "template": (None,)}
-ALL: Turns = (("sdxl", "refiner", "llama", "dino", "yolo"),)
-LLAMA_APART: Turns = (("sdxl", "refiner", "dino", "yolo"), ("llama", "yolo"))
-REFINER_APART: Turns = (("sdxl", "dino", "yolo"), ("refiner", "dino", "yolo"), ("llama", "dino", "yolo"))
-EACH: Turns = (("sdxl", "yolo"), ("refiner", "yolo"), ("llama", "yolo"), ("dino", "yolo"))
+ALL: Turns = (("sdxl", "llama", "dino", "yolo"),)
+LLAMA_APART: Turns = (("sdxl", "dino", "yolo"), ("llama", "yolo"))
+EACH: Turns = (("sdxl", "yolo"), ("llama", "yolo"), ("dino", "yolo"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +157,7 @@ def candidates(profile: Profile, sizes: Sizes, *, memory: int, host: int, itemsi
     for llama in REWRITERS[profile.rewrite]:
         need = _Need(profile, sizes, itemsize, llama)
         for checkpointing in (False, True):
-            for turns in (ALL, LLAMA_APART, REFINER_APART, EACH):
+            for turns in (ALL, LLAMA_APART, EACH):
                 yield need.plan(need.present(turns), checkpointing, memory, host)
 
 
@@ -183,12 +179,10 @@ class _Need:
     def __init__(self, profile: Profile, sizes: Sizes, itemsize: int, llama: Rewriter | None) -> None:
         self._profile = profile
         self._llama: Rewriter | None = llama
-        self._shared = sizes.encoders * itemsize
         self._scale = itemsize / 2  # of activations: the sources measured in 16 bits
         wide = round(sizes.llama * WIDE)
         self.weights: dict[Name, int] = {
-            "sdxl": sizes.unet * itemsize + self._shared,
-            "refiner": sizes.refiner * itemsize,
+            "sdxl": (sizes.unet + sizes.encoders) * itemsize,
             "llama": {"full": sizes.llama * itemsize, "int8": sizes.llama - wide + wide * itemsize, None: 0}[llama],
             "dino": sizes.dino * 4,  # these two are read in 32 bits
             "yolo": sizes.yolo * 4,
@@ -217,17 +211,16 @@ class _Need:
     def _together(self, group: tuple[Name, ...], checkpointing: bool) -> float:
         """A group's weights, and the most that the work of any of its models takes."""
         painting = self._profile.painting
-        paints = PAINTING * self._scale * painting.batch * _area(painting.size_px)
+        largest = max(width * height for width, height in painting.shapes.values())
+        paints = PAINTING * self._scale * painting.batch * largest / 1024**2
         work: dict[Name, float] = {
             "sdxl": max(paints, self._training(checkpointing)),
-            "refiner": paints,
             "llama": WRITING * self._scale,
         }
         return self._weights(group) + max(work.get(name, 0) for name in group)
 
     def _weights(self, group: tuple[Name, ...]) -> int:
-        shared = self._shared if "refiner" in group and "sdxl" not in group else 0
-        return sum(self.weights[name] for name in group) + shared
+        return sum(self.weights[name] for name in group)
 
     def _training(self, checkpointing: bool) -> float:
         learning = self._profile.learning

@@ -5,14 +5,14 @@ Numbers for `sdxl` follow the peers' recipes and measurements (DCO: class-word i
 rank 16 is enough; diffusers' advanced SDXL script). `pocket` is the same studio at the size of a CPU.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter
 
 from gpu.segmenting import PhotoChecks, Segmenting, Species
-from gpu.types import Progress
+from gpu.types import Preset, Progress, Quality, Shape, Size
 
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
 
@@ -91,17 +91,30 @@ class Rewriting:
     threads: int | None = None  # of the CPU; None: as many as the rest has
 
 
+SDXL_SHAPES: dict[Shape, Size] = {
+    "square": (1024, 1024),
+    "portrait": (832, 1216),
+    "landscape": (1216, 832),
+    "wide": (1344, 768),
+}
+"""Of the sizes that SDXL was trained on (Podell et al. 2023, appendix I): 1024 x 1024 pixels or nearly so."""
+
+SDXL_PRESETS: dict[Quality, Preset] = {
+    "draft": Preset(steps=12, guidance=6.0, few_step=True),
+    "normal": Preset(steps=30, guidance=6.0),
+    "fine": Preset(steps=30, guidance=6.0, tries=8),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Painting:
     """How portraits are painted."""
 
-    size_px: int = 1024
+    shapes: dict[Shape, Size] = field(default_factory=lambda: SDXL_SHAPES)
     batch: int = 1
-    steps: int = 30
-    guidance: float = 6.0
-    guide_to_pet: bool = False  # guidance leads away from the model without the pet, too
-    refiner_from: float = 0.8  # share of the denoising after which the refiner takes over
-    tries: int = 1  # first portraits painted, of which the likest is shown
+    presets: dict[Quality, Preset] = field(default_factory=lambda: SDXL_PRESETS)
+    quality: Quality = "normal"  # unless another one is asked for
+    guide_to_pet: bool = False  # guidance leads away from the model without the pet, too; not with few_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +127,9 @@ class Profile:
     sdxl_variant: str | None = None  # file variant on the hub, e.g. "fp16"
     vae: str | None = None  # in place of the one in `sdxl` (SDXL's own VAE overflows in fp16)
     vae_revision: str | None = None
-    refiner: str | None = None
-    refiner_revision: str | None = None
+    few_step: str | None = None  # a LoRA for drafts; without it they are painted in as many plain steps
+    few_step_revision: str | None = None
+    few_step_file: str = "Hyper-SDXL-12steps-CFG-lora"  # which of the files there, without its ending
     llama: str
     llama_revision: str | None = None
     dino: str
@@ -147,8 +161,7 @@ SDXL = Profile(
     sdxl_variant="fp16",
     vae="madebyollin/sdxl-vae-fp16-fix",
     vae_revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
-    refiner="stabilityai/stable-diffusion-xl-refiner-1.0",
-    refiner_revision="5d4cfe854c9a9a87939ff3653551c2b3c99a4356",
+    few_step="ByteDance/Hyper-SD",
     llama="meta-llama/Meta-Llama-3-8B-Instruct",
     llama_revision="8afb486c1db24fe5011ec46dfbe5b5dccdb575c2",
     dino="facebook/dinov2-base",
@@ -172,7 +185,7 @@ PROFILES: dict[str, Profile] = {
         sdxl=str(WEIGHTS / "sdxl"),
         sdxl_variant=None,
         vae=None,
-        refiner=None,
+        few_step=None,
         llama=str(WEIGHTS / "llama"),
         dino=str(WEIGHTS / "dino"),
         segmenter=str(WEIGHTS / "yolo"),
@@ -209,14 +222,18 @@ PROFILES: dict[str, Profile] = {
         # With two threads on a busy machine an answer took ten times longer than with one.
         rewriting=Rewriting(prompt="pocket.md", examples=0, tokens=160, temperature=0.2, threads=1),
         painting=Painting(
-            size_px=128,
+            # The real ones' proportions, nearly: in multiples of 16, whose latents the UNet can halve.
+            shapes={"square": (128, 128), "portrait": (96, 144), "landscape": (144, 96), "wide": (160, 96)},
             batch=4,
-            steps=40,
-            guidance=1.75,  # a higher one gives colours that the dog does not have, a lower one forgets the words
+            # A higher guidance gives colours that the dog does not have, a lower one forgets the words.
+            presets={
+                "draft": Preset(steps=12, guidance=1.75, batch=1),  # nothing fills a batch: one picture is all its work
+                "normal": Preset(steps=40, guidance=1.75),
+                "fine": Preset(steps=40, guidance=1.75, tries=8),
+            },
             # With it the patch came back in 84 % of 160 portraits, without it in 76 %; the second colour in 95 and
             # 82 %. The place was right in 84 and 88 %.
             guide_to_pet=True,
-            tries=4,
         ),
         checkpoint_every_s=10.0,
         timeouts=Timeouts(startup=300.0, loading=240.0, cutting=240.0, learning=120.0, thinking=240.0, painting=240.0),

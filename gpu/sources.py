@@ -16,7 +16,7 @@ SINGLE = ".safetensors"  # what the name of a whole SDXL in one file ends with
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 SMALL = (".json", ".txt", ".jinja")  # files of a tokenizer
 
-Name = Literal["sdxl", "vae", "refiner", "llama", "dino", "segmenter"]
+Name = Literal["sdxl", "vae", "few_step", "llama", "dino", "segmenter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +77,9 @@ def _sources(profile: Profile) -> Iterator[Source]:
     if profile.rewrite == "llama":
         parts = (Part(weights="model", tokenizer=True),)
         yield Source(name="llama", model=profile.llama, revision=profile.llama_revision, parts=parts)
-    if profile.refiner:  # the rest it shares with the base (gpu/studio/models.py)
-        parts = (_INDEX, _SCHEDULER, Part(folder="unet", weights="diffusion_pytorch_model"))
-        model, revision, variant = profile.refiner, profile.refiner_revision, profile.sdxl_variant
-        yield Source(name="refiner", model=model, revision=revision, variant=variant, parts=parts)
+    if profile.few_step:
+        parts = (Part(files=(f"{profile.few_step_file}.safetensors",)),)
+        yield Source(name="few_step", model=profile.few_step, revision=profile.few_step_revision, parts=parts)
     parts = (Part(weights="model"),)
     yield Source(name="dino", model=profile.dino, revision=profile.dino_revision, parts=parts)
 

@@ -16,6 +16,14 @@ from pydantic import AliasChoices, Field, TypeAdapter
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares of the picture, each in 0..1."""
 
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+Quality = Literal["draft", "normal", "fine"]
+"""How much work a portrait gets; what that means, the profile says."""
+
+Shape = Literal["square", "portrait", "landscape", "wide"]
+"""Of a picture; how many pixels it has, the profile says."""
 
 Flaw = Literal["no_dog", "too_small", "several_dogs", "other_pet", "too_few_pixels", "duplicate"]
 """Why a photo cannot be learnt from. `other_pet`: not the same one as in the others; a `duplicate` is learnt once."""
@@ -98,15 +106,38 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """How a portrait is denoised, and how many are painted for each that is shown."""
+
+    steps: int
+    guidance: float
+    few_step: bool = False  # with the few-step LoRA beside the pet's, and the scheduler that it was distilled for
+    tries: int = 1
+    batch: int | None = None  # pictures that are painted at a time; None: the profile's
+
+
+Around = tuple[tuple[int, float], ...]
+"""The noise that a variation begins near: for each earlier seed, the share of the next one's noise mixed into it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Portrait:
-    """One painted picture and all that is needed to paint it again, pixel for pixel, on the same machine."""
+    """One painted picture and all that is needed to paint it again, pixel for pixel, on the same machine.
+
+    A recipe from before there were presets and shapes has None for them: it was the profile's normal one, and square.
+    """
 
     path: Path
     seed: int
     prompt: Prompt
     likeness: float
+    agreement: float | None = None  # of the picture with the words
     profile: str
     batch: int  # paint batch size: part of the pixels (reference: same seed in another batch differs)
+    preset: Preset | None = None
+    size: Size | None = None
+    around: Around = ()
+    parent: str | None = None  # how it was asked for under which portrait: "style 0123456789ab/77", a job and a seed
     versions: tuple[tuple[str, str], ...]
     seconds: float
 
@@ -136,6 +167,18 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaintOptions:
+    """How to paint, beside the words and the seeds. What is None, the profile says."""
+
+    preset: Preset | None = None  # None: the normal one
+    size: Size | None = None  # None: the square
+    batch: int | None = None  # a recipe's own: with it, and nothing else, the pixels are the same again
+    around: Around = ()
+    choose: bool = False  # the best of all that are painted; else exactly these seeds
+    parent: str | None = None  # as in Portrait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paint:
     """Paint portraits of a learnt dog, one for each seed."""
 
@@ -147,6 +190,7 @@ class Paint:
     wish: Wish
     seeds: tuple[int, ...]
     prompt: Prompt | None = None  # a reroll keeps the prompt; None: the rewriter makes one
+    options: PaintOptions = PaintOptions()
 
 
 Job = Annotated[Enroll | Paint | Look, Field(discriminator="kind")]

@@ -16,6 +16,12 @@ from gpu.sources import SINGLE, Name, Source, missing, needed, sources, weights
 
 FETCH = "make models"  # the command that mends what the hub has
 
+WITHOUT: dict[Name, str] = {
+    "llama": "the template writes the prompts",
+    "few_step": "drafts are painted in as many plain steps",
+}
+"""Models that can be done without, and how."""
+
 SINGLE_PARTS = {
     "model.diffusion_model.": "unet",
     "conditioner.embedders.0.": "text_encoder",
@@ -39,8 +45,8 @@ class Problem:
 
     @property
     def stops_jobs(self) -> bool:
-        """Whether nothing can be learnt or painted until it is mended; without Llama the template writes prompts."""
-        return self.model != "llama"
+        """Whether nothing can be learnt or painted until it is mended."""
+        return self.model not in WITHOUT
 
     def __str__(self) -> str:
         return f"{self.model}: {self.wrong}: {self.cure}"
@@ -84,7 +90,7 @@ def find(source: Source, hub: Path | None = None) -> Path | None:
 
 
 def sizes(profile: Profile, hub: Path | None = None) -> dict[str, Tensors]:
-    """What there is of unet, text_encoder, text_encoder_2, vae, refiner, llama, dino and segmenter.
+    """What there is of unet, text_encoder, text_encoder_2, vae, llama, dino and segmenter.
 
     Raises Damaged and OSError: ask problems() first.
     """

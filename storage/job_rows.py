@@ -39,7 +39,7 @@ class JobRow:
     learn_at: float | None  # looked: it is learnt by itself then; None: it cannot be
     cause: Cause | None  # of a job that failed or was cancelled, or of whose enrolment only the first portrait was
     checkpoint: int  # training step
-    pictures: int  # to be painted
+    pictures: int  # to be painted, with those that are only tried
     seconds: float  # spent running until now, pauses left out
 
 
@@ -58,10 +58,14 @@ async def insert(
                                pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
     body = JOB.dump_json(job).decode()
-    pictures = len(job.seeds) if isinstance(job, Paint) else 1
+    pictures = len(job.seeds) * _tries(job) if isinstance(job, Paint) else 1
     beginning = (job.job_id, job.kind, body, pictures, now, *(ack or (None, None)), look, looks)
     [made] = await tx.all(sql, *beginning, *row)
     return job_row(made, now)
+
+
+def _tries(job: Paint) -> int:
+    return job.options.preset.tries if job.options.preset and job.options.choose else 1
 
 
 def job_row(row: sqlite3.Row, now: float) -> JobRow:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
 
-from gpu.types import ADAPTER, CUTOUTS, Enroll, JobKind, Paint, Photo, Prompt, Wish
+from gpu.types import ADAPTER, CUTOUTS, Enroll, JobKind, Paint, PaintOptions, Photo, Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.job_rows import JobRow, insert, job_row
 from storage.names import clean_name
 from storage.pets import Pet
+
+USUAL = PaintOptions()
 
 
 class PetNotReady(Exception):
@@ -125,6 +127,7 @@ class Jobs:
         wish: Wish,
         seeds: tuple[int, ...],
         prompt: Prompt | None = None,
+        options: PaintOptions = USUAL,
         locale: str,
         reply_to: int | None = None,
         interaction_id: int | None = None,
@@ -135,7 +138,7 @@ class Jobs:
         """
         job_id = new_job_id()
         async with self._db.write() as tx:
-            if known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt):
+            if known := await presses.find_job(tx, interaction_id, user_id, reply_to, wish, prompt, options):
                 return job_row(known, self._clock())
             await self.check_limits_in(tx, pet.guild_id, user_id)
             ready = await tx.one("SELECT adapter, cutouts FROM pets WHERE id = ? AND state = 'ready'", pet.id)
@@ -149,6 +152,7 @@ class Jobs:
                 wish=wish,
                 seeds=seeds,
                 prompt=prompt,
+                options=options,
             )
             row = (pet.id, pet.name, pet.guild_id, user_id, channel_id, thread_id, locale, reply_to)
             made = await insert(tx, job, self._clock(), row, None)

@@ -49,6 +49,7 @@ class AnswerPayload:
     user_id: int
     locale: str
     reply_to: int | None  # message id
+    asked_in: tuple[int, int] | None = None  # (guild_id, channel_id) of that message
     wish: Wish
     photos: tuple[tuple[str, str], ...]  # (sha256, what it is called) of an enrolment, to name the rejected ones
     outcome: Annotated[Done | Failed, Field(discriminator="kind")]

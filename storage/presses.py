@@ -7,7 +7,7 @@ happen: while what they asked for under this very message still waits, asking fo
 
 import sqlite3
 
-from gpu.types import JOB, Paint, Prompt, Wish
+from gpu.types import JOB, Paint, PaintOptions, Prompt, Wish
 from storage.database import Transaction
 
 WAITING = """SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id
@@ -21,7 +21,13 @@ async def note(tx: Transaction, interaction_id: int | None, job_id: str) -> None
 
 
 async def find_job(
-    tx: Transaction, interaction_id: int | None, user_id: int, reply_to: int | None, wish: Wish, prompt: Prompt | None
+    tx: Transaction,
+    interaction_id: int | None,
+    user_id: int,
+    reply_to: int | None,
+    wish: Wish,
+    prompt: Prompt | None,
+    options: PaintOptions,
 ) -> sqlite3.Row | None:
     """The job's row, if this interaction has asked for it, or an equal press whose job still waits."""
     if interaction_id is None:
@@ -30,12 +36,12 @@ async def find_job(
     if row := await tx.one(sql, interaction_id):
         return row
     waiting = await tx.all(WAITING, user_id, reply_to) if reply_to is not None else []
-    same = next((row for row in waiting if _asks_for(row, wish, prompt)), None)
+    same = next((row for row in waiting if _asks_for(row, wish, prompt, options)), None)
     if same:
         await note(tx, interaction_id, same["id"])
     return same
 
 
-def _asks_for(row: sqlite3.Row, wish: Wish, prompt: Prompt | None) -> bool:
+def _asks_for(row: sqlite3.Row, wish: Wish, prompt: Prompt | None, options: PaintOptions) -> bool:
     job = JOB.validate_json(row["body"])
-    return isinstance(job, Paint) and (job.wish, job.prompt) == (wish, prompt)
+    return isinstance(job, Paint) and (job.wish, job.prompt, job.options) == (wish, prompt, options)

@@ -119,6 +119,7 @@ async def _compose_answer(
         user_id=job["user_id"],
         locale=job["locale"],
         reply_to=job["reply_to"],
+        asked_in=(job["guild_id"], job["thread_id"] or job["channel_id"]),
         wish=body.wish,
         photos=await named_photos(tx, job),
         outcome=_with_total_time(job, outcome),

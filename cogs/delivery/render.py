@@ -88,7 +88,18 @@ def _words(answer: AnswerPayload) -> str:
     if isinstance(outcome.result, Enrolled):
         return "\n".join([_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected), *recipe])
     style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
-    return "\n".join([say(language, "portrait.painted", name=name, style=style, user=user), *recipe])
+    told = say(language, "portrait.painted", name=name, style=style, user=user)
+    return "\n".join([told, *_parent(answer, outcome.result.portraits), *recipe])
+
+
+def _parent(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]:
+    """From which message it was asked for, and how: a link shows it, wherever in the thread it hangs."""
+    way = (portraits[0].parent or "").partition(" ")[0] if portraits else ""
+    if not way or not answer.asked_in:
+        return []
+    guild_id, channel_id = answer.asked_in
+    link = f"https://discord.com/channels/{guild_id}/{channel_id}/{answer.reply_to}"
+    return [say(answer.locale, "portrait.parent", way=say(answer.locale, f"way.{way}"), link=link)]
 
 
 def _reason(answer: AnswerPayload, failed: Failed) -> str:

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     failed_photos_hours: int = Field(24, ge=0, le=8760)
     tidy_hour: int = Field(4, ge=0, le=23)
     sdxl_model: str | None = None
-    refiner_model: str | None = None
+    few_step_model: str | None = None
     vae_model: str | None = None
     llama_model: str | None = None
     dino_model: str | None = None
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         """The profile, with the models and choices that are set here in place of its own."""
         profile = PROFILES[self.profile]
         own = {
-            "sdxl": self.sdxl_model, "refiner": self.refiner_model, "vae": self.vae_model,
+            "sdxl": self.sdxl_model, "few_step": self.few_step_model, "vae": self.vae_model,
             "llama": self.llama_model, "dino": self.dino_model,
         }  # fmt: skip
         changed: dict[str, Any] = {"rewrite": self.rewrite, "allow_cpu": profile.allow_cpu or self.allow_cpu}

@@ -10,6 +10,7 @@ style_choice.py  which style people mean
 examples.py    pictures of styles, from this server
 owners.py      what the owners of dogs are called
 portraits.py   what people may do with a portrait that is posted
+rerolls.py     what may be painted from a portrait that there is, as values
 portrait_buttons.py  the buttons under it, as values
 photos.py      how photos are downloaded, and how those left out are named
 uploads.py     photos that people attach: kept for a job, or left out with a reason

@@ -10,8 +10,9 @@ from typing import Literal, get_args
 from cogs.api.message import Button
 from cogs.shared.text import say
 
-What = Literal["again", "style", "wish", "delete"]
-EMOJI: dict[What, str] = {"again": "🔁", "style": "🎨", "wish": "✏️", "delete": "🗑️"}
+What = Literal["again", "style", "wish", "more", "delete"]
+EMOJI: dict[What, str] = {"again": "🔁", "style": "🎨", "wish": "✏️", "more": "➕", "delete": "🗑️"}
+"""Five, as many as Discord puts in a row: what else there is stands in the menu of "more"."""
 
 DELIVERY = r"(?P<delivery>(?P<job>[0-9a-f]{12})-\d)"
 PORTRAIT_BUTTON = re.compile(rf"portrait:{DELIVERY}:(?P<what>{'|'.join(get_args(What))})")

@@ -5,7 +5,6 @@ Knows: what follows from asking for either, and the words that promise a paintin
 """
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,22 +15,13 @@ from cogs.api.transport import DiscordTransport, Transport
 from cogs.progress.eta import standings
 from cogs.shared.access import check_place
 from cogs.shared.errors import Sorry
+from cogs.shared.rerolls import Reroll
 from cogs.shared.services import Services
 from cogs.shared.text import duration, say
-from gpu.types import Prompt, Wish
 from storage.jobs import JobRow
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
-
-MOST_SEED = 2**32 - 1
-
-
-def new_seeds(count: int, first: int | None = None) -> tuple[int, ...]:
-    """So many seeds: `first` and those that follow it, or random ones."""
-    if first is None:
-        return tuple(secrets.randbits(32) for _ in range(count))
-    return tuple((first + n) % (MOST_SEED + 1) for n in range(count))
 
 
 async def promise(services: Services, job: JobRow) -> str:
@@ -64,12 +54,8 @@ class PostedPortraits:
         self._services = services
         self._transport: Transport = DiscordTransport(bot)
 
-    async def paint(self, rows: Sequence[PortraitRow], wish: Wish, prompt: Prompt | None, asker: Asker) -> JobRow:
-        """Put a painting with new seeds in line, which will answer this message.
-
-        With the prompt of the portrait it is painted again; with None the wish becomes a new one. Raises Sorry,
-        PetNotReady, LineFull, TooManyJobs.
-        """
+    async def paint(self, rows: Sequence[PortraitRow], ask: Reroll, asker: Asker) -> JobRow:
+        """Put a painting in line, which will answer this message. Raises Sorry, PetNotReady, LineFull, TooManyJobs."""
         await self._services.models.check()
         pet = await self._services.pets.get(rows[0].pet_id)
         if pet is None:
@@ -81,9 +67,10 @@ class PostedPortraits:
             user_id=asker.user_id,
             channel_id=pet.channel_id,
             thread_id=asker.channel_id,
-            wish=wish,
-            seeds=new_seeds(len(rows)),
-            prompt=prompt,
+            wish=ask.wish,
+            seeds=ask.seeds,
+            prompt=ask.prompt,
+            options=ask.options,
             locale=asker.locale,
             reply_to=asker.message_id,
             interaction_id=asker.interaction_id,

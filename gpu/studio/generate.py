@@ -1,14 +1,15 @@
-"""Prompt + Adapter -> pictures, by SDXL base, and the refiner where the profile has one.
+"""Prompt + Adapter -> pictures, by SDXL.
 
-Knows: seeds, batches, guidance, both pipelines. Does not know: wishes, likeness, Discord.
+Knows: seeds, noise, batches, guidance, sizes, few steps. Does not know: wishes, likeness, what a preset
+is called, Discord.
 
-The same seed gives the same pixels on the same machine: pictures are always painted in full batches of
-painting.batch, since another batch size gives other bits, and each has a generator of its own.
+The same seed gives the same pixels on the same machine: pictures are always painted in full batches of sampling.batch,
+since another batch size gives other bits, and each has a generator of its own.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
+from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
@@ -23,8 +25,20 @@ from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
+from gpu.studio.few_step import few_steps
+from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Progress, Prompt, Report
+from gpu.types import Adapter, Around, Preset, Progress, Prompt, Report, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What decides about the pixels beside prompt and seed."""
+
+    preset: Preset
+    size: Size
+    batch: int
+    around: Around = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +49,30 @@ class Picture:
 
 
 def generate(
-    pool: ModelPool, adapter: Adapter, prompt: Prompt, seeds: tuple[int, ...], out: Path, report: Report
+    pool: ModelPool,
+    adapter: Adapter,
+    prompt: Prompt,
+    seeds: tuple[int, ...],
+    sampling: Sampling,
+    out: Path,
+    report: Report,
 ) -> Iterator[Picture]:
     """Paint one picture for each seed into `out`, batch by batch.
 
     Report is called at every denoising step and may raise. Raises NotFinite instead of giving a broken picture.
     """
-    painting = pool.profile.painting
     out.mkdir(parents=True, exist_ok=True)
-    rounds = [seeds[at : at + painting.batch] for at in range(0, len(seeds), painting.batch)]
-    reporter = _StepReporter(report, steps=len(rounds) * painting.steps)
-    with paint_session(pool, adapter, prompt, reporter) as session:
+    batch = sampling.batch
+    rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
+    reporter = _StepReporter(report, steps=len(rounds) * sampling.preset.steps)
+    with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
+        session = PaintSession(pool, reporter, base, prompt, sampling)
         for some in rounds:
             start = time.monotonic()
-            pictures = session.paint(_full(some, painting.batch))
+            pictures = session.paint(full(some, batch))
             seconds = (time.monotonic() - start) / len(some)
             for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
                 yield Picture(seed, _save(picture, out / f"{seed}.png"), seconds)
-
-
-@contextmanager
-def paint_session(
-    pool: ModelPool, adapter: Adapter, prompt: Prompt, reporter: "_StepReporter"
-) -> Iterator["PaintSession"]:
-    """Apply the adapter and embed the prompt once for all batches."""
-    with pet_pipeline(pool, adapter) as base:
-        yield PaintSession(pool, reporter, base, prompt)
 
 
 @contextmanager
@@ -72,36 +84,60 @@ def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionX
             yield base
 
 
-class PaintSession:
-    """The prompt as each pipeline embeds it. Base and refiner may take turns on the card, so each is asked for anew."""
+def _faster(pool: ModelPool, base: StableDiffusionXLPipeline, preset: Preset) -> AbstractContextManager[None]:
+    return few_steps(base, few_step_file(pool.profile)) if preset.few_step else nullcontext()
 
-    def __init__(self, pool: ModelPool, reporter: "_StepReporter", base: Any, prompt: Prompt) -> None:
-        self._pool, self._reporter = pool, reporter
-        batch = pool.profile.painting.batch
-        self._texts = embeddings(base, prompt, batch)
-        self._refiner_texts: dict[str, Tensor] = {}
-        if pool.profile.refiner:
-            with pool.use("refiner") as refiner:
-                self._refiner_texts = embeddings(refiner, prompt, batch)
+
+class PaintSession:
+    """The prompt as the pipeline embeds it, for all batches."""
+
+    def __init__(
+        self, pool: ModelPool, reporter: "_StepReporter", base: Any, prompt: Prompt, sampling: Sampling
+    ) -> None:
+        self._pool, self._reporter, self._sampling = pool, reporter, sampling
+        self._texts = embeddings(base, prompt, sampling.batch)
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
-        painting = self._pool.profile.painting
-        common: dict[str, Any] = {
-            "generator": [torch.Generator().manual_seed(seed) for seed in seeds],
-            "num_inference_steps": painting.steps,
-            "guidance_scale": painting.guidance,
-            "callback_on_step_end": self._reporter.on_step_end,
-        }
-        base = {**self._texts, **common, "width": painting.size_px, "height": painting.size_px}
+        preset, (width, height) = self._sampling.preset, self._sampling.size
         with self._pool.use("sdxl") as pipe:
-            if not self._pool.profile.refiner:
-                return _pictures(pipe, pipe(**base, output_type="np").images)
-            latents = pipe(**base, denoising_end=painting.refiner_from, output_type="latent").images
-        # As `image` alone, latents of other than four channels would be taken for pixels.
-        begun = {"image": latents, "latents": latents, "denoising_start": painting.refiner_from}
-        with self._pool.use("refiner") as pipe:
-            return _pictures(pipe, pipe(**self._refiner_texts, **common, **begun, output_type="np").images)
+            begun = [noise(pipe, seed, self._sampling) for seed in seeds]
+            images = pipe(
+                **self._texts,
+                latents=torch.cat([latents for latents, _ in begun]),
+                generator=[generator for _, generator in begun],
+                num_inference_steps=preset.steps,
+                guidance_scale=preset.guidance,
+                width=width,
+                height=height,
+                callback_on_step_end=self._reporter.on_step_end,
+                output_type="np",
+            ).images
+            return _pictures(pipe, images)
+
+
+def noise(pipe: Any, seed: int, sampling: Sampling) -> tuple[Tensor, torch.Generator]:
+    """What one picture begins with, [1, channels, height, width], and the chance of its later steps.
+
+    Without `around` both are what the pipeline itself would draw. Near an earlier picture, its noise is turned a part
+    of the way towards the new one's (on the sphere, where noise keeps its size), and the later chance stays its own.
+    """
+    width, height = (side // pipe.vae_scale_factor for side in sampling.size)
+    shape, kind = (1, pipe.unet.config.in_channels, height, width), {"device": pipe.device, "dtype": pipe.unet.dtype}
+    seeds = [*(earlier for earlier, _ in sampling.around), seed]
+    generators = [torch.Generator().manual_seed(one) for one in seeds]
+    mixed, *others = (randn_tensor(shape, generator=one, **kind) for one in generators)
+    for other, (_, share) in zip(others, sampling.around, strict=True):
+        mixed = _turned(mixed, other, share)
+    return mixed, generators[0]
+
+
+def _turned(one: Tensor, other: Tensor, share: float) -> Tensor:
+    """Spherical interpolation (Shoemake 1985): 0 is the one, 1 the other."""
+    a, b = one.double().flatten(), other.double().flatten()
+    angle = torch.acos(torch.dot(a, b) / (a.norm() * b.norm()))
+    mixed = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+    return mixed.to(one.dtype).view_as(one)
 
 
 @torch.no_grad()
@@ -131,8 +167,9 @@ class _StepReporter:
         return inputs
 
 
-def _full(seeds: tuple[int, ...], batch: int) -> tuple[int, ...]:
-    return seeds + tuple(seeds[-1] + extra for extra in range(1, batch - len(seeds) + 1))
+def full(seeds: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """These seeds and those that follow the last one, `count` in all."""
+    return seeds + tuple(seeds[-1] + extra for extra in range(1, count - len(seeds) + 1))
 
 
 def _pictures(pipe: Any, images: np.ndarray) -> list[Image.Image]:

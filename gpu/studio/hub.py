@@ -23,6 +23,11 @@ def files(profile: Profile, name: Name) -> Path:
     return place
 
 
+def few_step_file(profile: Profile) -> Path:
+    """The few-step LoRA, which the profile has. Raises ModelsMissing."""
+    return files(profile, "few_step") / f"{profile.few_step_file}.safetensors"
+
+
 def configuration_files(profile: Profile) -> Path:
     """The folder that tells what the parts of an SDXL in one file are; files() has proved that it is there."""
     folder = find(configuration(profile))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 from torch import nn
@@ -58,7 +58,7 @@ class ModelPool:
         self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
         self.plan = self._plan(memory or card_memory(self.device))
         self._models: dict[Name, Any] = {}
-        self._modules: dict[Name, set[nn.Module]] = {}  # of each loaded model; the refiner has some of the base's
+        self._modules: dict[Name, set[nn.Module]] = {}  # of each loaded model
         self._on_device: set[nn.Module] = set()
 
     def _plan(self, memory: int | None) -> MemoryPlan:
@@ -69,8 +69,6 @@ class ModelPool:
 
     @overload
     def use(self, name: Literal["sdxl"]) -> AbstractContextManager[StableDiffusionXLPipeline]: ...
-    @overload
-    def use(self, name: Literal["refiner"]) -> AbstractContextManager[StableDiffusionXLImg2ImgPipeline]: ...
     @overload
     def use(self, name: Literal["llama"]) -> AbstractContextManager[Llama]: ...
     @overload
@@ -124,8 +122,6 @@ class ModelPool:
             match name:
                 case "sdxl":
                     return self._sdxl()
-                case "refiner":
-                    return self._refiner()
                 case "llama":
                     return self._llama()
                 case "dino":
@@ -159,22 +155,6 @@ class ModelPool:
         if self.plan.checkpointing:
             pipe.unet.enable_gradient_checkpointing()
         return self._place_pipe("sdxl", pipe)
-
-    def _refiner(self) -> StableDiffusionXLImg2ImgPipeline:
-        """The refiner reads and decodes with the base's own modules: the pet's tokens work there too."""
-        profile = self.profile
-        with self.use("sdxl") as base:
-            shared = {"vae": base.vae, "text_encoder_2": base.text_encoder_2, "tokenizer_2": base.tokenizer_2}
-        place = files(profile, "refiner")
-        pipe = StableDiffusionXLImg2ImgPipeline.from_pretrained(
-            place,
-            variant=variant(place, profile.sdxl_variant),
-            dtype=self.dtype,
-            use_safetensors=True,
-            add_watermarker=False,
-            **shared,
-        )
-        return self._place_pipe("refiner", pipe)
 
     def _llama(self) -> Llama:
         folder = files(self.profile, "llama")

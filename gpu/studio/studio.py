@@ -8,8 +8,7 @@ Every stage leaves its result in the job's folder, so a job that is run again go
     cutouts/   sheet.png   checkpoint/training.safetensors   adapter/   portraits/<seed>.png
 
 Where memory does not hold a batch, the training begins anew with half of it at a time, once: the steps are the same
-but for rounding, so the recipe says it, and checkpoint/halved keeps it over a pause or a kill. A painting is not
-halved: a portrait's seed and recipe promise its pixels, and in another batch they are others.
+but for rounding, so the recipe says it, and checkpoint/halved keeps it over a pause or a kill.
 """
 
 import gc
@@ -19,21 +18,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionXLPipeline
-from PIL import Image
 
 from gpu import weights
 from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
-from gpu.studio import adapter, dataset, generate, likeness, segment, train
+from gpu.studio import adapter, dataset, segment, train
 from gpu.studio.device import device_report
 from gpu.studio.models import ModelPool
+from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
 from gpu.types import (
     LOOKED,
@@ -45,17 +43,12 @@ from gpu.types import (
     Looked,
     Paint,
     Painted,
-    Portrait,
+    PaintOptions,
     Progress,
-    Prompt,
     Report,
-    Wish,
 )
 
 log = logging.getLogger(__name__)
-
-VERSIONS = tuple((name, version(name)) for name in ("torch", "diffusers", "transformers", "peft"))
-"""What else decides about pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,10 @@ class Studio:
     def rewriter(self) -> PromptWriter:
         return PromptWriter(self.pool)
 
+    @cached_property
+    def painter(self) -> Painter:
+        return Painter(self.pool, self.rewriter)
+
     def look(self, job: Look, report: Report) -> Looked:
         """Photos to cut-outs, and what is wrong with the photos. Raises StudioError, or what `report` raises."""
         report(Progress(phase="loading"))
@@ -90,7 +87,7 @@ class Studio:
         return self._cut(job, report)
 
     def enroll(self, job: Enroll, report: Report) -> Enrolled:
-        """Photos to cut-outs, cut-outs to an adapter, and a first portrait: the likest of painting.tries.
+        """Photos to cut-outs, cut-outs to an adapter, and a first portrait, the best of its batch.
 
         Raises StudioError, or what `report` raises. After PauseAsked the same job goes on where it stopped, from memory
         if this studio still holds the training, else from its checkpoint; bit for bit as if nothing had happened.
@@ -106,18 +103,14 @@ class Studio:
         pet = self._learn(job, cut.cutouts, report)
         learnt = Enrolled(adapter=pet, cutouts=cut.cutouts, rejected=cut.rejected, sheet=cut.sheet, portraits=())
         report(Progress(phase="thinking", checkpoint=pet.steps, learnt=learnt))
-        prompt = self._think(job.wish, pet, job.seed, report)
-        seeds = tuple(range(job.seed, job.seed + self.profile.painting.tries))
-        portraits = self._paint(pet, cut.cutouts, prompt, seeds, job.folder, report)
-        best = max(portraits, key=lambda portrait: portrait.likeness)
-        return replace(learnt, adapter=replace(pet, likeness=best.likeness), portraits=(best,))
+        (first,) = self.painter.paint(self._first_portrait(job, learnt), report)
+        return replace(learnt, adapter=replace(pet, likeness=first.likeness), portraits=(first,))
 
     def paint(self, job: Paint, report: Report) -> Painted:
-        """One portrait for each seed, all of one prompt. Raises StudioError, or what `report` raises."""
+        """As many portraits as there are seeds, all of one prompt. Raises StudioError, or what `report` raises."""
         report(Progress(phase="loading"))
         self._check_models()
-        prompt = job.prompt or self._think(job.wish, job.adapter, job.seeds[0], report)
-        return Painted(portraits=self._paint(job.adapter, job.cutouts, prompt, job.seeds, job.folder, report))
+        return Painted(portraits=self.painter.paint(job, report))
 
     def checkpoint_paused(self, job_id: str | None = None) -> None:
         """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
@@ -214,45 +207,17 @@ class Studio:
         state.resume(checkpoint)
         return self.warm
 
-    def _think(self, wish: Wish, pet: Adapter, seed: int, report: Report) -> Prompt:
-        report(Progress(phase="thinking"))
-        return self.rewriter.rewrite(wish, pet.tokens, pet.class_word, seed)
-
-    def _paint(
-        self,
-        pet: Adapter,
-        cutouts: tuple[Cutout, ...],
-        prompt: Prompt,
-        seeds: tuple[int, ...],
-        folder: Path,
-        report: Report,
-    ) -> tuple[Portrait, ...]:
-        pictures = list(generate.generate(self.pool, pet, prompt, seeds, folder / "portraits", report))
-        scores = self._likeness([picture.path for picture in pictures], cutouts)
-        return tuple(
-            Portrait(
-                path=picture.path,
-                seed=picture.seed,
-                prompt=prompt,
-                likeness=score,
-                profile=self.profile.name,
-                batch=self.profile.painting.batch,
-                versions=VERSIONS,
-                seconds=picture.seconds,
-            )
-            for picture, score in zip(pictures, scores, strict=True)
+    def _first_portrait(self, job: Enroll, learnt: Enrolled) -> Paint:
+        painting = self.profile.painting
+        return Paint(
+            job_id=job.job_id,
+            folder=job.folder,
+            adapter=learnt.adapter,
+            cutouts=learnt.cutouts,
+            wish=job.wish,
+            seeds=(job.seed,),
+            options=PaintOptions(preset=painting.presets[painting.quality], choose=True),
         )
-
-    def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
-        """Scores the dog that is found in each picture; where none is found, the whole picture."""
-        side = self.profile.dino_px
-        with self.pool.use("yolo") as segmenter, self.pool.use("dino") as dino:
-            pet = likeness.of_cutouts(dino, cutouts, side)
-            pictures = [Image.open(path).convert("RGB") for path in paths]
-            masks = [segment.pet_or_all(segmenter, picture, self.profile.segmenting) for picture in pictures]
-            return [
-                likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
-            ]
 
 
 def _has_begun(job: Enroll) -> bool:

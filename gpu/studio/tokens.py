@@ -155,6 +155,6 @@ def _windows(tokenizer: CLIPTokenizer, ids: list[int], windows: int, room: int) 
 
 
 def _encoders(pipe: StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline) -> dict:
-    """The encoders that the pipeline has; the refiner has only the second."""
+    """The encoders that the pipeline has."""
     both = {"clip_l": (pipe.tokenizer, pipe.text_encoder), "clip_g": (pipe.tokenizer_2, pipe.text_encoder_2)}
     return {key: pair for key, pair in both.items() if pair[1] is not None}

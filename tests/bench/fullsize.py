@@ -32,7 +32,7 @@ from transformers import (
 
 from gpu.profile import PROFILES, SDXL, Profile
 from gpu.studio.studio import build
-from gpu.types import Enroll, Progress, Wish
+from gpu.types import Enroll, Preset, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench.results import keep
@@ -93,11 +93,14 @@ def full(folder: Path) -> Profile:
     """Profile `sdxl` with local models and few steps; the dog finder and the likeness stay pocket ones."""
     pocket = PROFILES["pocket"]
     return replace(
-        SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None, refiner=None,
+        SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None,
         llama=str(folder / "llama"), dino=pocket.dino, dino_px=pocket.dino_px, segmenter=pocket.segmenter,
         segmenting=replace(SDXL.segmenting, dogs=pocket.segmenting.dogs, size_px=pocket.segmenting.size_px),
         learning=replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1),
-        rewriting=replace(SDXL.rewriting, tokens=120), painting=replace(SDXL.painting, size_px=512, steps=2),
+        rewriting=replace(SDXL.rewriting, tokens=120),
+        painting=replace(
+            SDXL.painting, shapes={"square": (512, 512)}, presets={"normal": Preset(steps=2, guidance=6.0)},
+        ),
         dtype="bfloat16",
     )  # fmt: skip
 

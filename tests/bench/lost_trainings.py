@@ -18,7 +18,7 @@ from pathlib import Path
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
 from gpu.profile import PROFILES, WEIGHTS, Profile
-from gpu.types import Cause, Progress
+from gpu.types import Cause, Preset, Progress
 from storage.jobs import JobRow
 from storage.pets import Pet
 from tests.helpers import tiny_models
@@ -42,12 +42,12 @@ class Trial:
 
 
 def pocket(folder: Path) -> Profile:
-    """Pocket with a refiner, few steps, and own copies of what is to be broken."""
+    """Pocket with few steps and own copies of what is to be broken."""
     known = PROFILES["pocket"]
     short = replace(
         known,
         learning=replace(known.learning, token_steps=6, lora_steps=6, train_batch=1),
-        painting=replace(known.painting, steps=4, tries=1, batch=1),
+        painting=replace(known.painting, presets={"normal": Preset(steps=4, guidance=1.75)}, batch=1),
     )
     return with_copies(short, folder, **{model: WEIGHTS / model for model in MODELS})
 

@@ -47,6 +47,12 @@ def note(name: str, figures: dict[str, Any]) -> str:
     return text
 
 
+def keep_part(name: str, part: str, figures: dict[str, Any]) -> None:
+    """Print the figures of one part and write them down beside those of the others."""
+    others = kept(name) if (RESULTS / f"{name}.json").exists() else {}
+    keep(name, {one: each for one, each in others.items() if one != "machine"} | {part: figures})
+
+
 def kept(name: str) -> dict[str, Any]:
     """The figures that were written down last. Raises FileNotFoundError."""
     return json.loads((RESULTS / f"{name}.json").read_text())

@@ -81,11 +81,10 @@ class Stranger:
 def serve_models(hub: LoopbackHub, folder: Path) -> None:
     """Let the hub have models that run, under the real ones' names."""
     tiny_models.sdxl(folder / "sdxl", LEVELS)
-    tiny_models.refiner(folder / "refiner", LEVELS)
     tiny_models.vae().save_pretrained(folder / "vae")
     tiny_models.llama(folder / "llama")
     tiny_models.dino(folder / "dino")
-    for name in ("sdxl", "refiner", "vae", "llama", "dino"):
+    for name in ("sdxl", "vae", "llama", "dino"):
         files = [path for path in (folder / name).rglob("*") if path.is_file()]
         model = str(getattr(SDXL, name))
         hub.files[model] = {_listed(path.relative_to(folder / name), name): path.read_bytes() for path in files}
@@ -93,8 +92,8 @@ def serve_models(hub: LoopbackHub, folder: Path) -> None:
 
 
 def _listed(path: Path, model: str) -> str:
-    """Base and refiner lie at the hub in half precision too, and that is what is fetched."""
-    if model in ("sdxl", "refiner") and path.suffix == ".safetensors":
+    """The base lies at the hub in half precision too, and that is what is fetched."""
+    if model == "sdxl" and path.suffix == ".safetensors":
         path = path.with_suffix(".fp16.safetensors")
     return path.as_posix()
 

@@ -28,16 +28,17 @@ async def test_one_row_that_holds_the_deliverys_id(env: DeliveryEnv):
     _, message = await env.posted(env.thread())
     [row] = message["components"]
     delivery_id = message["attachments"][0]["filename"].removesuffix("-0.png")
-    assert [one["custom_id"].split(":")[1] for one in row["components"]] == [delivery_id] * 4
+    assert [one["custom_id"].split(":")[1] for one in row["components"]] == [delivery_id] * 5
     assert [one["emoji"]["name"] for one in row["components"]] == list(EMOJI.values())
 
 
 def test_short_words_in_the_language_of_the_message():
-    assert [one.label for one in portrait_buttons("0123456789ab-0", "en")] == ["Again", "Style", "Wish", "Delete"]
-    assert [one.label for one in portrait_buttons("0123456789ab-0", "ko")] == ["다시", "화풍", "장면", "삭제"]
+    english, korean = ([one.label for one in portrait_buttons("0123456789ab-0", tongue)] for tongue in ("en", "ko"))
+    assert english == ["Again", "Style", "Wish", "More", "Delete"]
+    assert korean == ["다시", "화풍", "장면", "더 보기", "삭제"]
 
 
-async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
+async def test_again_style_wish_more_and_delete_also_after_a_restart(alive: BotEnv):
     mina, hana = alive.discord.person("Mina"), alive.discord.person("Hana", locale="ko")
     thread = await enrolled(alive, mina)
     [first] = await whole(alive, thread, 1)
@@ -46,6 +47,9 @@ async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
     assert f"그림은 <#{thread.id}>에 올릴게요" in await pressed(hana, first, "again")
     [_, second] = await whole(alive, thread, 2)
     assert second["message_reference"]["message_id"] == first["id"] and f"<@{hana.id}> 님께" in second["content"]
+    assert (
+        f"다시 · https://discord.com/channels/{alive.discord.guild.id}/{thread.id}/{first['id']}" in second["content"]
+    )
 
     menu = await (await press(hana, second, "style")).message(25)
     [options] = [row["components"][0]["options"] for row in menu["components"]]
@@ -68,12 +72,24 @@ async def test_again_style_wish_and_delete_also_after_a_restart(alive: BotEnv):
     again = await (await press(mina, fourth, "wish")).modal()
     assert again["components"][0]["component"]["value"] == "in the snow", "the old wish is there to be changed"
 
-    [one, two, three] = [(job.wish.style, job.wish.text, bool(job.prompt)) for job in alive.studio.painted]
-    assert (one, two, three) == (
-        ("watercolour", "", True), ("oil", "", False), ("oil", "in the snow", False),
-    )  # fmt: skip
+    more = await (await press(mina, third, "more")).message(25)
+    await alive.stop()
+    await alive.start()
+    await mina.choose(more, more["components"][0]["components"][0]["custom_id"], "exact")
+    [*_, fifth] = await whole(alive, thread, 5)
+    assert "Exactly the same again" in fifth["content"] and fifth["message_reference"]["message_id"] == third["id"]
+
+    one, two, three, four = alive.studio.painted
+    assert [(job.wish.style, job.wish.text, bool(job.prompt)) for job in (one, two, three)] == [
+        ("watercolour", "", True),
+        ("oil", "", True),
+        ("oil", "in the snow", False),
+    ]
+    assert two.seeds == one.seeds == four.seeds, "the same composition, and then the very same picture"
+    assert two.prompt and one.prompt and two.prompt.text == one.prompt.text.replace("a watercolour", "an oil")
+    assert four.prompt == two.prompt and three.seeds != two.seeds
     assert await pressed(mina, fourth, "delete") == "It's gone."
-    await alive.discord.until(lambda: len(alive.discord.messages(thread)) == 4)
+    await alive.discord.until(lambda: len(alive.discord.messages(thread)) == 5)
 
 
 async def test_all_that_is_asked_is_as_discord_describes_it(tmp_path: Path):

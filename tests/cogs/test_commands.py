@@ -2,13 +2,18 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 from yarl import URL
 
 from cogs.shared import photos as shared_photos
 from gpu.errors import OutOfMemory
-from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, private, whole
+from gpu.profile import PROFILES
+from gpu.types import PaintOptions
+from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, pressed, private, whole
 from tests.loopback import Upload
+
+PAINTING = PROFILES["pocket"].painting
 
 
 async def test_enrolment_ends_with_a_sheet_and_a_first_portrait(alive: BotEnv):
@@ -99,8 +104,21 @@ async def test_portraits_with_their_recipe(alive: BotEnv):
     [job] = alive.studio.painted
     assert job.wish.style == "watercolour"
     assert job.wish.text == "눈 오는 날 @everyone"
+    assert job.options == PaintOptions(preset=PAINTING.presets["normal"], size=PAINTING.shapes["square"])
     progress = [one for one in alive.discord.messages(thread) if "그리는 중" in one["content"]]
     assert not progress, "a portrait's progress gives way to the portrait"
+
+
+async def test_a_fine_portrait_in_a_shape_and_its_reroll_keeps_both(alive: BotEnv):
+    mina = alive.discord.person("Mina")
+    thread = await enrolled(alive, mina)
+    await private(await mina.slash("/portrait", thread, style="oil", quality="fine", shape="wide"))
+    [_, made] = await whole(alive, thread, 2)
+    await pressed(mina, made, "again")
+    await whole(alive, thread, 3)
+    asked, again = (job.options for job in alive.studio.painted)
+    assert asked == PaintOptions(preset=PAINTING.presets["fine"], size=PAINTING.shapes["wide"], choose=True)
+    assert replace(again, parent=None) == asked and again.parent
 
 
 async def test_autocomplete_speaks_the_language(alive: BotEnv):

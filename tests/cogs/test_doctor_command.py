@@ -31,7 +31,7 @@ async def test_whoever_manages_the_server_hears_how_it_is_here_and_nobody_else(a
         "**In line**: 0 running, 0 waiting",
         "**My GPU process**: none at the moment",
         "**Last job that failed**: none. 🐾",
-        "**My models**: ❌ segmenter · ❌ sdxl · ❌ vae · ⚠️ llama · ❌ refiner · ❌ dino",
+        "**My models**: ❌ segmenter · ❌ sdxl · ❌ vae · ⚠️ llama · ⚠️ few_step · ❌ dino",
         "Whoever runs me can see with `make doctor` what is wrong, and what mends it.",
     ]
     with pytest.raises(Impossible, match="does not see"):

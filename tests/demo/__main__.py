@@ -14,11 +14,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageOps
 from rich.console import Console
 
+from tests.demo.choices import another_style, ask, qualities
 from tests.demo.page import Story, write_page
 from tests.demo.poster import poster
 from tests.demo.stage import Demo, Json
@@ -107,18 +107,6 @@ async def watch_progress(demo: Demo, thread: Thread) -> int:
 
     await demo.discord.until(look, timeout=420)
     return len(seen) - before
-
-
-async def ask(demo: Demo, person: Person, thread: Thread, known: set[str], **wish: Any) -> Json:
-    """One /portrait and its answer."""
-    words = " ".join(f"{k}: {v}" for k, v in wish.items())
-    demo.says(person.user.name, f"/portrait {words}")
-    began = time.monotonic()
-    await demo.answered(await person.slash("/portrait", thread, **wish))
-    message = await demo.next_portrait(thread, known, within=120)
-    demo.took(f"/portrait {words}", time.monotonic() - began)
-    demo.saw(message)
-    return message
 
 
 async def paint(demo: Demo, theo: Person, mina: Person, thread: Thread, known: set[str]) -> list[Json]:
@@ -211,6 +199,8 @@ async def story(demo: Demo) -> None:
     poster(sorted(demo.pictures.glob("photo*.jpg")), portraits, demo.pictures.parent / "poster.png")
     memory = demo.bot.memory()
     demo.check("the bot itself takes at most 200 MB", memory <= 200, f"{memory:.0f} MB")
+    await qualities(demo, theo, thread, known)
+    await another_style(demo, theo, thread, known, made[0])
     await react(demo, theo, thread, known, made)
     await restart(demo, theo, thread, known, made)
     await forget(demo, theo, thread)

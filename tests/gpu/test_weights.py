@@ -16,7 +16,7 @@ from gpu.sources import Source, missing, needed, sources
 from gpu.weights import Problem, problems, sizes
 from tests.helpers.model_repositories import FOLDERS, LLAMA, repository, sparse, weights, written
 
-BASE, REFINER, VAE = SDXL.sdxl, SDXL.refiner, SDXL.vae
+BASE, VAE = SDXL.sdxl, SDXL.vae
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 NOBODY = 65534
 
@@ -49,11 +49,11 @@ def test_of_each_repository_what_the_studio_reads_is_taken_and_nothing_else():
         "unet/config.json",
         UNET,
     ]
-    assert taken[str(REFINER)] == ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", UNET]
     assert taken[str(VAE)] == ["config.json", "diffusion_pytorch_model.safetensors"]
     shards = [f"model-0000{number}-of-00004.safetensors" for number in range(1, 5)]
     small = ["config.json", "generation_config.json", "special_tokens_map.json", "tokenizer.json"]
     assert taken[LLAMA] == [*small, "tokenizer_config.json", "model.safetensors.index.json", *shards]
+    assert taken[str(SDXL.few_step)] == ["Hyper-SDXL-12steps-CFG-lora.safetensors"]
     assert taken[SDXL.dino] == ["config.json", "model.safetensors"]
 
 
@@ -63,7 +63,7 @@ def test_without_a_variant_its_plain_files_do_and_without_llama_none_is_needed()
     assert not missing(named(plain, "sdxl"), names)
     assert "unet/diffusion_pytorch_model.safetensors" in needed(named(plain, "sdxl"), names)
     assert "vae/diffusion_pytorch_model.safetensors" in needed(named(plain, "sdxl"), names)
-    assert [source.name for source in sources(plain)] == ["segmenter", "sdxl", "refiner", "dino"]
+    assert [source.name for source in sources(plain)] == ["segmenter", "sdxl", "few_step", "dino"]
 
 
 def test_whole_models_are_no_problem(profile: Profile):
@@ -72,23 +72,22 @@ def test_whole_models_are_no_problem(profile: Profile):
 
 
 def test_sizes_are_those_of_the_headers(profile: Profile):
-    parts = ("unet", "text_encoder", "text_encoder_2", "vae", "refiner", "dino", "segmenter")
+    parts = ("unet", "text_encoder", "text_encoder_2", "vae", "dino", "segmenter")
     assert sizes(profile) == {name: Tensors(64, 128) for name in parts} | {"llama": Tensors(4 * 64, 4 * 128)}
 
 
-def test_thirty_gigabytes_are_looked_at_in_no_time(profile: Profile, tmp_path: Path):
-    """Six sparse files of 5 GB with 1,700 tensors each, as an SDXL's UNet has."""
+def test_25_gigabytes_are_looked_at_in_no_time(profile: Profile, tmp_path: Path):
+    """Five sparse files of 5 GB with 1,700 tensors each, as an SDXL's UNet has."""
     names = [f"down_blocks.1.attentions.0.transformer_blocks.{n}.attn1.to_q.weight" for n in range(1700)]
     for file in [
         f"{BASE}/{UNET}",
-        f"{REFINER}/{UNET}",
         *(f"{LLAMA}/model-0000{n}-of-00004.safetensors" for n in range(1, 5)),
     ]:
         sparse(tmp_path / file, [*names[1:], f"layer.{Path(file).name}"], numbers=1_470_000)
     began = time.process_time()
     assert problems(profile) == ()
     assert time.process_time() - began < 1
-    assert sum(size.size for size in sizes(profile).values()) > 29.9e9
+    assert sum(size.size for size in sizes(profile).values()) > 24.9e9
     began = time.process_time()
     assert problems(profile) == ()
     assert time.process_time() - began < 0.1, "nothing has changed, so nothing is read again"
@@ -124,9 +123,9 @@ DAMAGE: tuple[tuple[Callable[[Path], None], str], ...] = (
 )
 FILES = {
     "sdxl": f"{BASE}/{UNET}",
-    "refiner": f"{REFINER}/{UNET}",
     "vae": f"{VAE}/diffusion_pytorch_model.safetensors",
     "llama": f"{LLAMA}/model-00003-of-00004.safetensors",
+    "few_step": f"{SDXL.few_step}/{SDXL.few_step_file}.safetensors",
     "dino": f"{SDXL.dino}/model.safetensors",
     "segmenter": "yolov8x-seg/model.safetensors",
 }
@@ -135,7 +134,7 @@ FILES = {
 @pytest.mark.parametrize(("damage", "wrong"), DAMAGE, ids=[damage.__name__ for damage, _ in DAMAGE])
 @pytest.mark.parametrize("name", FILES)
 def test_damaged_weights(profile: Profile, tmp_path: Path, name: str, damage: Callable[[Path], None], wrong: str):
-    if damage is Path.unlink and name in ("sdxl", "refiner"):
+    if damage is Path.unlink and name == "sdxl":
         (tmp_path / FILES[name].replace(".fp16", "")).unlink()  # it would do instead
     damage(tmp_path / FILES[name])
     found = the_one(profile)

@@ -17,10 +17,9 @@ from typing import Any, Literal
 from gpu.profile import Profile
 from gpu.types import Progress, Report
 
-Model = Literal["llama", "refiner", "dino"]
+Model = Literal["llama", "dino"]
 Fault = Literal["missing", "unreadable", "cut off", "out of memory", "death"]
-MODELS: tuple[Model, ...] = ("llama", "refiner", "dino")
-OWN = (*MODELS, "unet")  # folders of files that are a model's own: a refiner has the rest from the base
+MODELS: tuple[Model, ...] = ("llama", "dino")
 FAULTS: tuple[Fault, ...] = ("missing", "unreadable", "cut off", "out of memory")
 IN_THE_CHILD: tuple[Fault, ...] = ("out of memory", "death")
 
@@ -52,7 +51,7 @@ class Breaker:
 
     def break_now(self) -> None:
         shutil.copytree(self._folder, self._whole)
-        weights = next(path for path in self._folder.rglob("*.safetensors") if path.parent.name in OWN)
+        weights = next(self._folder.rglob("*.safetensors"))
         match self._fault:
             case "missing":
                 shutil.rmtree(self._folder)

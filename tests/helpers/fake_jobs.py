@@ -173,7 +173,9 @@ def enrolled(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
 
 def painted(job: Paint) -> Painted:
     words = job.prompt or prompt(job.wish)
-    return Painted(portraits=tuple(portrait(job.folder, seed, words) for seed in job.seeds))
+    made = (portrait(job.folder, seed, words) for seed in job.seeds)
+    recipe = {name: getattr(job.options, name) for name in ("preset", "size", "around", "parent")}
+    return Painted(portraits=tuple(replace(one, **recipe) for one in made))
 
 
 def done(job: Job) -> Done:

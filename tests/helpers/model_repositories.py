@@ -29,18 +29,13 @@ FOLDERS = {
         "vae_1_0": ("config.json", *NETWORKS),
         "vae_decoder": ("config.json", "model.onnx", "openvino_model.bin"),
     },
-    "stabilityai/stable-diffusion-xl-refiner-1.0": {
-        "": (".gitattributes", "LICENSE.md", "README.md", "model_index.json", "sd_xl_refiner_1.0.safetensors"),
-        "scheduler": ("scheduler_config.json",),
-        "text_encoder_2": ("config.json", "model.safetensors", "model.fp16.safetensors"),
-        "tokenizer_2": CLIP,
-        "unet": ("config.json", *NETWORKS),
-        "vae": ("config.json", *NETWORKS),
-        "vae_1_0": ("config.json", *NETWORKS),
-    },
     "madebyollin/sdxl-vae-fp16-fix": {
         "": ("README.md", "config.json", "diffusion_pytorch_model.bin", NETWORKS[0], "sdxl.vae.safetensors"),
         "images": ("orig-fp32.png",),
+    },
+    "ByteDance/Hyper-SD": {
+        "": ("README.md", *(f"Hyper-SDXL-{kind}-lora.safetensors" for kind in ("8steps-CFG", "12steps-CFG", "1step"))),
+        "comfyui": ("Hyper-SDXL-1step-Unet-workflow.json",),
     },
     LLAMA: {
         "": (
@@ -110,5 +105,5 @@ def written(folder: Path) -> Profile:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     segmenter(folder / "yolov8x-seg")
-    places = {name: str(folder / str(getattr(SDXL, name))) for name in ("sdxl", "vae", "refiner", "llama", "dino")}
+    places = {name: str(folder / str(getattr(SDXL, name))) for name in ("sdxl", "vae", "few_step", "llama", "dino")}
     return replace(SDXL, segmenter=str(folder / "yolov8x-seg"), **places)

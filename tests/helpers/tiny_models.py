@@ -13,7 +13,7 @@ import pytest
 import torch
 import ultralytics
 import yaml
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
@@ -34,10 +34,11 @@ from transformers import (
 from gpu.pocket.build.painter import new_tokenizer
 from gpu.profile import PROFILES, Profile
 from gpu.studio import adapter
+from gpu.studio.generate import Sampling
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.train import State
-from gpu.types import LOOKED, Adapter, Cutout, Looked
+from gpu.types import LOOKED, Adapter, Cutout, Looked, Preset
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
 CHAT = (
@@ -61,10 +62,13 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 QUIET = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",
-    "ignore:Passing `image` as torch tensor with value range:FutureWarning",
 )
-"""For tests that paint: diffusers' Euler schedulers make an array of a tensor in a way that numpy 2 warns about;
-the refiner takes latents of eight channels for a strange picture, until it is told better."""
+"""For tests that paint: diffusers' Euler schedulers make an array of a tensor in a way that numpy 2 warns about."""
+
+
+NORMAL = Preset(steps=2, guidance=1.75)
+SAMPLING = Sampling(preset=NORMAL, size=(64, 64), batch=3)
+"""As the tiny profile paints, unless it is told otherwise."""
 
 
 def profile(folder: Path) -> Profile:
@@ -87,7 +91,12 @@ def profile(folder: Path) -> Profile:
         segmenting=replace(pocket.segmenting, size_px=64, mirrored_px=64, second_px=64, embedding_px=64),
         learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
         rewriting=replace(pocket.rewriting, tokens=40),
-        painting=replace(pocket.painting, size_px=64, batch=3, steps=2, tries=2),
+        painting=replace(
+            pocket.painting,
+            batch=3,
+            shapes={"square": (64, 64), "portrait": (48, 80), "landscape": (80, 48), "wide": (96, 48)},
+            presets={"draft": Preset(steps=1, guidance=2.0), "normal": NORMAL, "fine": replace(NORMAL, tries=5)},
+        ),
         checkpoint_every_s=1e9,
     )
 
@@ -161,21 +170,6 @@ def sdxl(folder: Path, levels: int = 2) -> None:
         tokenizer_2=two,
         unet=unet(cross=24, time_ids=6, pooled=16, levels=levels),
         scheduler=scheduler(),
-        add_watermarker=False,
-    ).save_pretrained(folder)
-
-
-def refiner(folder: Path, levels: int = 2) -> None:
-    two = clip_tokenizer(pad="!")
-    StableDiffusionXLImg2ImgPipeline(
-        vae=vae(),
-        text_encoder=None,
-        tokenizer=None,
-        text_encoder_2=CLIPTextModelWithProjection(clip_config(two, 16)),
-        tokenizer_2=two,
-        unet=unet(cross=16, time_ids=5, pooled=16, levels=levels),
-        scheduler=scheduler(),
-        requires_aesthetics_score=True,
         add_watermarker=False,
     ).save_pretrained(folder)
 

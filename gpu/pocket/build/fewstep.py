@@ -23,7 +23,7 @@ from gpu.profile import PROFILES
 
 BATCH, RANK = 32, 16
 STRIDES = 50  # DDIM steps of the teacher from noise to picture
-GUIDANCE = PROFILES["pocket"].painting.guidance
+GUIDANCE = PROFILES["pocket"].painting.presets["normal"].guidance
 HUBER = 1e-3
 TARGETS = (
     "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",

@@ -21,7 +21,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from multiprocessing.queues import Queue
-from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -159,14 +158,14 @@ def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) 
     """Of some tries for each wish the likest, as a first portrait is chosen."""
     best: list[Image.Image] = []
     for number, wish in enumerate(asked):
-        seeds = tuple(range(number * POCKET.painting.tries, (number + 1) * POCKET.painting.tries))
+        seeds = (number * POCKET.painting.batch,)
         prompt = template(wish, pet.adapter.tokens, enrol.class_word)
         ask = Paint(
             job_id=enrol.job_id, folder=enrol.folder, adapter=pet.adapter, cutouts=pet.cutouts, wish=wish, seeds=seeds,
-            prompt=prompt,
+            prompt=prompt, choose=True,
         )  # fmt: skip
-        painted = studio.paint(ask, quiet).portraits
-        best.append(Image.open(max(painted, key=attrgetter("likeness")).path).convert("RGB"))
+        (painted,) = studio.paint(ask, quiet).portraits
+        best.append(Image.open(painted.path).convert("RGB"))
     return best
 
 

@@ -74,16 +74,17 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
 def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
     """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
     painting, pictures = pool.profile.painting, list[Image.Image]()
+    preset, (width, height) = painting.presets["normal"], painting.shapes["square"]
     with pool.use("sdxl") as pipe:
         for at in range(0, len(prompts), painting.batch):
             some = prompts[at : at + painting.batch]
             each = [embeddings(pipe, prompt, 1) for prompt in some]
             pictures += pipe(
                 **{key: torch.cat([one[key] for one in each]) for key in each[0]},
-                width=painting.size_px,
-                height=painting.size_px,
+                width=width,
+                height=height,
                 generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
-                num_inference_steps=painting.steps,
-                guidance_scale=painting.guidance,
+                num_inference_steps=preset.steps,
+                guidance_scale=preset.guidance,
             ).images
     return pictures

@@ -1,7 +1,6 @@
 """Nothing dear is lost to something cheap: models that are broken, before a training begins and in the middle of it."""
 
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,11 @@ pytestmark = tiny_models.QUIET
 
 @pytest.fixture
 def studio_with_copies(tmp_path: Path) -> Studio:
-    """The tiny models, a refiner among them, in folders that may be broken."""
+    """The tiny models, in folders that may be broken."""
     tiny, own = tiny_models.pool().profile, tmp_path / "models"
-    tiny_models.refiner(own / "refiner")
     profile = with_copies(tiny, own, llama=Path(tiny.llama), dino=Path(tiny.dino))
-    learning, painting = replace(tiny.learning, token_steps=1, lora_steps=1), replace(tiny.painting, tries=1)
-    return built(replace(profile, refiner=str(own / "refiner"), learning=learning, painting=painting))
+    learning = replace(tiny.learning, token_steps=1, lora_steps=1)
+    return built(replace(profile, learning=learning))
 
 
 def built(profile: Profile) -> Studio:
@@ -77,13 +75,13 @@ def test_nothing_begins_while_a_model_is_broken(studio_with_copies: Studio, tmp_
     one, enrolment = studio_with_copies, enrolment_in(tmp_path / "job")
     pet = Adapter(folder=tmp_path, tokens=("<s0>",), class_word="dog", base="x", steps=1)
     paint = Paint(job_id="paint", folder=tmp_path, adapter=pet, cutouts=(), wish=enrolment.wish, seeds=(1,))
-    for model, fault in product(("refiner", "dino"), FAULTS[:3]):
-        breaker = Breaker(one.profile, model, fault)
+    for fault in FAULTS[:3]:
+        breaker = Breaker(one.profile, "dino", fault)
         breaker.break_now()
         for job in (enrolment, paint):
             outcome = run(one, job, breaker)
             assert isinstance(outcome, Failed) and outcome.cause is Cause.MODELS_MISSING
-            assert outcome.message.startswith(f"{model}: ")
+            assert outcome.message.startswith("dino: ")
         assert breaker.phases == {"loading"}
         breaker.mend()
 

@@ -26,8 +26,7 @@ def pool(tmp_path: Path) -> ModelPool:
     copies = {name: str(tmp_path / name) for name in ("sdxl", "llama", "dino", "segmenter")}
     for name, copy in copies.items():
         shutil.copytree(getattr(whole, name), copy)
-    tiny_models.refiner(tmp_path / "refiner")
-    pool = ModelPool(replace(whole, **copies, refiner=str(tmp_path / "refiner")))
+    pool = ModelPool(replace(whole, **copies))
     torch.set_num_threads(1)
     return pool
 
@@ -37,7 +36,6 @@ def pool(tmp_path: Path) -> ModelPool:
     [
         ("sdxl", "sdxl/unet/diffusion_pytorch_model.safetensors"),
         ("sdxl", "sdxl/tokenizer/tokenizer.json"),
-        ("refiner", "refiner/unet/diffusion_pytorch_model.safetensors"),
         ("llama", "llama/model.safetensors"),
         ("llama", "llama/tokenizer.json"),
         ("dino", "dino/config.json"),
@@ -90,14 +88,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_network")
 def test_what_is_here_is_loaded_without_asking_anybody(pool: ModelPool):
-    names: tuple[Name, ...] = ("sdxl", "refiner", "llama", "dino", "yolo")
+    names: tuple[Name, ...] = ("sdxl", "llama", "dino", "yolo")
     for name in names:
         with pool.use(name):
             pass
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("name", ["sdxl", "refiner", "llama", "dino"])
+@pytest.mark.parametrize("name", ["sdxl", "llama", "dino"])
 def test_what_is_not_here_is_not_fetched(pool: ModelPool, name: Name):
     pool.profile = replace(pool.profile, **{name: getattr(SDXL, name), f"{name}_revision": "ab" * 20})
     with pytest.raises(ModelsMissing) as refused, pool.use(name):

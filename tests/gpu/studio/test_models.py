@@ -28,10 +28,8 @@ ASKED: tuple[Name, ...] = (
     "yolo",
     "sdxl",
     "dino",
-    "refiner",
     "llama",
     "sdxl",
-    "refiner",
     "sdxl",
     "yolo",
     "llama",
@@ -40,17 +38,14 @@ ASKED: tuple[Name, ...] = (
 
 
 @pytest.fixture(scope="module")
-def refined(tmp_path_factory: pytest.TempPathFactory) -> Profile:
-    """The tiny profile with a refiner."""
-    folder = tmp_path_factory.mktemp("refiner")
-    tiny_models.refiner(folder)
-    return replace(tiny_models.pool().profile, refiner=str(folder))
+def tiny() -> Profile:
+    return tiny_models.pool().profile
 
 
 @pytest.fixture(scope="module")
-def sizes(refined: Profile) -> Sizes:
+def sizes(tiny: Profile) -> Sizes:
     """As the files say."""
-    return sizes_here(refined)
+    return sizes_here(tiny)
 
 
 def four_bytes(profile: Profile, sizes: Sizes, memory: int) -> list[MemoryPlan]:
@@ -63,11 +58,11 @@ def bytes_on_device(pool: ModelPool) -> int:
     return 4 * sum(tensor.numel() for module in pool._on_device for tensor in module.state_dict().values())
 
 
-@pytest.mark.parametrize("which", [0, 1, 2, 3], ids=["all stay", "Llama apart", "refiner apart", "each"])
-def test_no_more_lies_on_the_device_than_is_planned(refined: Profile, sizes: Sizes, which: int) -> None:
-    pool = ModelPool(refined)
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["all stay", "Llama apart", "each"])
+def test_no_more_lies_on_the_device_than_is_planned(tiny: Profile, sizes: Sizes, which: int) -> None:
+    pool = ModelPool(tiny)
     torch.set_num_threads(1)
-    pool.plan = plan = four_bytes(refined, sizes, memory=HOST)[which]
+    pool.plan = plan = four_bytes(tiny, sizes, memory=HOST)[which]
     most = 0
     for name in ASKED:
         with pool.use(name):
@@ -78,35 +73,39 @@ def test_no_more_lies_on_the_device_than_is_planned(refined: Profile, sizes: Siz
     assert set(plan.turns[0]).intersection(*plan.turns) <= pool.on_device()
 
 
-def test_a_pool_plans_with_what_its_files_say_and_the_memory_it_is_given(refined: Profile, sizes: Sizes) -> None:
-    plans = {memory: ModelPool(refined, memory=memory).plan for memory in (10, 10**10)}
+def test_a_pool_plans_with_what_its_files_say_and_the_memory_it_is_given(tiny: Profile, sizes: Sizes) -> None:
+    plans = {memory: ModelPool(tiny, memory=memory).plan for memory in (10, 10**10)}
     torch.set_num_threads(1)
     assert not plans[10].fits
-    assert (plans[10].llama, len(plans[10].turns)) == (None, 3)
+    assert (plans[10].llama, len(plans[10].turns)) == (None, 2)
     assert plans[10**10].turns == ALL
-    assert plans[10**10].weights == four_bytes(refined, sizes, memory=HOST)[0].weights
+    assert plans[10**10].weights == four_bytes(tiny, sizes, memory=HOST)[0].weights
 
 
-def test_checkpointing_is_planned_too(refined: Profile, sizes: Sizes) -> None:
-    for plan in four_bytes(refined, sizes, memory=HOST)[::4]:
-        pool = ModelPool(refined)
+def test_checkpointing_is_planned_too(tiny: Profile, sizes: Sizes) -> None:
+    for plan in four_bytes(tiny, sizes, memory=HOST)[::3]:
+        pool = ModelPool(tiny)
         torch.set_num_threads(1)
         pool.plan = plan
         with pool.use("sdxl") as pipe:
             assert pipe.unet.is_gradient_checkpointing == plan.checkpointing
 
 
-def test_a_portrait_is_the_same_whoever_takes_turns(refined: Profile, sizes: Sizes, tmp_path: Path) -> None:
-    """With an adapter on, whose base is away while the refiner works."""
+def test_a_portrait_is_the_same_whoever_takes_turns(tiny: Profile, sizes: Sizes, tmp_path: Path) -> None:
+    """Between the two, Llama is on the device."""
     pet, seen = tiny_models.pet(tmp_path), list[bytes]()
-    for plan in four_bytes(refined, sizes, memory=HOST)[:4:3]:
-        pool = ModelPool(refined)
+    for plan in four_bytes(tiny, sizes, memory=HOST)[:3:2]:
+        pool = ModelPool(tiny)
         torch.set_num_threads(1)
         pool.plan = plan
-        (picture,) = generate(pool, pet, PROMPT, (5,), tmp_path / plan.where(), lambda progress: None)
-        seen.append(picture.path.read_bytes())
-        assert ("sdxl" in pool.on_device()) == (len(plan.turns) == 1)
-    assert seen[0] == seen[1]
+        for turn in ("first", "second"):
+            with pool.use("llama"):
+                pass
+            assert ("sdxl" in pool.on_device()) == (len(plan.turns) == 1 and turn == "second")
+            out = tmp_path / plan.where() / turn
+            (picture,) = generate(pool, pet, PROMPT, (5,), tiny_models.SAMPLING, out, lambda progress: None)
+            seen.append(picture.path.read_bytes())
+    assert len(seen) == 4 and len(set(seen)) == 1
 
 
 def test_a_model_lies_on_the_card_before_its_first_call(sizes: Sizes) -> None:
@@ -118,8 +117,8 @@ def test_a_model_lies_on_the_card_before_its_first_call(sizes: Sizes) -> None:
         assert {part.device.type for part in parts} == {"meta"}
 
 
-def test_a_move_that_ends_half_way_is_taken_back(refined: Profile) -> None:
-    pool = ModelPool(refined)
+def test_a_move_that_ends_half_way_is_taken_back(tiny: Profile) -> None:
+    pool = ModelPool(tiny)
     torch.set_num_threads(1)
     with pool.use("llama") as llama:
         pass
@@ -142,9 +141,9 @@ def test_a_move_that_ends_half_way_is_taken_back(refined: Profile) -> None:
     assert moves == [pool.device, HOST_DEVICE, pool.device]
 
 
-def test_llama_may_have_int8_weights(refined: Profile, sizes: Sizes) -> None:
+def test_llama_may_have_int8_weights(tiny: Profile, sizes: Sizes) -> None:
     """By torchao, as on a small card: its blocks' weights are numbers of one byte, and it answers nearly as before."""
-    pool = ModelPool(refined)
+    pool = ModelPool(tiny)
     torch.set_num_threads(1)
     pool.plan = replace(pool.plan, llama="int8", turns=EACH)
     ids = torch.arange(5, 25)[None]
@@ -162,9 +161,9 @@ def test_llama_may_have_int8_weights(refined: Profile, sizes: Sizes) -> None:
         assert torch.equal(llama.model(ids).logits, quantised)
 
 
-def test_photos_are_read_on_a_small_card_as_on_any(refined: Profile, tmp_path: Path) -> None:
+def test_photos_are_read_on_a_small_card_as_on_any(tiny: Profile, tmp_path: Path) -> None:
     cutouts = tiny_models.cutouts(tmp_path)
-    pool = ModelPool(refined, memory=10)
+    pool = ModelPool(tiny, memory=10)
     torch.set_num_threads(1)
     with pool.use("sdxl") as one, tiny_models.pool().use("sdxl") as other:
         pairs = zip(dataset.samples(one, cutouts, 64), dataset.samples(other, cutouts, 64), strict=True)

@@ -140,11 +140,15 @@ def test_painting_another_pet_in_the_middle_changes_nothing(
     while next(steps).step < paused_at:
         pass
     prompt = Prompt(text="a photo of <s0> <s1> dog")
-    (beside,) = generate(tiny_models.pool(), other_pet, prompt, (1,), tmp_path / "beside", lambda progress: None)
+    (beside,) = generate(
+        tiny_models.pool(), other_pet, prompt, (1,), tiny_models.SAMPLING, tmp_path / "beside", lambda progress: None
+    )
     list(steps)
     assert same(run(state, samples), straight)
     state.close()
-    (alone,) = generate(tiny_models.pool(), other_pet, prompt, (1,), tmp_path / "alone", lambda progress: None)
+    (alone,) = generate(
+        tiny_models.pool(), other_pet, prompt, (1,), tiny_models.SAMPLING, tmp_path / "alone", lambda progress: None
+    )
     assert beside.path.read_bytes() == alone.path.read_bytes()
 
 
