@@ -65,9 +65,7 @@ def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
 @pytest.fixture
 def job(pet: Adapter, tmp_path: Path) -> Paint:
     cutouts, wish = tiny_models.cutouts(tmp_path / "cutouts"), Wish(style="photo")
-    return Paint(
-        job_id="1", folder=tmp_path, adapter=pet, cutouts=cutouts, wish=wish, seeds=(5,), prompt=PROMPT
-    )  # fmt: skip
+    return Paint(job_id="1", folder=tmp_path, adapter=pet, cutouts=cutouts, wish=wish, seeds=(5,), prompt=PROMPT)
 
 
 def quiet(_: object) -> None:
@@ -84,9 +82,7 @@ def pixels(portrait: Portrait) -> bytes:
 
 def recipe(portrait: Portrait) -> PaintOptions:
     """As "exactly the same again" takes it from a recipe (cogs/shared/rerolls.py)."""
-    return PaintOptions(
-        preset=portrait.preset, size=portrait.size, batch=portrait.batch, around=portrait.around
-    )  # fmt: skip
+    return PaintOptions(preset=portrait.preset, size=portrait.size, batch=portrait.batch, around=portrait.around)
 
 
 def again(painter: Painter, job: Paint, portrait: Portrait) -> Portrait:
