@@ -22,6 +22,7 @@ tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
 train.py       pivotal tuning
 adapter.py     what was learnt, as files, and applied to a pipeline
+lora.py        its layers, put into the UNet and taken out
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
 exclusions.py  what a wish refuses, and words without it (no torch)
 things.py      what wishes name, in four languages (no torch)
