@@ -22,7 +22,7 @@ from torch import Tensor
 from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.studio import tokens
-from gpu.studio.adapter import apply_adapter, conditional_only
+from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.models import ModelPool
 from gpu.types import Adapter, Progress, Prompt, Report
 
@@ -66,13 +66,10 @@ def paint_session(
 @contextmanager
 def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
     """The base pipeline with the adapter applied, guided as the profile says."""
-    guided = pool.profile.painting.guide_to_pet
-    with (
-        pool.use("sdxl") as base,
-        apply_adapter(base, adapter, pool),
-        conditional_only(base.unet) if guided else nullcontext(),
-    ):
-        yield base
+    with pool.use("sdxl") as base, apply_adapter(base, adapter, pool):
+        assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
+        with conditional_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
+            yield base
 
 
 class PaintSession:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from peft import PeftConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -61,20 +62,21 @@ class Lora:
 
     layers: Standing
     weights: list[tuple[nn.Parameter, Tensor]]  # each with its copy in host memory
+    config: PeftConfig
     slots: list[Slot]  # all of the UNet's
 
     @contextmanager
     def put_on(self, unet: UNet2DConditionModel) -> Iterator[None]:
         """Inside, the UNet computes with these layers and no others; after, all is as it was, by being the same."""
         device = next(unet.parameters()).device  # unet.device looks at every module
-        with bare(self.slots):
+        with bare(self.slots), _known(unet, self.config):
             for param, kept in self.weights:
                 param.data = kept.to(device)
             _stand_in(self.layers)
             try:
                 yield
             finally:
-                _step_aside(self.layers)
+                _step_aside(_standing(self.slots))  # also what another LoRA beside it has left
                 for param, kept in self.weights:
                     param.data = kept
 
@@ -86,12 +88,12 @@ def read(unet: UNet2DConditionModel, file: Version) -> Lora:
     """
     tensors, slots = load_file(file.path), _slots(unet)
     with bare(slots):
-        layers = _loaded(unet, slots, tensors)
+        layers, config = _loaded(unet, slots, tensors)
     named = [one for _, layer in layers for one in layer.named_parameters() if f".{PET}." in one[0]]
     if len(named) != len(tensors):
         raise AdapterMismatch(f"{len(named)} of {len(tensors)} tensors fit")
     weights = [param.requires_grad_(False) for _, param in named]
-    return Lora(layers, [(param, param.data.cpu()) for param in weights], slots)
+    return Lora(layers, [(param, param.data.cpu()) for param in weights], config, slots)
 
 
 @contextmanager
@@ -105,17 +107,31 @@ def bare(slots: list[Slot]) -> Iterator[None]:
         _stand_in(others)
 
 
-def _loaded(unet: UNet2DConditionModel, slots: list[Slot], tensors: dict[str, Tensor]) -> Standing:
+@contextmanager
+def _known(unet: UNet2DConditionModel, config: PeftConfig) -> Iterator[None]:
+    """Inside, diffusers knows of the pet's layers, and may put another LoRA beside them."""
+    others = unet.peft_config if unet._hf_peft_config_loaded else {}
+    unet.peft_config, unet._hf_peft_config_loaded = {PET: config}, True
+    try:
+        yield
+    finally:
+        unet.peft_config, unet._hf_peft_config_loaded = others, bool(others)
+        if not others:
+            del unet.peft_config
+
+
+def _loaded(unet: UNet2DConditionModel, slots: list[Slot], tensors: dict[str, Tensor]) -> tuple[Standing, PeftConfig]:
     """The layers as diffusers makes them, taken out again."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose, beside a training
             unet.load_lora_adapter(tensors, prefix="unet", adapter_name=PET)
+        config = unet.peft_config[PET]
     finally:
         made = _standing(slots)
         _step_aside(made)
         unet.delete_adapters(PET)  # its configuration: no layer in the UNet has it now
-    return made
+    return made, config
 
 
 def _slots(unet: UNet2DConditionModel) -> list[Slot]:

@@ -159,6 +159,22 @@ def test_few_pets_are_kept_and_the_newest_files_count(
     assert painted(pool, last, tmp_path) != before
 
 
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config`")
+def test_another_lora_beside_the_pet_leaves_nothing(
+    pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path
+) -> None:
+    fewer, tensors = another(pet, tmp_path / "fewer", 1.0), load_file(pet.folder / adapter.LORA_FILE)
+    save_file({name: one for name, one in tensors.items() if "conv" not in name}, fewer.folder / adapter.LORA_FILE)
+    before, pixels = digest(pipe), painted(pool, fewer, tmp_path)
+    with apply_adapter(pipe, fewer, pool):
+        pipe.unet.load_lora_adapter(tensors, prefix="unet", adapter_name="more")
+        pipe.unet.set_adapter([PET, "more"])
+        pipe.unet.set_adapter(PET)
+        pipe.unet.delete_adapters("more")
+    assert digest(pipe) == before
+    assert painted(pool, fewer, tmp_path) == pixels
+
+
 def test_a_lora_of_another_architecture_is_refused_and_leaves_nothing(
     pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path
 ) -> None:
