@@ -30,7 +30,11 @@ gate.py        whether a plan is fit to be painted (no torch)
 examples.py    wishes with good plans, and the nearest of them (no torch)
 rewrite.py     wish -> plan, by Llama (prompts/)
 generate.py    prompt + adapter -> pictures
+layout.py      where the dog stands in the picture
+attention.py   what the UNet looks at in the prompt
 likeness.py    how much a picture looks like the pet
+agreement.py   whether it shows what was asked for
+copies.py      whether it is a photo again (no torch)
 """
 
 import os
