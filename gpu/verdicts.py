@@ -13,18 +13,16 @@ Like = Literal["very_like", "like", "a_little_like", "unlike"]
 Agree = Literal["all_there", "mostly_there", "partly_there"]
 
 LIKENESS: tuple[tuple[float, Like], ...] = (
-    (0.96, "very_like"),
-    (0.88, "like"),
-    (0.7, "a_little_like"),
-    (-inf, "unlike"),
-)
-"""As a share of what the pet's own photos score. Four pocket pets have portraits of .70 to 1.00 of it, most of them above
-.94; photos and portraits of the other pets have .40 at most."""
+    (0.96, "very_like"), (0.88, "like"), (0.7, "a_little_like"), (-inf, "unlike"),
+)  # fmt: skip
+"""As a share of what the pet's own photos score. Four pocket pets have portraits of .70 to 1.00 of it, most of them
+above .94; photos and portraits of the other pets have .40 at most."""
 
-AGREEMENT: tuple[tuple[float, Agree], ...] = ((0.3, "all_there"), (-0.1, "mostly_there"), (-inf, "partly_there"))
-"""Of 80 pictures of the pocket painter, judged by eye: with scene and hat or scarf there .2 in the mean, and up to .8;
-where the glasses were left out -.2."""
-
+AGREEMENT: tuple[tuple[float, Agree], ...] = (
+    (0.3, "all_there"), (-0.1, "mostly_there"), (-inf, "partly_there"),
+)  # fmt: skip
+"""Of 80 pictures by the pocket painter, judged by eye: where scene and hat or scarf were there, .2 in the mean and up
+to .8; where the glasses were left out, -.2."""
 
 LEAST = (0.01, 0.1)
 """Standard deviations of likeness and of agreement, below which a difference says little."""
