@@ -22,6 +22,7 @@ tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
 train.py       pivotal tuning
 adapter.py     what was learnt, as files, and applied to a pipeline
+lora.py        its layers, put into the UNet and taken out
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
 exclusions.py  what a wish refuses, and words without it (no torch)
 things.py      what wishes name, in four languages (no torch)
@@ -31,7 +32,11 @@ rewrite.py     wish -> plan, by Llama (prompts/)
 painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
+layout.py      where the dog stands in the picture
+attention.py   what the UNet looks at in the prompt
 likeness.py    how much a picture looks like the pet
+agreement.py   whether it shows what was asked for
+copies.py      whether it is a photo again (no torch)
 """
 
 import os

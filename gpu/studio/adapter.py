@@ -1,6 +1,7 @@
 """What was learnt about one pet: as files, and put on a pipeline and taken off again.
 
-Knows: the files and their formats, the peft adapter in the UNet, the token rows. Does not know: how it was learnt.
+Knows: the files and their formats, the token rows. Does not know: how it was learnt, or how the LoRA gets into the
+UNet (lora.py).
 
     pytorch_lora_weights.safetensors   the LoRA as diffusers reads it
     pet.kohya.safetensors              the same as ComfyUI and A1111 read it
@@ -9,7 +10,6 @@ Knows: the files and their formats, the peft adapter in the UNet, the token rows
 """
 
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,12 +23,13 @@ from diffusers.utils import convert_state_dict_to_kohya
 from peft import get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
 from gpu.studio import tokens
+from gpu.studio.lora import PET, Version
 from gpu.studio.models import ModelPool
 from gpu.studio.train import LORA, State
 from gpu.types import Adapter, Cutout
@@ -37,7 +38,6 @@ LORA_FILE = "pytorch_lora_weights.safetensors"
 KOHYA_FILE = "pet.kohya.safetensors"
 ROWS_FILE = "embeddings.safetensors"
 RECIPE_FILE = "recipe.json"
-PET = "pet"  # the LoRA's name while it is put on
 
 
 def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
@@ -94,37 +94,28 @@ def load(folder: Path) -> Adapter:
 
 
 @contextmanager
-def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, base: str) -> Iterator[None]:
-    """Inside, the pipe paints this pet; after, everything is as it was, bit for bit, also a paused training.
+def apply_adapter(pipe: StableDiffusionXLPipeline, adapter: Adapter, pool: ModelPool) -> Iterator[None]:
+    """Inside, the pool's pipe paints this pet; after, everything is as it was, bit for bit, also a paused training.
 
-    Raises AdapterMismatch if it was learnt on another base than `base`, ModelsMissing if its files are gone or broken.
+    Raises AdapterMismatch if it was learnt on another base than the pool's, ModelsMissing if its files are gone or
+    broken.
     """
-    if adapter.base != base:
-        raise AdapterMismatch(f"learnt on {adapter.base[:12]}, this is {base[:12]}")
+    if adapter.base != pool.base:
+        raise AdapterMismatch(f"learnt on {adapter.base[:12]}, this is {pool.base[:12]}")
     try:
-        lora, rows = load_file(adapter.folder / LORA_FILE), tokens.load(adapter.folder / ROWS_FILE)
+        pet = pool.lora(pipe.unet, Version.of(adapter.folder / LORA_FILE))
+        rows = tokens.load(adapter.folder / ROWS_FILE)
     except (OSError, SafetensorError) as error:
         raise ModelsMissing(f"adapter: {error}") from error
-    unet = pipe.unet
-    before = unet.active_adapters() if unet._hf_peft_config_loaded else []
     rows_before = {key: live.detach().clone() for key, live in tokens.rows_of(pipe).items()}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose, beside a training
-        unet.load_lora_adapter(lora, prefix="unet", adapter_name=PET)
-    try:
-        unet.set_adapter(PET)
-        tokens.put_rows(pipe, rows)
-        loaded = sum(f".{PET}." in name for name, _ in unet.named_parameters())
-        if loaded != len(lora) or rows.keys() != rows_before.keys():
-            raise AdapterMismatch(f"{loaded} of {len(lora)} tensors fit")
-        yield
-    finally:
-        tokens.put_rows(pipe, rows_before)
-        if before:
-            unet.set_adapter(before)
-            unet.delete_adapters(PET)
-        else:
-            unet.unload_lora()  # with the empty wrappers that delete_adapters would leave
+    if rows.keys() != rows_before.keys():
+        raise AdapterMismatch(f"tokens for {', '.join(rows)}")
+    with pet.put_on(pipe.unet):
+        try:
+            tokens.put_rows(pipe, rows)
+            yield
+        finally:
+            tokens.put_rows(pipe, rows_before)
 
 
 @contextmanager

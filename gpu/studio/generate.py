@@ -78,7 +78,7 @@ def generate(
 @contextmanager
 def pet_pipeline(pool: ModelPool, adapter: Adapter) -> Iterator[StableDiffusionXLPipeline]:
     """The base pipeline with the adapter applied, guided as the profile says."""
-    with pool.use("sdxl") as base, apply_adapter(base, adapter, pool.base):
+    with pool.use("sdxl") as base, apply_adapter(base, adapter, pool):
         assert base.unet.active_adapters() == [PET], "another pet's adapter is on"
         with conditional_only(base.unet) if pool.profile.painting.guide_to_pet else nullcontext():
             yield base

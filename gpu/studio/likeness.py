@@ -1,7 +1,10 @@
 """How much a picture looks like the pet: DINOv2 patch features on the dog, compared with the cut-outs'.
 
-Knows: masked embeddings and their cosine. Does not know: how the dog is found, or what a score is used for.
+Knows: masked embeddings and their cosine, what the pet's own photos score. Does not know: how the dog is found, or what
+a score is called in words (gpu/verdicts.py).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,15 +29,29 @@ def embed(dino: Dinov2Model, image: Image.Image, mask: Image.Image, side: int) -
     return F.normalize((patches * torch.from_numpy(weight)[:, None]).sum(0), dim=0)
 
 
-def of_cutouts(dino: Dinov2Model, cutouts: tuple[Cutout, ...], side: int) -> Tensor:
-    """The mean of the cut-outs' embeddings, [width], of length 1: what the pet looks like."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the pet looks like."""
+
+    mean: Tensor  # [width], of length 1, of the cut-outs' embeddings
+    photos: float  # -1..1: what a cut-out scores against the others, in the mean; a portrait can hardly do better
+
+
+def of_cutouts(dino: Dinov2Model, cutouts: tuple[Cutout, ...], side: int) -> Look:
+    """What the cut-outs have in common, and how much that is."""
     embeddings = []
     for cutout in cutouts:
         with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:
             embeddings.append(embed(dino, image, mask, side))
-    return F.normalize(torch.stack(embeddings).mean(0), dim=0)
+    return look(torch.stack(embeddings))
 
 
-def likeness(dino: Dinov2Model, image: Image.Image, mask: Image.Image, pet: Tensor, side: int) -> float:
+def look(embeddings: Tensor) -> Look:
+    """Of embeddings [cut-outs, width]; each is held out in turn. One alone is like itself."""
+    others = F.normalize(embeddings.sum(0) - embeddings, dim=1) if len(embeddings) > 1 else embeddings
+    return Look(mean=F.normalize(embeddings.mean(0), dim=0), photos=float((others * embeddings).sum(1).mean()))
+
+
+def likeness(dino: Dinov2Model, image: Image.Image, mask: Image.Image, pet: Look, side: int) -> float:
     """Cosine between the picture's dog and the pet, -1..1."""
-    return float(embed(dino, image, mask, side) @ pet)
+    return float(embed(dino, image, mask, side) @ pet.mean)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -27,11 +27,12 @@ from gpu.device import host_memory
 from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.memory import MemoryPlan, Name, plan, resident, sizes_here
 from gpu.profile import Profile
-from gpu.studio import segmenter, tokens
+from gpu.studio import lora, segmenter, tokens
 from gpu.studio.device import card_memory, probe, prove, reproducible, usable_device
 from gpu.studio.hub import configuration_files, files, variant
 
 HOST = torch.device("cpu")
+PETS = 4  # whose LoRA is kept in host memory: at full size 50 to 100 MB each
 
 diffusers_logging.disable_progress_bar()  # the log has one event a line
 transformers_logging.disable_progress_bar()
@@ -57,6 +58,7 @@ class ModelPool:
         prove(self.device)
         self.dtype = probe(self.device) if profile.dtype == "auto" else getattr(torch, profile.dtype)
         self.plan = self._plan(memory or card_memory(self.device))
+        self.lora = lru_cache(PETS)(lora.read)  # for this pool's UNet: of the pets that were painted last it is ready
         self._models: dict[Name, Any] = {}
         self._modules: dict[Name, set[nn.Module]] = {}  # of each loaded model
         self._on_device: set[nn.Module] = set()

@@ -24,7 +24,7 @@ from tests.bench.bars import Bar
 MODELS: dict[str, tuple[str, ...]] = {
     "vae": ("sdxl/vae",), "segmenter": ("yolo",), "drawn": (), "painter": ("sdxl",), "obeyed": ("sdxl", "yolo"),
     "likeness": ("dino",), "rewriter": ("llama",), "enrolment": ("sdxl", "yolo", "dino"), "leak": ("sdxl", "yolo"),
-    "jobs": ("sdxl", "yolo", "dino"),
+    "choosing": ("sdxl", "yolo", "dino"), "jobs": ("sdxl", "yolo", "dino"),
 }  # fmt: skip
 """Every measurement, and which of the pocket models it is of."""
 

@@ -102,7 +102,7 @@ def test_guidance_leads_away_from_the_model_without_the_pet(
         return pipe.unet(noisy, t, encoder_hidden_states=text.hidden, added_cond_kwargs=added).sample
 
     base = noise()
-    with apply_adapter(pipe, pet, pool.base):
+    with apply_adapter(pipe, pet, pool):
         worn = noise()
     with pet_pipeline(pool, pet):
         mixed = noise()
@@ -123,7 +123,7 @@ def test_the_pet_shows_and_leaves_no_trace(
             return tokens.encode(pipe, [PROMPT.text]).hidden
 
     before, plain = state(), hidden()
-    with apply_adapter(pipe, pet, pool.base):
+    with apply_adapter(pipe, pet, pool):
         assert not torch.equal(hidden(), plain)
     (first,) = painted(pool, pet, (5,), tmp_path)
     after = state()

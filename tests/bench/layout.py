@@ -1,0 +1,218 @@
+"""Whether the dog stands where it was asked to: every way of gpu/studio/layout.py, against words and against nothing.
+
+Knows: four boxes off the centre and the words for them, a pet that is learnt for this bench. Does not know: how a way
+steers. Each way paints the same pictures from the same noise; the middle of the found dog lies in the box, or not.
+What is painted stays in the folder, so a run that was ended goes on; figures come after each way.
+
+    python -m tests.bench.layout [--folder FOLDER] [--sdxl FOLDER] [--pictures 60] [way ...]
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+
+from gpu.durable import whole
+from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.styling import MEDIA
+from gpu.profile import PROFILES, Profile
+from gpu.studio import layout, likeness, segment
+from gpu.studio.attention import target
+from gpu.studio.generate import embeddings, pet_pipeline
+from gpu.studio.layout import Steering, Way
+from gpu.studio.models import ModelPool
+from gpu.studio.studio import build
+from gpu.types import ENROLLED, Box, Enrolled, Prompt
+from tests.bench.pocket.enrolment import job, quiet, unseen
+from tests.bench.results import keep
+
+PLACES: dict[str, Box] = {
+    "on the left": (0.0, 0.2, 0.45, 1.0),
+    "on the right": (0.55, 0.2, 1.0, 1.0),
+    "at the top on the left": (0.0, 0.0, 0.5, 0.5),
+    "at the bottom on the right": (0.5, 0.5, 1.0, 1.0),
+}
+WAYS: dict[str, Way | None] = {
+    "none": None,
+    "biased": layout.biased,
+    "regional": layout.regional,
+    "drawn": layout.drawn,
+    "shifted": layout.shifted,
+    "rolled": layout.rolled,
+}
+WORDS = "words"  # the place is in the prompt; "words+biased" and so on for both
+NAMES = [*WAYS, WORDS, *(f"{WORDS}+{way}" for way in WAYS if way != "none")]
+SIZE, STEPS, GUIDANCE, BATCH = (128, 128), 20, 1.75, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One batch: four pictures of one wish."""
+
+    medium: str
+    scene: str
+    place: str
+    seeds: tuple[int, ...]
+
+    def prompt(self, names: Sequence[str], *, said: bool) -> Prompt:
+        where = f", {self.place}" if said else ""
+        return Prompt(text=f"{self.medium} of {' '.join(names)} dog{where}, {self.scene}", box=PLACES[self.place])
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What became of one batch."""
+
+    inside: list[bool]
+    likeness: list[float]
+    seconds: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare ways to put the dog where it was asked for.")
+    parser.add_argument("names", nargs="*", default=NAMES, metavar="way", help=", ".join(NAMES))
+    parser.add_argument("--folder", type=Path, help="where the pet and what is painted stay (default: nowhere)")
+    parser.add_argument("--sdxl", type=Path, help="another painter than the pocket's")
+    parser.add_argument("--pictures", type=int, default=60)
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(NAMES):
+        parser.error(f"no such way: {', '.join(sorted(unknown))}")
+    profile = replace(PROFILES["pocket"], sdxl=str(args.sdxl)) if args.sdxl else PROFILES["pocket"]
+    with tempfile.TemporaryDirectory() as gone:
+        compare(profile, args.folder or Path(gone), args.names, args.pictures)
+    return 0
+
+
+def compare(profile: Profile, folder: Path, names: Sequence[str], pictures: int) -> None:
+    """Figures of each way, kept as soon as they are there."""
+    pool = ModelPool(profile)
+    here = folder / pool.base[:12]
+    pet = learnt(profile, here)
+    with pool.use("dino") as dino:
+        look = likeness.of_cutouts(dino, pet.cutouts, profile.dino_px)
+    found = dict[str, dict[str, float]]()
+    for name in names:
+        painted = list(batches(pool, pet, look, name, here, pictures))
+        found[name] = figures(painted)
+        print(name, found[name], flush=True)
+        keep(
+            "layout", {"base": pool.base[:12], "steps": STEPS, "photos_likeness": round(look.photos, 3), "ways": found}
+        )
+
+
+def learnt(profile: Profile, folder: Path) -> Enrolled:
+    """A pet that no model has seen, learnt once for each painter."""
+    file = folder / "enrolled.json"
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        enrolled = build(profile).enroll(asyncio.run(job(folder, unseen(0)[1])), quiet)
+        file.write_bytes(ENROLLED.dump_json(enrolled))
+    return ENROLLED.validate_json(file.read_bytes())
+
+
+def asked(pictures: int) -> list[Asked]:
+    rng, places = random.Random("layout"), list(PLACES)
+    return [
+        Asked(
+            medium=rng.choice(list(MEDIA.values())),
+            scene=rng.choice(SCENES),
+            place=places[number % len(places)],
+            seeds=tuple(range(number * BATCH, (number + 1) * BATCH)),
+        )
+        for number in range(-(-pictures // BATCH))
+    ]
+
+
+def batches(
+    pool: ModelPool, pet: Enrolled, look: likeness.Look, name: str, folder: Path, pictures: int
+) -> Iterator[Painted]:
+    """Painted before, or now."""
+    for number, one in enumerate(asked(pictures)):
+        file = folder / name / f"{number}.json"
+        if not file.is_file():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            images, seconds = paint(pool, pet, name, one)
+            for at, image in enumerate(images):
+                image.save(file.with_name(f"{number}-{at}.png"))
+            inside, scores = judged(pool, images, look, PLACES[one.place])
+            with whole(file) as fresh:
+                fresh.write_text(json.dumps({"inside": inside, "likeness": scores, "seconds": seconds}))
+        yield Painted(**json.loads(file.read_text()))
+
+
+def paint(pool: ModelPool, pet: Enrolled, name: str, one: Asked) -> tuple[list[Image.Image], float]:
+    """The pictures, and seconds for all of them."""
+    prompt, way = one.prompt(pet.adapter.tokens, said=name.startswith(WORDS)), WAYS.get(name.split("+")[-1])
+    with pet_pipeline(pool, pet.adapter) as pipe:
+        began = time.monotonic()
+        with steering(pipe, way, prompt, pet.adapter.tokens) as steer:
+            images = pipe(
+                **embeddings(pipe, prompt, BATCH),
+                latents=steer.begin(noise(pipe, one.seeds)),
+                callback_on_step_end=steer.on_step_end,
+                generator=[torch.Generator().manual_seed(seed) for seed in one.seeds],
+                num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE,
+                width=SIZE[0],
+                height=SIZE[1],
+            ).images
+        return images, time.monotonic() - began
+
+
+def steering(
+    pipe: StableDiffusionXLPipeline, way: Way | None, prompt: Prompt, names: tuple[str, ...]
+) -> AbstractContextManager[Steering]:
+    return way(pipe, target(pipe, prompt, names, SIZE), STEPS) if way else nullcontext(Steering())
+
+
+def noise(pipe: StableDiffusionXLPipeline, seeds: Sequence[int]) -> torch.Tensor:
+    width, height = (side // pipe.vae_scale_factor for side in SIZE)
+    shape = (1, pipe.unet.config.in_channels, height, width)
+    return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def judged(
+    pool: ModelPool, images: Sequence[Image.Image], look: likeness.Look, box: Box
+) -> tuple[list[bool], list[float]]:
+    """For each picture: is the middle of the found dog in the box; how like the pet it is."""
+    profile = pool.profile
+    with pool.use("yolo") as segmenter, pool.use("dino") as dino:
+        masks = [segment.pet_or_all(segmenter, image, profile.segmenting) for image in images]
+        each = zip(images, masks, strict=True)
+        return (
+            [stands_in(mask, box) for mask in masks],
+            [likeness.likeness(dino, image, mask, look, profile.dino_px) for image, mask in each],
+        )
+
+
+def stands_in(mask: Image.Image, box: Box) -> bool:
+    """Whether the middle of what is masked lies in the box."""
+    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
+    x, y = (left + right) / 2 / mask.width, (top + bottom) / 2 / mask.height
+    return box[0] <= x < box[2] and box[1] <= y < box[3]
+
+
+def figures(painted: Sequence[Painted]) -> dict[str, float]:
+    inside = [one for batch in painted for one in batch.inside]
+    return {
+        "pictures": len(inside),
+        "in_the_box": round(fmean(inside), 3),
+        "likeness": round(fmean(one for batch in painted for one in batch.likeness), 3),
+        "seconds": round(sum(batch.seconds for batch in painted), 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
