@@ -131,7 +131,9 @@ class Portrait:
     seed: int
     prompt: Prompt
     likeness: float
-    agreement: float | None = None  # of the picture with the words
+    photos_likeness: float | None = None  # what the pet's own photos score against each other
+    agreement: float | None = None  # of the picture with the words, -1..1; None: it was not chosen from several
+    copied: bool = False  # its dog is nearly that of a photo
     profile: str
     batch: int  # paint batch size: part of the pixels (reference: same seed in another batch differs)
     preset: Preset | None = None

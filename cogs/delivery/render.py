@@ -10,6 +10,7 @@ from cogs.shared.failed_buttons import failed_buttons
 from cogs.shared.photos import reasons
 from cogs.shared.portrait_buttons import portrait_buttons
 from cogs.shared.text import Name, duration, plain_code, readable, say, style_name
+from gpu import verdicts
 from gpu.types import Cause, Done, Enrolled, Failed, Looked, Portrait, Rejected
 from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
@@ -86,10 +87,11 @@ def _words(answer: AnswerPayload) -> str:
     assert not isinstance(outcome.result, Looked)  # that is said by compose_look()
     recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
-        return "\n".join([_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected), *recipe])
+        told = [_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected)]
+        return "\n".join([*told, *_scores(answer, outcome.result.portraits), *recipe])
     style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
-    told = say(language, "portrait.painted", name=name, style=style, user=user)
-    return "\n".join([told, *_parent(answer, outcome.result.portraits), *recipe])
+    told, portraits = say(language, "portrait.painted", name=name, style=style, user=user), outcome.result.portraits
+    return "\n".join([told, *_parent(answer, portraits), *_scores(answer, portraits), *recipe])
 
 
 def _parent(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]:
@@ -100,6 +102,20 @@ def _parent(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]
     guild_id, channel_id = answer.asked_in
     link = f"https://discord.com/channels/{guild_id}/{channel_id}/{answer.reply_to}"
     return [say(answer.locale, "portrait.parent", way=say(answer.locale, f"way.{way}"), link=link)]
+
+
+def _scores(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]:
+    """How like the pet the first portrait is and how much of the wish it shows; that it is nearly a photo."""
+    if not portraits:
+        return []
+    language, first = answer.locale, portraits[0]
+    lines = [say(language, "portrait.copied")] if first.copied else []
+    if first.agreement is None or first.photos_likeness is None:
+        return lines
+    like_pet = f"likeness.{verdicts.like(first.likeness, first.photos_likeness)}"
+    likeness = say(language, like_pet, name=Name(answer.pet_name))
+    agreement = say(language, f"agreement.{verdicts.agree(first.agreement)}")
+    return [say(language, "portrait.scores", likeness=likeness, agreement=agreement), *lines]
 
 
 def _reason(answer: AnswerPayload, failed: Failed) -> str:

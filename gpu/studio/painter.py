@@ -1,7 +1,7 @@
 """What is asked for -> portraits with their recipes: a prompt, the candidates, the best of them.
 
-Knows: presets, what a job leaves to the profile, how candidates are ranked. Does not know: how a prompt is written
-(rewrite.py), how a picture is denoised (generate.py), training, what lies where in a job's folder.
+Knows: presets, what a job leaves to the profile, which candidates are painted. Does not know: how a prompt is written
+(rewrite.py), how a picture is denoised (generate.py), how the best one is told (gpu/verdicts.py), training.
 
 A batch that memory does not hold is halved, once, and the recipe says so. Where an older recipe is painted again it
 brings its own batch, which is kept: in another one its pixels are others.
@@ -9,18 +9,20 @@ brings its own batch, which is kept: in another one its pixels are others.
 
 import gc
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from PIL import Image
 
 from gpu.errors import ModelsMissing, OutOfMemory
-from gpu.studio import generate, likeness, segment
+from gpu.studio import copies, generate, likeness, segment
+from gpu.studio.agreement import agreement
 from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
 from gpu.types import Cutout, Paint, Portrait, Progress, Prompt, Report
+from gpu.verdicts import ranked
 
 log = logging.getLogger(__name__)
 
@@ -75,19 +77,36 @@ class Painter:
     def _candidates(
         self, job: Paint, prompt: Prompt, sampling: generate.Sampling, report: Report
     ) -> tuple[Portrait, ...]:
-        """Everything that is painted, then the best of it, where the job lets us choose."""
-        seeds, count = job.seeds, len(job.seeds)
-        if job.options.choose:  # also what would only fill the batch
-            seeds = generate.full(seeds, -(-count * sampling.preset.tries // sampling.batch) * sampling.batch)
+        """Everything that is painted, then the best of it, where the job lets us choose.
+
+        Where too few are more than copies of the photos, other seeds are tried once.
+        """
+        count, batch = len(job.seeds), sampling.batch
+        if not job.options.choose:
+            return tuple(self._painted(job, prompt, sampling, job.seeds, report))
+        seeds = generate.full(job.seeds, -(-count * sampling.preset.tries // batch) * batch)  # as the batch is painted
+        portraits = self._painted(job, prompt, sampling, seeds, report)
+        if sum(not one.copied for one in portraits) < count:
+            more = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + batch))
+            portraits += self._painted(job, prompt, sampling, more, report)
+        return _best(portraits, count)
+
+    def _painted(
+        self, job: Paint, prompt: Prompt, sampling: generate.Sampling, seeds: tuple[int, ...], report: Report
+    ) -> list[Portrait]:
+        """One portrait for each seed, with its scores."""
         out = job.folder / "portraits"
         pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, sampling, out, report))
-        scores = self._likeness([picture.path for picture in pictures], job.cutouts)
-        portraits = [
+        images = [_open(picture.path) for picture in pictures]
+        return [
             Portrait(
                 path=picture.path,
                 seed=picture.seed,
                 prompt=prompt,
-                likeness=score,
+                likeness=scores.likeness,
+                photos_likeness=scores.photos,
+                agreement=agreed,
+                copied=scores.copied,
                 profile=self._pool.profile.name,
                 batch=sampling.batch,
                 preset=sampling.preset,
@@ -97,20 +116,43 @@ class Painter:
                 versions=VERSIONS,
                 seconds=picture.seconds,
             )
-            for picture, score in zip(pictures, scores, strict=True)
+            for picture, scores, agreed in zip(
+                pictures, self._scores(images, job.cutouts), self._agreed(job, images, prompt), strict=True
+            )
         ]
-        return _best(portraits, count)
 
-    def _likeness(self, paths: list[Path], cutouts: tuple[Cutout, ...]) -> list[float]:
-        """Scores the dog that is found in each picture; where none is found, the whole picture."""
-        side = self._pool.profile.dino_px
+    def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...]) -> list["_Scores"]:
+        """Of the dog that is found in each picture; where none is found, of the whole picture."""
+        side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
         with self._pool.use("yolo") as segmenter, self._pool.use("dino") as dino:
             pet = likeness.of_cutouts(dino, cutouts, side)
-            pictures = [Image.open(path).convert("RGB") for path in paths]
-            masks = [segment.pet_or_all(segmenter, picture, self._pool.profile.segmenting) for picture in pictures]
+            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
             return [
-                likeness.likeness(dino, picture, mask, pet, side) for picture, mask in zip(pictures, masks, strict=True)
+                _Scores(
+                    likeness=likeness.likeness(dino, image, mask, pet, side),
+                    photos=pet.photos,
+                    copied=copies.is_copy(image, mask, cutouts),
+                )
+                for image, mask in zip(images, masks, strict=True)
             ]
+
+    def _agreed(self, job: Paint, images: list[Image.Image], prompt: Prompt) -> list[float | None]:
+        """How much of the words is in each picture: asked only where there are several to choose from."""
+        if not job.options.choose or len(images) < 2:
+            return [None] * len(images)
+        return [*agreement(self._pool, images, prompt, job.adapter.tokens)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    likeness: float
+    photos: float
+    copied: bool
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as file:
+        return file.convert("RGB")
 
 
 def _smaller(sampling: generate.Sampling) -> generate.Sampling:
@@ -121,9 +163,10 @@ def _smaller(sampling: generate.Sampling) -> generate.Sampling:
 
 
 def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:
-    """The likest ones, in the order in which they were painted; the files of the others go."""
-    best = sorted(portraits, key=lambda portrait: portrait.likeness, reverse=True)[:count]
-    for portrait in portraits:
-        if portrait not in best:
+    """The best ones, copies last, in the order in which they were painted; the files of the others go."""
+    order = sorted(ranked(portraits), key=lambda number: portraits[number].copied)
+    best = sorted(order[:count])
+    for number, portrait in enumerate(portraits):
+        if number not in best:
             portrait.path.unlink()
-    return tuple(portrait for portrait in portraits if portrait in best)
+    return tuple(portraits[number] for number in best)

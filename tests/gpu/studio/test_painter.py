@@ -13,11 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.studio import copies
+from gpu.studio.agreement import agreement
 from gpu.studio.generate import Sampling, embeddings, noise, pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import PORTRAIT, Adapter, Paint, PaintOptions, Portrait, Prompt, Report, Wish
+from gpu.types import PORTRAIT, Adapter, Paint, PaintOptions, Portrait, Progress, Prompt, Report, Wish
+from gpu.verdicts import ranked
 from tests.bench.results import machine
 from tests.helpers import tiny_models as tiny_models
 
@@ -215,11 +218,28 @@ def test_mixed_noise_is_noise_and_without_a_mixture_it_is_the_pipelines_own(pipe
 # ---- the best of a batch, and memory ---------------------------------------------------------------------------------
 
 
-def test_what_would_only_fill_the_batch_is_a_candidate_too(painter: Painter, job: Paint) -> None:
-    everything = {one.seed: one.likeness for one in paint(painter, replace(job, seeds=(5, 6, 7)))}
+def test_what_would_only_fill_the_batch_is_a_candidate_too(painter: Painter, pool: ModelPool, job: Paint) -> None:
+    """The best is told by likeness and by agreement with the words."""
+    everything = paint(painter, replace(job, seeds=(5, 6, 7)))
+    agreed = agreement(pool, [Image.open(one.path) for one in everything], PROMPT, job.adapter.tokens)
+    scored = [replace(one, agreement=score) for one, score in zip(everything, agreed, strict=True)]
     (best,) = paint(painter, job, choose=True)
-    assert best.likeness == max(everything.values()) and everything[best.seed] == best.likeness
+    first = scored[ranked(scored)[0]]
+    assert (best.seed, best.likeness, best.agreement) == (first.seed, first.likeness, first.agreement)
     assert [path.name for path in (job.folder / "portraits").glob("*.png")] == [f"{best.seed}.png"]
+
+
+def test_copies_of_the_photos_are_painted_once_more_and_told(
+    painter: Painter, job: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "COPY", -1.0)  # so everything is one
+    seen: list[Progress] = []
+    (portrait,) = paint(painter, job, seen.append, choose=True)
+    assert portrait.copied and portrait.path.is_file()
+    assert [one.step for one in seen if one.phase == "painting"] == [1, 2, 1, 2], "a second batch, and no third"
+    monkeypatch.setattr(copies, "COPY", 1.1)
+    (portrait,) = paint(painter, replace(job, folder=job.folder / "other"), choose=True)
+    assert not portrait.copied
 
 
 def test_fine_tries_more_and_a_seed_that_was_asked_for_is_painted_alone(painter: Painter, job: Paint) -> None:
