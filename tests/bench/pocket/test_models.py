@@ -139,7 +139,7 @@ def test_only_known_names_are_measured(file: Path) -> None:
 @tiny_models.QUIET
 @pytest.mark.parametrize(
     ("measure", "count"),
-    [(vae.measure, 10), (segmenter.measure, 5), (likeness.measure, 4)],
+    [(vae.measure, 13), (segmenter.measure, 5), (likeness.measure, 4)],
     ids=lambda value: value.__module__.split(".")[-1] if callable(value) else str(value),
 )
 def test_a_few_pictures_give_every_figure_that_has_a_bar(
