@@ -17,7 +17,7 @@ from gpu.profile import WEIGHTS
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "ULTRALYTICS_SAFE_LOAD": "1", "HF_HUB_OFFLINE": "1"}
 
 HOME = re.compile(r'\n *"_name_or_path": ".*",')  # the libraries write down where a model lay: nobody else's folder
-STAGES = ("draw", "vae", "decoder", "painter", "refiner", "fewstep", "segmenter", "likeness", "rewriter", "install")
+STAGES = ("draw", "vae", "decoder", "painter", "fewstep", "segmenter", "likeness", "rewriter", "install")
 
 
 def run(stage: str, folder: Path, warm: Path | None) -> None:
@@ -42,10 +42,6 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
             from gpu.pocket.build.painter import train_painter
 
             train_painter(folder, drawn, steps=4500 if warm else 12600, warm=warm)
-        case "refiner":
-            from gpu.pocket.build.refiner import train_refiner
-
-            train_refiner(folder, drawn, steps=500)
         case "fewstep":
             from gpu.pocket.build.fewstep import train_fewstep
 
@@ -70,7 +66,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
 
 def install(folder: Path) -> None:
     """Copy what is there into the package."""
-    for name in ("sdxl", "refiner", "fewstep", "llama", "dino", "yolo"):
+    for name in ("sdxl", "fewstep", "llama", "dino", "yolo"):
         if (folder / name).is_dir():
             shutil.rmtree(WEIGHTS / name, ignore_errors=True)
             shutil.copytree(folder / name, WEIGHTS / name)

@@ -5,14 +5,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    EulerDiscreteScheduler,
-    LCMScheduler,
-    StableDiffusionXLImg2ImgPipeline,
-    StableDiffusionXLPipeline,
-)
+from diffusers import LCMScheduler, StableDiffusionXLPipeline
 from PIL import Image
-from torch import Tensor
 from transformers import AutoTokenizer, Dinov2Model, LlamaForCausalLM
 
 from gpu.pocket.world.styling import MEDIA
@@ -23,20 +17,12 @@ from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
 MOST_BYTES = 40e6
-CAPTION = "a photo of a brown dog, on a beach"
 SIX = 6
 
 
 @pytest.fixture
 def pipe() -> StableDiffusionXLPipeline:
     return StableDiffusionXLPipeline.from_pretrained(WEIGHTS / "sdxl", dtype=torch.float32)
-
-
-@pytest.fixture
-def refiner(pipe: StableDiffusionXLPipeline) -> StableDiffusionXLImg2ImgPipeline:
-    """It reads and decodes with the base's own modules, as the real one can."""
-    shared = {"vae": pipe.vae, "text_encoder_2": pipe.text_encoder_2, "tokenizer_2": pipe.tokenizer_2}
-    return StableDiffusionXLImg2ImgPipeline.from_pretrained(WEIGHTS / "refiner", dtype=torch.float32, **shared)
 
 
 def lcm(pipe: StableDiffusionXLPipeline) -> StableDiffusionXLPipeline:
@@ -74,24 +60,6 @@ def test_language_and_likeness_open_by_their_library() -> None:
     assert AutoTokenizer.from_pretrained(WEIGHTS / "llama").chat_template
     assert llama.num_parameters() > 1e6
     assert Dinov2Model.from_pretrained(WEIGHTS / "dino").num_parameters() > 5e5
-
-
-def test_the_refiner_finishes_what_the_base_began(
-    pipe: StableDiffusionXLPipeline, refiner: StableDiffusionXLImg2ImgPipeline
-) -> None:
-    pipe.scheduler = refiner.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)  # one path, no dice
-    common = {"prompt": [CAPTION] * SIX, "num_inference_steps": 20}
-    alone = pipe(**common, generator=seeds(SIX), output_type="pt").images
-    begun = pipe(**common, generator=seeds(SIX), denoising_end=0.8, output_type="latent").images
-    done = refiner(**common, image=begun, latents=begun, denoising_start=0.8, output_type="pt").images
-    with torch.no_grad():
-        undone = pipe.vae.decode(begun / pipe.vae.config.scaling_factor).sample / 2 + 0.5
-    assert 0.001 < distance(alone, done) < distance(alone, undone) * 2 / 3
-
-
-def distance(one: Tensor, other: Tensor) -> float:
-    """Mean difference of pixels in 0..1."""
-    return (one - other).abs().mean().item()
 
 
 def test_the_few_step_lora_paints_dogs_in_four_steps(pipe: StableDiffusionXLPipeline) -> None:
