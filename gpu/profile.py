@@ -170,7 +170,7 @@ SDXL = Profile(
     # A phase ends with the next one's first progress, so each but `learning` holds the loading of a model, Llama's
     # 16 GB in `thinking`: a disk or a line of 20 MB/s is slow, not hung. A step on a small card is under a minute.
     timeouts=Timeouts(startup=300.0, loading=900.0, cutting=900.0, learning=300.0, thinking=900.0, painting=900.0),
-    # A new child loads for a minute or so: 1 % of what 200 portraits take. All models in 16 bits are 29 GB, and on a
+    # A new child loads for a minute or so: 1 % of what 200 portraits take. All models in 16 bits are 25 GB, and on a
     # small card they lie in host memory.
     recycle=RecyclePolicy(jobs=200, growth=40e9),
 )

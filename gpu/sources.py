@@ -56,7 +56,7 @@ class Source:
     @property
     def is_configuration(self) -> bool:
         """Whether its weights lie elsewhere, in one file."""
-        return bool(self.parts) and not any(part.weights for part in self.parts)
+        return bool(self.parts) and not any(part.weights or SINGLE in part.files[0] for part in self.parts)
 
     def __str__(self) -> str:
         return f"{self.model}@{self.revision[:12]}" if self.revision and self.is_of_the_hub else self.model
