@@ -107,7 +107,7 @@ def test_of_a_script_that_the_encoders_cannot_read_the_template_keeps_what_the_d
     assert template(Wish(style="유화", text="왕처럼"), TOKENS, "dog").text == "an oil painting of <s0> <s1> dog"
 
 
-@pytest.mark.parametrize("name", {profile.rewriting.prompt for profile in PROFILES.values()})
+@pytest.mark.parametrize("name", sorted({profile.rewriting.prompt for profile in PROFILES.values()}))
 def test_the_examples_are_in_the_form_that_they_teach(name: str) -> None:
     messages = instruction(name)
     assert messages[0]["role"] == "system"
