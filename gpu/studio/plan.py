@@ -96,19 +96,25 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     has no word of refusal that we know, the plan may know better what is not wanted.
     """
     asked = _read(wish)
-    style = styles.find(wish.style) or styles.find(plan.medium)
+    style = _style(wish, plan)
     refused = (*asked.refused, *_refused_by(plan))
     subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
-    medium = style.medium if style else without(plan.part("medium"), refused) or _medium(wish.style)
+    own = "" if wish.negative else without(plan.part("medium"), refused)
+    medium = style.medium if style else own or _medium(wish.style)
     wanted = [thing for thing in asked.things if asked.is_clear or not names(plan.negative, [thing.name])]
     subject = _worn(_after(subject, class_word), scene, wanted)
     place = where(plan.box)
     dog = " ".join([*tokens, class_word, subject]).strip()
     details = without(style.details, refused) if style else ""
     text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
-    negative = _list([style.negative if style else "", *refused, *_unwanted(plan, wanted)])
+    negative = _list([style.negative if style else wish.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
+
+
+def _style(wish: Wish, plan: Plan) -> styles.Style | None:
+    """The catalogue's style that is asked for, or that the plan understands; a server's own one is none of them."""
+    return styles.find(wish.style) or (None if wish.negative else styles.find(plan.medium))
 
 
 def _unwanted(plan: Plan, wanted: Iterable[Thing]) -> list[str]:
@@ -125,7 +131,8 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
     parts = [dog, said] if said.isascii() else [_worn(dog, "", asked.things), _scene(asked)]
     text = ", ".join(filter(None, [*parts, without(style.details, asked.refused) if style else ""]))
-    return Prompt(text=text, negative=_list([style.negative if style else "", *asked.refused]), source="template")
+    negative = _list([style.negative if style else wish.negative, *asked.refused])
+    return Prompt(text=text, negative=negative, source="template")
 
 
 def _read(wish: Wish) -> Reading:

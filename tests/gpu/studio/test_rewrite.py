@@ -90,6 +90,13 @@ def test_the_tokens_stand_there_once_whatever_the_subject(subject: str, expected
     assert join(plan, Wish(style="photo"), TOKENS, "dog").text == expected
 
 
+def test_a_style_of_a_server_keeps_its_own_words_and_negative() -> None:
+    wish = Wish(style="a biscuit tin lid", text="no hat", negative="photo, metal")
+    for prompt in (join(PLAN, wish, TOKENS, "dog"), template(wish, TOKENS, "dog")):
+        assert prompt.text.startswith("a biscuit tin lid of <s0> <s1> dog")
+        assert prompt.negative.startswith("photo, metal, hat")
+
+
 def test_a_box_inside_out_is_no_box() -> None:
     assert join(PLAN.model_copy(update={"box": (60, 20, 10, 90)}), Wish(style="photo"), TOKENS, "dog").box is None
 
