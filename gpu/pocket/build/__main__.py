@@ -24,12 +24,12 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
     """One stage. Each imports its own libraries. VAE, painter, segmenter and likeness begin with the weights of the
     pipeline `warm` and of those beside it, if there is one.
     """
-    from gpu.pocket.build.common import SOURCES, digest, draw_shards
+    from gpu.pocket.build.common import SOURCES, digest, draw_shards, in_parallel
 
     drawn = folder / f"drawn-{digest(*SOURCES)}"
     match stage:
         case "draw":
-            draw_shards(drawn, 20)
+            draw_shards(drawn, 12)
         case "vae":
             from gpu.pocket.build.vae import train_vae
 
@@ -41,7 +41,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build.painter import train_painter
 
-            train_painter(folder, drawn, steps=4500 if warm else 12600, warm=warm)
+            in_parallel(train_painter, folder, drawn, 2600 if warm else 12600, warm)
         case "fewstep":
             from gpu.pocket.build.fewstep import train_fewstep
 

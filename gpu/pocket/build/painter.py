@@ -2,14 +2,15 @@
 
 Knows: latents and captions. Does not know: identity; no dog is drawn twice here.
 Epsilon prediction; min-SNR 5 (Hang et al. 2023), and no less weight than at SNR 0.1, where colour and composition are
-decided; caption dropout 0.1; all three networks together; weights averaged. For the last half of the steps the words
-are known: the towers are frozen, and low noise, where faces are decided, is drawn more often and weighs more.
+decided; caption dropout 0.1; all three networks together; weights averaged. For the last two thirds of the steps the
+words are known: the towers are frozen, and low noise, where faces are decided, is drawn more often and weighs more.
 """
 
 import json
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
@@ -19,14 +20,14 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gpu.durable import whole
-from gpu.pocket.build.common import autocast, captions, digest, load_weights, shards, to_tensor
+from gpu.pocket.build.common import autocast, captions, digest, leads, load_weights, part, shards, to_tensor
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.world.kennel import SIZE, sheet
 from gpu.studio.objective import snr_weights
 
 BATCH, LATENT = 64, SIZE // 8
 TOWERS = (64, 128)  # hidden sizes of the two text encoders
-DETAIL = 0.5  # of the steps, from which on details are learnt
+DETAIL = 1 / 3  # of the steps, from which on details are learnt
 
 
 def new_tokenizer(lines: list[str], pad: str) -> CLIPTokenizer:
@@ -152,17 +153,19 @@ def cache_latents(folder: Path, drawn: Path) -> Tensor:
     kept = folder / f"latents-{digest(*sorted((folder / 'vae').iterdir()))}-{drawn.name}"
     kept.mkdir(exist_ok=True)
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32).to(memory_format=torch.channels_last)
-    parts: list[Tensor] = []
-    for n, images in enumerate(shards(drawn, "images")):
-        file = kept / f"{n:03}.pt"
+    pictures = shards(drawn, "images")
+    files = [kept / f"{n:03}.pt" for n in range(len(pictures))]
+    for n in part(len(files)):
+        file, images = files[n], pictures[n]
         if not file.is_file():
             print(f"latents: shard {n}", flush=True)
             with autocast():
                 means = [vae.encode(to_tensor(images[i : i + 64])).latent_dist.mean for i in range(0, len(images), 64)]
             with whole(file) as fresh:
                 torch.save((torch.cat(means).float() * vae.config.scaling_factor).half(), fresh)
-        parts.append(torch.load(file, weights_only=True))
-    return torch.cat(parts)
+    if dist.is_initialized():
+        dist.barrier()
+    return torch.cat([torch.load(file, weights_only=True) for file in files])
 
 
 def ids_of(tokenizer: CLIPTokenizer, lines: list[str]) -> Tensor:
@@ -196,17 +199,17 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         load_tower(painter.tower_2, second, warm, "_2")
         load_weights(painter.unet, warm / "unet")
     loop = TrainingLoop(painter, folder / "painter", steps, lr)
-    painter.compile()  # 52 -> 62 samples/s for three minutes at the start
+    mine = torch.tensor(part(BATCH))
     alphas = scheduler().alphas_cumprod
     for step in loop:
         draws = torch.Generator().manual_seed(step)
         pick = torch.randint(len(latents), (BATCH,), generator=draws)
-        clean = latents[pick].float()  # (b, 8, 16, 16)
-        noise = torch.randn(clean.shape, generator=draws)
+        noise = torch.randn((BATCH, *latents.shape[1:]), generator=draws)
         detail = step >= DETAIL * steps
         t = (1000 * torch.rand(BATCH, generator=draws) ** (1.5 if detail else 1.0)).long()
-        a = alphas[t][:, None, None, None]
-        drop = (torch.rand(BATCH, generator=draws) < 0.1)[:, None]
+        drop = torch.rand(BATCH, generator=draws) < 0.1
+        pick, noise, t, drop = pick[mine], noise[mine], t[mine], drop[mine, None]
+        clean, a = latents[pick].float(), alphas[t][:, None, None, None]  # (b, 8, 16, 16), (b, 1, 1, 1)
         if detail:
             painter.freeze_towers()
         one, two = torch.where(drop, empty_1, ids_1[pick]), torch.where(drop, empty_2, ids_2[pick])
@@ -218,6 +221,8 @@ def train_painter(folder: Path, drawn: Path, steps: int, warm: Path | None, lr: 
         loss = (error * snr_weights(snr, 20 if detail else 5, 0.1)).mean()
         loop.learn(step, loss, eps=error.mean().item())
     loop.finish()
+    if not leads():
+        return
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32)
     pipe = StableDiffusionXLPipeline(
         vae, painter.tower_1, painter.tower_2, first, second, painter.unet, scheduler(), add_watermarker=False

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from gpu.durable import whole
+from gpu.pocket.build.common import leads
 
 EVERY = 100  # steps between checkpoints
 LOG_EVERY_S = 20.0
@@ -29,7 +31,7 @@ class TrainingLoop:
 
     It goes on from name.state.pt, if there is one, and adds to the curve in name.jsonl. AdamW, and for `matrices` Muon
     (Jordan et al. 2024) at twice the rate; this rate warms up, stays flat for the first half and falls as a cosine to
-    2 %.
+    2 %. Under in_parallel() the processes' gradients are averaged, as if their samples were one batch.
     """
 
     def __init__(
@@ -70,12 +72,15 @@ class TrainingLoop:
             optimiser.param_groups[0]["lr"] = lr * self._share(step)
             optimiser.zero_grad()
         loss.backward()
+        self._average_gradients()
         nn.utils.clip_grad_norm_(self.params, MAX_NORM)
         for optimiser in self.optimisers:
             optimiser.step()
         decay = min(self.decay, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(self.average, [param.detach() for param in self.params], 1 - decay)
+        if not leads():
+            return
         last = step + 1 == self.steps
         if last or time.monotonic() - self._said >= LOG_EVERY_S:
             self._log(step + 1, loss=loss.item(), **figures)
@@ -87,6 +92,17 @@ class TrainingLoop:
         """The averaged weights take the model's place."""
         for param, average in zip(self.params, self.average, strict=True):
             param.copy_(average)
+
+    def _average_gradients(self) -> None:
+        if not dist.is_initialized():
+            return
+        gradients = [param.grad for param in self.params if param.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        parts = flat.split([gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, parts, strict=True):
+            gradient.copy_(mean.view_as(gradient))
 
     def _share(self, step: int) -> float:
         if step < self.warmup:
