@@ -51,6 +51,12 @@ class NoDevice(StudioError):
     cause = Cause.NO_DEVICE
 
 
+class DiskFull(StudioError):
+    """The disk is full; what was on it is still there."""
+
+    cause = Cause.DISK_FULL
+
+
 class AdapterMismatch(StudioError):
     """The adapter was learnt on another base model."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from gpu.learning import Learning
 from gpu.segmenting import PhotoChecks, Segmenting, Species
 from gpu.types import Preset, Progress, Quality, Shape, Size
 
@@ -49,35 +50,6 @@ class RecyclePolicy:
 
     jobs: int
     growth: float  # bytes of resident memory since it was ready, with the models that it loaded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learning:
-    """Everything here, and nothing else of a profile, decides what is learnt: a recipe holds all of it by these names.
-
-    Pivotal tuning: tokens first, then LoRA with the tokens frozen. A checkpoint is used only if its recipe is equal, so
-    to rename or add a field is to begin every training anew that an older version has begun.
-    """
-
-    size_px: int = 1024  # of training crops
-    token_count: int = 2
-    token_steps: int = 300
-    token_lr: float = 5e-4
-    lora_steps: int = 700
-    lora_rank: int = 16
-    lora_lr: float = 1e-4
-    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
-    train_batch: int = 1
-    snr_gamma: float = 5.0
-    snr_floor: float = 0.0
-    background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
-    caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
-    captions: tuple[str, ...] = (
-        "a photo of {}",
-        "a good photo of {}",
-        "a close-up photo of {}",
-        "a photograph of {}",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ Quality = Literal["draft", "normal", "fine"]
 Shape = Literal["square", "portrait", "landscape", "wide"]
 """Of a picture; how many pixels it has, the profile says."""
 
-Flaw = Literal["no_dog", "too_small", "several_dogs", "other_pet", "too_few_pixels", "duplicate"]
+Flaw = Literal["no_dog", "too_small", "several_dogs", "other_pet", "too_few_pixels", "duplicate", "not_finite"]
 """Why a photo cannot be learnt from. `other_pet`: not the same one as in the others; a `duplicate` is learnt once."""
 
 Advice = Literal[
@@ -207,6 +207,7 @@ class Cause(StrEnum):
     NOT_FINITE = "NotFinite"
     MODELS_MISSING = "ModelsMissing"
     NO_DEVICE = "NoDevice"
+    DISK_FULL = "DiskFull"
     ADAPTER_MISMATCH = "AdapterMismatch"
     WORKER_DIED = "WorkerDied"
     CANCELLED = "Cancelled"

@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.utils import convert_state_dict_to_kohya
 from peft import get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
-from gpu.studio import tokens
+from gpu.studio import tensor_files, tokens
 from gpu.studio.lora import PET, Version
 from gpu.studio.models import ModelPool
-from gpu.studio.train import LORA, State
+from gpu.studio.state import LORA, State
 from gpu.types import Adapter, Cutout
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
@@ -64,21 +64,23 @@ def save(state: State, folder: Path) -> Adapter:
     """Write the finished training's files; `folder` appears whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
-    named = {f"unet.{name}": tensor.cpu().contiguous() for name, tensor in lora.items()}
+    # By peft's names: diffusers' old ones fit attention alone, a mixture loads in part.
+    named = {f"unet.{name}": tensor.cpu() for name, tensor in lora.items()}
     learnt = state.recipe | {"steps": state.step}
-    config = state.pipe.unet.peft_config[LORA].to_dict()  # carries alpha
-    config["target_modules"] = sorted(config["target_modules"])  # peft's set, in another order in each process
     with whole(folder) as fresh:
         fresh.mkdir()
-        state.pipe.save_lora_weights(
-            fresh,
-            unet_lora_layers=lora,  # by peft's names: diffusers' old ones fit attention alone, a mixture loads in part
-            unet_lora_adapter_metadata=config,
-        )
-        save_file(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
+        tensor_files.save(named, fresh / LORA_FILE, {"format": "pt", LORA_ADAPTER_METADATA_KEY: _config(state)})
+        tensor_files.save(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
         tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)
         (fresh / RECIPE_FILE).write_text(json.dumps(learnt, indent=2, ensure_ascii=False), "utf-8")
     return load(folder)
+
+
+def _config(state: State) -> str:
+    """The LoRA's configuration as diffusers keeps it in the file: it carries alpha."""
+    config = state.pipe.unet.peft_config[LORA].to_dict()
+    config["target_modules"] = sorted(config["target_modules"])  # peft's set, in another order in each process
+    return json.dumps({f"unet.{name}": value for name, value in config.items()}, sort_keys=True)
 
 
 def load(folder: Path) -> Adapter:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gpu.types import Cutout
+from gpu.errors import NotFinite
+from gpu.types import Cutout, Rejected
 
 MULTIPLE = 64  # bucket sides are multiples of this, in pixels
 ASPECTS = (0.5, 2.0)  # the narrowest and the widest bucket
@@ -31,6 +32,7 @@ class Sample:
     latents: Tensor  # [channels, height, width], scaled as the UNet sees them, fp32
     mask: Tensor  # [1, height, width], 1 = dog, soft
     sizes: Tensor  # [6]: original height, width, crop top, left, target height, width
+    photo: str = ""  # sha256 of the one it comes from
 
     @property
     def bucket(self) -> torch.Size:
@@ -95,7 +97,7 @@ def _offset(window: Window, side: tuple[int, int]) -> tuple[int, int]:
 
 @torch.no_grad()
 def samples(pipe: StableDiffusionXLPipeline, cutouts: tuple[Cutout, ...], size_px: int) -> list[Sample]:
-    """One sample for each cutout."""
+    """One sample for each cutout. Raises NotFinite, with the photo, where one gives no numbers."""
     return [_sample(pipe, cutout, size_px) for cutout in cutouts]
 
 
@@ -110,9 +112,12 @@ def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sa
     pixels = torch.from_numpy(np.asarray(fitted, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
     vae = pipe.vae
     latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean[0].float() * vae.config.scaling_factor
+    if not latents.isfinite().all():
+        raise NotFinite("the VAE", rejected=(Rejected(photo=cutout.photo, reason="not_finite"),))
     weights = soft.resize((latents.shape[2], latents.shape[1]), Image.Resampling.BOX)
     return Sample(
         latents=latents.cpu(),
         mask=torch.from_numpy(np.asarray(weights, dtype=np.float32) / 255)[None],
         sizes=torch.tensor([*known, *_offset(window, side), side[1], side[0]], dtype=torch.float32),
+        photo=cutout.photo,
     )

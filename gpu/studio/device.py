@@ -4,6 +4,7 @@ Knows: torch's devices and data types. Does not know: models, or how much memory
 """
 
 import os
+import platform
 
 import torch
 from torch import nn
@@ -42,6 +43,13 @@ def _objection() -> str:
     except (RuntimeError, AssertionError) as error:
         return str(error).partition("\n")[0].rstrip(".")
     return "torch sees none: does CUDA_VISIBLE_DEVICES hide it?"
+
+
+def machine(device: torch.device) -> str:
+    """The kind of machine, and how many threads: with others the same steps give other last digits."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()}"
 
 
 def card_memory(device: torch.device) -> int | None:

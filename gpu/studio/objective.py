@@ -1,11 +1,11 @@
 """What one training step is about: noisy pictures, a caption, and how wrong the UNet is about them.
 
-Knows: how a step's pictures, noise and caption are drawn, and the loss. Does not know: what is learnt from it, in which
-phase, or how long (train.py).
+Knows: how a step's pictures, noise and caption are drawn, what the UNet ought to say, and the loss. Does not know: what
+is learnt from it, in which phase, or how long (train.py).
 
 All that is random in a step comes from a generator of its own, so there is no state to keep, and none that a painting
-could disturb. Sources: min-SNR weights (Hang et al. 2023), a masked loss with a pull to the base model's own prediction
-outside the mask (OneTrainer's prior target).
+could disturb. Sources: min-SNR weights (Hang et al. 2023; of a velocity as in kohya's scripts), a masked loss with a
+pull to the base model's own prediction outside the mask (OneTrainer's prior target).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from torch import Generator, Tensor
 
-from gpu.profile import Learning
+from gpu.errors import ModelsMissing
+from gpu.learning import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.tokens import TextEmbeddings
@@ -25,11 +26,12 @@ class Batch(NamedTuple):
     """A batch of b pictures, or a part of one."""
 
     noisy: Tensor  # [b, c, h, w]
-    noise: Tensor  # [b, c, h, w], fp32
+    target: Tensor  # [b, c, h, w], fp32: what the UNet ought to predict
     mask: Tensor  # [b, 1, h, w]: 1 on the dog
     sizes: Tensor  # [b, 6]: SDXL's time ids
     t: Tensor  # [b]: timesteps
     weight: Tensor  # [b]: of the loss at this timestep
+    sample: Tensor  # [b]: which ones of the samples they are
 
     def parts(self, count: int) -> Iterator["Batch"]:
         """The batch in so many parts, whose gradients add up."""
@@ -45,8 +47,7 @@ class BatchSampler:
         self._learning, self._samples = learning, samples
         self._device, self._dtype = device, pipe.unet.dtype
         self._schedule = DDPMScheduler.from_config(pipe.scheduler.config)
-        signal = self._schedule.alphas_cumprod
-        self._weights = snr_weights(signal / (1 - signal), learning.snr_gamma, learning.snr_floor)
+        self._weights = timestep_weights(self._schedule, learning)
 
     def draw(self, seed: int, step: int, *, dropping: bool) -> tuple[Batch, int | None]:
         """The pictures of a step and the number of their caption; None for the empty caption.
@@ -54,7 +55,8 @@ class BatchSampler:
         `dropping`: whether captions are dropped now and then.
         """
         chance = Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
-        batch = _one_bucket(self._samples, self._learning.train_batch, chance)
+        numbers = _one_bucket(self._samples, self._learning.train_batch, chance)
+        batch = [self._samples[n] for n in numbers]
         caption = int(torch.randint(len(self._learning.captions), (), generator=chance))
         t = torch.randint(len(self._weights), (len(batch),), generator=chance)
         dropped = dropping and float(torch.rand((), generator=chance)) < self._learning.caption_dropout
@@ -63,13 +65,18 @@ class BatchSampler:
         noisy = self._schedule.add_noise(latents, noise, t)
         pictures = Batch(
             noisy=noisy.to(self._device, self._dtype),
-            noise=noise.to(self._device),
+            target=self._target(latents, noise, t).to(self._device),
             mask=torch.stack([sample.mask for sample in batch]).to(self._device),
             sizes=torch.stack([sample.sizes for sample in batch]).to(self._device, self._dtype),
             t=t.to(self._device),
             weight=self._weights[t].to(self._device),
+            sample=torch.tensor(numbers),
         )
         return pictures, None if dropped else caption
+
+    def _target(self, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        predicts_noise = self._schedule.config.prediction_type == "epsilon"
+        return noise if predicts_noise else self._schedule.get_velocity(latents, noise, t)
 
 
 class CaptionEmbeddings:
@@ -108,11 +115,25 @@ def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: TextEmbeddin
     return pipe.unet(pictures.noisy, pictures.t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
 
 
-def losses(pictures: Batch, predicted: Tensor, base: Tensor, background_weight: float) -> Tensor:
-    """The loss of each picture [b]: on the dog against the noise, elsewhere against the base model's prediction."""
-    on_dog = mean_over(pictures.mask, (predicted - pictures.noise) ** 2)
+def losses(pictures: Batch, predicted: Tensor, base: Tensor | None = None, background_weight: float = 0.0) -> Tensor:
+    """The loss of each picture [b]: on the dog against the target, elsewhere against the base model's prediction."""
+    on_dog = mean_over(pictures.mask, (predicted - pictures.target) ** 2)
+    if base is None:
+        return pictures.weight * on_dog
     elsewhere = mean_over(1 - pictures.mask, (predicted - base) ** 2)
     return pictures.weight * (on_dog + background_weight * elsewhere)
+
+
+def timestep_weights(schedule: DDPMScheduler, learning: Learning) -> Tensor:
+    """The loss's weight at every timestep [1000]. Raises ModelsMissing for a base that cannot be trained."""
+    kind, signal = schedule.config.prediction_type, schedule.alphas_cumprod
+    snr = signal / (1 - signal)
+    if kind == "v_prediction":  # also where the last timestep is noise alone
+        return snr.clamp(learning.snr_floor, learning.snr_gamma) / (snr + 1)
+    if kind != "epsilon" or not signal.all():
+        what = kind if signal.all() else f"{kind} from noise alone (zero terminal SNR)"
+        raise ModelsMissing(f"sdxl: its scheduler says that it predicts {what}, which cannot be trained")
+    return snr_weights(snr, learning.snr_gamma, learning.snr_floor)
 
 
 def snr_weights(snr: Tensor, gamma: float, floor: float = 0.0) -> Tensor:
@@ -128,7 +149,7 @@ def mean_over(mask: Tensor, error: Tensor) -> Tensor:
     return (mask * error).mean(dim=(1, 2, 3)) / mask.mean(dim=(1, 2, 3)).clamp(min=1e-3)
 
 
-def _one_bucket(samples: list[Sample], most: int, chance: Generator) -> list[Sample]:
-    """Up to `most` different samples of one bucket."""
-    order = [samples[i] for i in torch.randperm(len(samples), generator=chance).tolist()]
-    return [sample for sample in order if sample.bucket == order[0].bucket][:most]
+def _one_bucket(samples: list[Sample], most: int, chance: Generator) -> list[int]:
+    """Up to `most` different samples of one bucket, by number."""
+    order = torch.randperm(len(samples), generator=chance).tolist()
+    return [n for n in order if samples[n].bucket == samples[order[0]].bucket][:most]

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from gpu.studio import tensor_files
 
 Rows = dict[str, Tensor]
 """Encoder's name in files ("clip_l", "clip_g") -> one row per new token, fp32. Both UIs read these names."""
@@ -90,12 +92,15 @@ def put_rows(pipe: StableDiffusionXLPipeline, rows: Rows) -> None:
 
 @torch.no_grad()
 def word_rows(pipe: StableDiffusionXLPipeline, word: str) -> Rows:
-    """Rows for all new tokens that mean the word; a word of several tokens gives the mean of its rows."""
+    """Rows for all new tokens that mean the word; one of several tokens gives the mean of its rows, as long as they."""
     found: Rows = {}
     for key, (tokenizer, encoder) in _encoders(pipe).items():
         rows = encoder.get_input_embeddings()
         ids = torch.tensor(tokenizer(word, add_special_tokens=False).input_ids, device=rows.weight.device)
-        found[key] = rows.table(ids).float().mean(0).expand(rows.new.num_embeddings, -1).clone()
+        each = rows.table(ids).float()  # [tokens of the word, width]
+        mean = each.mean(0)
+        mean = mean if len(ids) == 1 else mean * (each.norm(dim=1).mean() / mean.norm())
+        found[key] = mean.expand(rows.new.num_embeddings, -1).clone()
     return found
 
 
@@ -107,7 +112,7 @@ def pin_norm(rows: dict[str, nn.Parameter], norms: dict[str, Tensor]) -> None:
 
 
 def save(rows: Rows, path: Path) -> None:
-    save_file({key: row.detach().float().cpu().contiguous() for key, row in rows.items()}, path)
+    tensor_files.save({key: row.float() for key, row in rows.items()}, path)
 
 
 def load(path: Path) -> Rows:

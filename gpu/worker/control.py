@@ -4,13 +4,14 @@ Knows: what an executor needs of a studio, how a report stops a job, which outco
 pipes, threads, the line, what a job means.
 """
 
+import errno
 import logging
 import re
 import time
 from typing import Literal, Protocol
 
 from gpu.device import DeviceReport
-from gpu.errors import Cancelled, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
+from gpu.errors import Cancelled, DiskFull, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
 from gpu.types import (
     Done,
     Enroll,
@@ -166,6 +167,8 @@ def as_studio_error(error: Exception) -> StudioError:
     """
     kinds = {kind.__name__ for kind in type(error).__mro__}
     first_line = str(error).partition("\n")[0]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(first_line)
     if kinds & {"OutOfMemoryError", "MemoryError"}:
         return OutOfMemory(first_line)
     if "AcceleratorError" in kinds or DEVICE_ERROR.search(first_line):

@@ -25,7 +25,7 @@ from gpu.profile import PROFILES, SDXL, Learning
 from gpu.studio import adapter
 from gpu.studio.adapter import LORA_FILE, apply_adapter
 from gpu.studio.models import ModelPool
-from gpu.studio.train import State
+from gpu.studio.state import State
 from gpu.types import Adapter
 from tests.bench.fullsize import randomly
 from tests.bench.results import keep
@@ -67,7 +67,7 @@ def switches_beside_a_training(
     pool: ModelPool, pipe: StableDiffusionXLPipeline, pets: list[Adapter], learning: Learning
 ) -> tuple[dict[str, float], bool]:
     state = State(pipe, learning, adapter.recipe(pool, (), "dog", 9))
-    state.pivot()
+    state.begin_lora()
     before = digest(pipe.unet)  # of the base and of what is learnt
     found = switches(pool, pipe, pets)
     unchanged = digest(pipe.unet) == before
@@ -78,7 +78,7 @@ def switches_beside_a_training(
 def pet(pool: ModelPool, pipe: StableDiffusionXLPipeline, learning: Learning, folder: Path) -> Adapter:
     """Not trained, but of the size and shape of one that is."""
     state = State(pipe, learning, adapter.recipe(pool, (), "dog", 1))
-    state.pivot()
+    state.begin_lora()
     with torch.no_grad():
         for param in state.params.values():
             param.add_(0.01 * torch.randn(param.shape))

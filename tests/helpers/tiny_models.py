@@ -37,7 +37,7 @@ from gpu.studio import adapter
 from gpu.studio.generate import Sampling
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
-from gpu.studio.train import State
+from gpu.studio.state import State
 from gpu.types import LOOKED, Adapter, Cutout, Looked, Preset
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
@@ -218,7 +218,7 @@ def pet(folder: Path) -> Adapter:
     """Not trained, but filled: every row and every LoRA weight differs from nothing."""
     with pool().use("sdxl") as pipe, torch.no_grad():
         state = State(pipe, pool().profile.learning, adapter.recipe(pool(), (), "dog", 1))
-        state.pivot()
+        state.begin_lora()
         chance = torch.Generator().manual_seed(1)
         for param in (state.rows | state.params).values():
             param.add_(0.2 * torch.randn(param.shape, generator=chance))

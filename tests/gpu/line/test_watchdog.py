@@ -1,12 +1,13 @@
 """Losing timeouts, wearing out and resting, by numbers; test_hangs.py has the children for it."""
 
+import errno
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from gpu.errors import Internal, NotFinite, OutOfMemory, StudioError, WorkerDied
+from gpu.errors import DiskFull, Internal, NotFinite, OutOfMemory, StudioError, WorkerDied
 from gpu.line.watchdog import BACKOFF_S, StartBackoff, Watchdog
 from gpu.profile import PROFILES, RecyclePolicy, Timeouts
 from gpu.types import Paused, Progress
@@ -119,3 +120,5 @@ def test_what_the_machine_raises_has_a_name() -> None:
     assert {type(as_studio_error(error)) for error in lacks} == {OutOfMemory}
     assert {str(error) for error in breaks if type(as_studio_error(error)) is not WorkerDied} == set()
     assert {type(as_studio_error(error)) for error in bugs} == {Internal}
+    assert isinstance(as_studio_error(OSError(errno.ENOSPC, "No space left on device")), DiskFull)
+    assert isinstance(as_studio_error(OSError(errno.EACCES, "Permission denied")), Internal)

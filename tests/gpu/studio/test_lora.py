@@ -20,7 +20,7 @@ from gpu.studio.adapter import apply_adapter, conditional_only
 from gpu.studio.generate import embeddings, generate
 from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
-from gpu.studio.train import State
+from gpu.studio.state import State
 from gpu.types import Adapter, Prompt
 from tests.helpers import tiny_models as tiny_models
 
@@ -60,7 +60,7 @@ def another(pet: Adapter, folder: Path, scale: float = -2.0) -> Adapter:
 def training(pipe: StableDiffusionXLPipeline, pool: ModelPool) -> Iterator[State]:
     """One that is paused in its LoRA phase, and has learnt something."""
     state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", 9))
-    state.pivot()
+    state.begin_lora()
     with torch.no_grad():
         for param in (state.rows | state.params).values():
             param.add_(0.1)
@@ -139,7 +139,7 @@ def test_nothing_is_written_in_100_switches(
 ) -> None:
     other = another(pet, tmp_path / "another")
     with training(pipe, pool) if beside else nullcontext() as state:
-        before, learnt = digest(pipe), list(state.params.values()) if state else []
+        before, learnt = digest(pipe), list(state.lora.params.values()) if state else []
         for number in range(100):
             with apply_adapter(pipe, (pet, other)[number % 2], pool):
                 pass

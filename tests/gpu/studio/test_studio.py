@@ -180,7 +180,7 @@ def cramped(pivoted: bool = False, most: int = 1) -> Studio:
     one = build()
 
     def hold(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        learns = torch.is_grad_enabled() and one.warm and one.warm.state.pivoted == pivoted
+        learns = torch.is_grad_enabled() and one.warm and bool(one.warm.state.layers) == pivoted
         if learns and len(args[0]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 

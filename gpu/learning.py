@@ -1,0 +1,38 @@
+"""How a pet is learnt: every number that decides it. Values only.
+
+Knows: names and numbers. Does not know: how a step is made (gpu/studio/train.py), or for which machine they are.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """Everything here, and nothing else of a profile, decides what is learnt: a recipe holds all of it by these names.
+
+    Pivotal tuning: tokens first, then LoRA with the tokens frozen; with no steps for one of them it is plain LoRA or
+    plain textual inversion, and with `overlap` both are learnt for a while. A checkpoint is used only if its recipe is
+    equal, so to rename or add a field is to begin every training anew that an older version has begun.
+    """
+
+    size_px: int = 1024  # of training crops
+    token_count: int = 2
+    token_steps: int = 300
+    token_lr: float = 5e-4
+    lora_steps: int = 700
+    overlap: int = 0  # steps by which the LoRA begins before the tokens are learnt
+    lora_rank: int = 16
+    lora_lr: float = 1e-4
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    train_batch: int = 1
+    snr_gamma: float = 5.0
+    snr_floor: float = 0.0
+    background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
+    background_every: int = 1  # steps from one pull to the next, which weighs as much more
+    caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
+    captions: tuple[str, ...] = (
+        "a photo of {}",
+        "a good photo of {}",
+        "a close-up photo of {}",
+        "a photograph of {}",
+    )
