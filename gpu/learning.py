@@ -30,6 +30,11 @@ class Learning:
     background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
     background_every: int = 1  # steps from one pull to the next, which weighs as much more
     caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
+    held_out_from: int = 6  # photos; of fewer all are learnt
+    evaluate_every: int = 125  # steps; 0: never
+    previews: int = 1  # pictures for each mark
+    preview_steps: int = 12  # of denoising: enough to know a dog by
+    patience: int = 3  # marks without a gain, after which a training ends
     captions: tuple[str, ...] = (
         "a photo of {}",
         "a good photo of {}",

@@ -189,6 +189,8 @@ PROFILES: dict[str, Profile] = {
             # With this floor the second colour came back in 61 % of 36 portraits, without one in 47 %; the patch in 50
             # and 36 %.
             snr_floor=0.1,
+            evaluate_every=115,  # a quarter of the steps
+            previews=2,
             captions=("a photo of {}",),
         ),
         # With two threads on a busy machine an answer took ten times longer than with one.

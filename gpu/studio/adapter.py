@@ -40,7 +40,9 @@ ROWS_FILE = "embeddings.safetensors"
 RECIPE_FILE = "recipe.json"
 
 
-def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int) -> dict[str, Any]:
+def recipe(
+    pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int, held: tuple[Cutout, ...] = ()
+) -> dict[str, Any]:
     """What is learnt, from what, and how. Equal recipes give equal adapters on the same machine. Plain JSON."""
     profile = pool.profile
     return json.loads(
@@ -53,6 +55,7 @@ def recipe(pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: 
                 "class_word": class_word,
                 "seed": seed,
                 "photos": [cutout.photo for cutout in cutouts],
+                "held_out": [cutout.photo for cutout in held],
                 "learning": asdict(profile.learning),
                 "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "peft")},
             }
@@ -66,7 +69,7 @@ def save(state: State, folder: Path) -> Adapter:
     lora = get_peft_model_state_dict(state.pipe.unet, adapter_name=LORA)
     # By peft's names: diffusers' old ones fit attention alone, a mixture loads in part.
     named = {f"unet.{name}": tensor.cpu() for name, tensor in lora.items()}
-    learnt = state.recipe | {"steps": state.step}
+    learnt = state.recipe | {"steps": state.step, "curve": state.curve}
     with whole(folder) as fresh:
         fresh.mkdir()
         tensor_files.save(named, fresh / LORA_FILE, {"format": "pt", LORA_ADAPTER_METADATA_KEY: _config(state)})

@@ -33,6 +33,7 @@ class Facts:
     recipe: dict[str, Any]
     rate: float = 1.0  # of the learning rate: less, once the numbers ran away
     skipped: int = 0  # steps in a row, the last ones, whose numbers were no good
+    curve: tuple[tuple[int, float, bool], ...] = ()  # what was marked: step, likeness, whether photos were copied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

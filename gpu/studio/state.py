@@ -10,7 +10,7 @@ import logging
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -29,6 +29,14 @@ HALVED = 0.5  # of the learning rate, once the numbers have run away
 ADAM = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 log = logging.getLogger(__name__)
+
+
+class Mark(NamedTuple):
+    """What previews of a step scored."""
+
+    step: int
+    likeness: float  # to the photos that are held out
+    copied: bool  # whether most of them were nearly photos that are learnt
 
 
 @dataclass(slots=True)
@@ -82,6 +90,8 @@ class State:
         self.saved = 0  # the newest step that is safe on disk
         self.slowed = 1.0  # of the learning rate, its share
         self.skipped = 0  # steps in a row, the last ones, whose numbers were no good
+        self.curve: list[Mark] = []
+        self.best: dict[str, Tensor] = {}  # all that was learnt, at the best mark
         start = tokens.word_rows(self.pipe, self.recipe["class_word"])
         tokens.put_rows(self.pipe, start)
         self.norms = {key: rows.norm(dim=-1, keepdim=True) for key, rows in start.items()}
@@ -140,7 +150,14 @@ class State:
             for name, param in part.params.items():
                 kept = part.optimiser.state[param] if part.optimiser else {}
                 tensors |= {f"adam.{key}.{name}": value for key, value in kept.items()}
-        facts = Facts(step=self.step, recipe=self.recipe, rate=self.slowed, skipped=self.skipped)
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        facts = Facts(
+            step=self.step,
+            recipe=self.recipe,
+            rate=self.slowed,
+            skipped=self.skipped,
+            curve=tuple(tuple(mark) for mark in self.curve),
+        )
         checkpoint.write(path, facts, tensors)
         self.saved = self.step
 
@@ -172,10 +189,21 @@ class State:
                 kept = {key: tensors[f"adam.{key}.{name}"] for key in ADAM if f"adam.{key}.{name}" in tensors}
                 here = {key: value.to("cpu" if key == "step" else param.device) for key, value in kept.items()}
                 part.optimiser.state[param] = here
+        self.best = {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
+        self.curve = [Mark(*mark) for mark in facts.curve]
         self.step = self.saved = facts.step
         self.slowed, self.skipped = facts.rate, facts.skipped
         before = facts.recipe["machines"]
         self.recipe["machines"] = before + [one for one in self.recipe["machines"] if one not in before]
+
+    def keep_best(self) -> None:
+        """What is learnt now is the best so far."""
+        self.best = {name: param.detach().cpu().clone() for name, param in self.params.items()}
+
+    @torch.no_grad()
+    def take_best(self) -> None:
+        for name, value in self.best.items():
+            self.params[name].copy_(value)
 
     def close(self) -> None:
         """Leave the pipe as it was, however far it came: rows of the plain word, no LoRA."""

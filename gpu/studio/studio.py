@@ -5,7 +5,7 @@ the line, the database, Discord. Called from one thread.
 
 Every stage leaves its result in the job's folder, so a job that is run again goes on where it stopped:
 
-    cutouts/   sheet.png   checkpoint/training.safetensors   adapter/   portraits/<seed>.png
+    cutouts/   sheet.png   checkpoint/training.safetensors   previews/<step>.png   adapter/   portraits/<seed>.png
 
 Where memory does not hold a batch, the training begins anew with half of it at a time, once: the steps are the same
 but for rounding, so the recipe says it, and checkpoint/halved keeps it over a pause or a kill.
@@ -28,11 +28,13 @@ from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.profile import Profile
-from gpu.studio import adapter, dataset, segment, train
+from gpu.studio import adapter, dataset, evaluation, segment, train
 from gpu.studio.device import device_report
+from gpu.studio.evaluation import Evaluator
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
+from gpu.studio.state import State
 from gpu.types import (
     LOOKED,
     Adapter,
@@ -56,7 +58,7 @@ class Training:
     """A training that is kept warm while something else is painted."""
 
     job_id: str
-    state: train.State
+    state: State
     checkpoint: Path
     steps: Iterator[Progress]
 
@@ -197,12 +199,16 @@ class Studio:
             self.checkpoint_paused()
             self.drop(self.warm.job_id)
         checkpoint = job.folder / "checkpoint" / "training.safetensors"
-        samples = dataset.samples(pipe, cutouts, self.profile.learning.size_px)
-        recipe = adapter.recipe(self.pool, cutouts, job.class_word, job.seed)
+        learning = self.profile.learning
+        learnt, held = evaluation.split(cutouts, learning, job.seed)
+        samples = dataset.samples(pipe, learnt, learning.size_px)
+        recipe = adapter.recipe(self.pool, learnt, job.class_word, job.seed, held)
         if checkpoint.with_name("halved").exists():
             recipe[train.PARTS] = 2
-        state = train.State(pipe, self.profile.learning, recipe)
-        steps = train.train(state, samples, self.pool.device, checkpoint, self.profile.checkpoint_every_s)
+        state = State(pipe, learning, recipe)
+        evaluator = Evaluator(self.pool, learnt, held, job.folder / "previews")
+        every_s = self.profile.checkpoint_every_s
+        steps = train.train(state, samples, self.pool.device, checkpoint, every_s, evaluator)
         self.warm = Training(job.job_id, state, checkpoint, steps)
         state.resume(checkpoint)
         return self.warm

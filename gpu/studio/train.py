@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from gpu.errors import NotFinite
 from gpu.studio.dataset import Sample
+from gpu.studio.evaluation import Evaluator, best, is_over
 from gpu.studio.objective import Batch, BatchSampler, CaptionEmbeddings, losses, predict
 from gpu.studio.state import HALVED, State
 from gpu.studio.tokens import pin_norm
@@ -44,19 +46,23 @@ def train(
     device: torch.device,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = math.inf,
+    evaluator: Evaluator | None = None,
 ) -> Iterator[Progress]:
     """Train to the end, one Progress after every step; safe to abandon at any of them.
 
     Writes `checkpoint` after the first step and then every so many seconds. A step whose numbers are no good is left
     out. After two of them in a row the training goes back to the checkpoint, once, and on at half the rate.
-    Raises NotFinite when they run away again, with the photo if it is one photo's doing.
+    Raises NotFinite when they run away again, with the photo if it is one photo's doing. With an evaluator that has
+    photos to choose by it ends where there is no gain any more, with what was the best.
     """
     sampler = BatchSampler(state.pipe, state.learning, samples, device)
     captions = CaptionEmbeddings(state.pipe, state.learning, state.recipe)
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
-    while state.step < state.steps:
+    if evaluator and state.step:  # it may have been interrupted before its mark
+        yield from _evaluated(state, evaluator, _progress(state, 0.0))
+    while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
             _step(state, sampler, captions)
@@ -68,10 +74,37 @@ def train(
             _keep(state, checkpoint)
             checkpointed = time.monotonic()
         spent.append(time.monotonic() - began)
-        left = fmean(spent[-20:]) * (state.steps - state.step)
-        yield Progress(phase="learning", step=state.step, steps=state.steps, seconds_left=left, checkpoint=state.saved)
+        progress = _progress(state, fmean(spent[-20:]))
+        yield progress
+        if evaluator:
+            yield from _evaluated(state, evaluator, progress)
     if not state.lora.params:
         state.begin_lora()  # that changes nothing: every adapter has one, whatever was learnt
+    state.take_best()
+
+
+def _progress(state: State, step_s: float) -> Progress:
+    left = step_s * (state.steps - state.step)
+    return Progress(phase="learning", step=state.step, steps=state.steps, seconds_left=left, checkpoint=state.saved)
+
+
+def _is_over(state: State, evaluator: Evaluator | None) -> bool:
+    stops = evaluator is not None and evaluator.chooses and is_over(state.curve, state.learning.patience)
+    return stops or state.step >= state.steps
+
+
+def _evaluated(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[Progress]:
+    """The mark of the step that was made last, if it gets one; a pause may come between the steps of denoising."""
+    if not evaluator.is_due(state):
+        return
+    for found in evaluator.evaluate(state):
+        if found:
+            mark, picture = found
+            state.curve.append(mark)
+            if evaluator.chooses and best(state.curve) == len(state.curve) - 1:
+                state.keep_best()
+            progress = replace(progress, picture=picture)
+        yield replace(progress, evaluates=True)
 
 
 def _keep(state: State, checkpoint: Path) -> None:

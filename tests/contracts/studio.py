@@ -29,7 +29,9 @@ class Listener:
 
     @property
     def learnt(self) -> list[int]:
-        return [progress.step for progress in self.heard if progress.phase == "learning" and progress.step]
+        """The steps that were made, in order."""
+        made = (one for one in self.heard if one.phase == "learning" and one.step and not one.evaluates)
+        return [progress.step for progress in made]
 
 
 def look_before(job: Enroll) -> Look:

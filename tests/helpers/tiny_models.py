@@ -89,7 +89,17 @@ def profile(folder: Path) -> Profile:
         dino_px=28,
         dtype="float32",
         segmenting=replace(pocket.segmenting, size_px=64, mirrored_px=64, second_px=64, embedding_px=64),
-        learning=replace(pocket.learning, size_px=64, token_steps=3, lora_steps=3, lora_rank=2, train_batch=2),
+        learning=replace(
+            pocket.learning,
+            size_px=64,
+            token_steps=3,
+            lora_steps=3,
+            lora_rank=2,
+            train_batch=2,
+            evaluate_every=3,
+            previews=1,
+            preview_steps=2,
+        ),
         rewriting=replace(pocket.rewriting, tokens=40),
         painting=replace(
             pocket.painting,

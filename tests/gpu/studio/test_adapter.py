@@ -27,6 +27,11 @@ LEARNING: dict[str, dict[str, Any]] = {
         "background_weight": 0.1,
         "background_every": 1,
         "caption_dropout": 0.1,
+        "held_out_from": 6,
+        "evaluate_every": 125,
+        "previews": 1,
+        "preview_steps": 12,
+        "patience": 3,
         "captions": ["a photo of {}", "a good photo of {}", "a close-up photo of {}", "a photograph of {}"],
     },
     "pocket": {
@@ -45,6 +50,11 @@ LEARNING: dict[str, dict[str, Any]] = {
         "background_weight": 0.1,
         "background_every": 1,
         "caption_dropout": 0.1,
+        "held_out_from": 6,
+        "evaluate_every": 115,
+        "previews": 2,
+        "preview_steps": 12,
+        "patience": 3,
         "captions": ["a photo of {}"],
     },
 }
@@ -57,5 +67,5 @@ def test_a_training_that_an_older_version_began_goes_on(name: str) -> None:
     recipe = adapter.recipe(pool, (), "dog", 7)
     assert recipe["learning"] == LEARNING[name]
     assert recipe.keys() == {
-        "base", "profile", "dtype", "tokens", "class_word", "seed", "photos", "learning", "versions",
+        "base", "profile", "dtype", "tokens", "class_word", "seed", "photos", "held_out", "learning", "versions",
     }  # fmt: skip

@@ -59,10 +59,9 @@ def painting(undisturbed: dict[str, bytes], tmp_path_factory: pytest.TempPathFac
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """What was learnt and painted, by file. The LoRA's header has no fixed order, kohya's file has none."""
-    names = ("adapter/pet.kohya.safetensors", "adapter/embeddings.safetensors", "adapter/recipe.json")
-    pictures = [path.relative_to(folder) for path in sorted((folder / "portraits").glob("*.png"))]
-    return {str(name): (folder / name).read_bytes() for name in (*names, *pictures)}
+    """What was learnt and painted, by file."""
+    found = [path for kind in ("adapter", "previews", "portraits") for path in sorted((folder / kind).iterdir())]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 class TestContract(StudioContract):
@@ -209,7 +208,7 @@ def test_memory_that_does_not_hold_half_a_batch_fails_the_job_only(painting: Pai
     pixels = before.path.read_bytes()
     with pytest.raises(OutOfMemory):
         one.enroll(enrolment_in(tmp_path), listener)
-    assert [progress.step for progress in listener.heard if progress.phase == "learning"] == [1, 2, 3] * 2
+    assert listener.learnt == [1, 2, 3] * 2
     assert one.warm is None
     (after, _) = one.paint(painting, Listener()).portraits
     assert after.path.read_bytes() == pixels

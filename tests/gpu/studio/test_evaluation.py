@@ -1,0 +1,130 @@
+"""A training that is marked as it goes: it ends where there is no gain, with its best, and with the same bytes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from torch import Tensor
+
+from gpu.studio import adapter, dataset, evaluation, train
+from gpu.studio.evaluation import Evaluator
+from gpu.studio.state import Mark, State
+from gpu.types import Progress
+from tests.helpers import tiny_models
+
+pytestmark = tiny_models.QUIET
+CPU = torch.device("cpu")
+LEARNING = replace(tiny_models.pool().profile.learning, evaluate_every=1, patience=2)
+
+
+@pytest.fixture
+def pipe() -> Iterator[StableDiffusionXLPipeline]:
+    with tiny_models.pool().use("sdxl") as pipe:
+        yield pipe
+
+
+def curve(*marks: float, copied: tuple[int, ...] = ()) -> list[Mark]:
+    return [Mark(step=n + 1, likeness=mark, copied=n in copied) for n, mark in enumerate(marks)]
+
+
+def test_of_few_photos_all_are_learnt_and_of_more_some_are_held_out(tmp_path: Path) -> None:
+    photos = tiny_models.cutouts(tmp_path, 10)
+    assert evaluation.split(photos[:5], LEARNING, 7) == (photos[:5], ())
+    for count, held_out in ((6, 1), (9, 1), (10, 2)):
+        learnt, held = evaluation.split(photos[:count], LEARNING, 7)
+        assert (len(held), {*learnt, *held}) == (held_out, {*photos[:count]})
+        assert evaluation.split(photos[:count], LEARNING, 7) == (learnt, held)
+    assert len({evaluation.split(photos, LEARNING, seed)[1] for seed in range(20)}) > 5
+
+
+def test_the_best_is_the_first_that_is_not_clearly_surpassed_and_no_copy() -> None:
+    assert evaluation.best(curve(0.5, 0.6, 0.601, 0.59)) == 1
+    assert evaluation.best(curve(0.5, 0.6, 0.7, copied=(2,))) == 1
+    assert evaluation.best(curve(0.9, 0.5, copied=(0,))) == 1
+
+
+def test_it_is_over_where_the_last_marks_brought_nothing() -> None:
+    assert not evaluation.is_over(curve(), 2)
+    assert not evaluation.is_over(curve(0.5, 0.4), 2)
+    assert evaluation.is_over(curve(0.5, 0.4, 0.5), 2)
+    assert not evaluation.is_over(curve(0.5, 0.4, 0.5), 0), "never"
+
+
+class Run:
+    """A training of six photos in a folder of its own."""
+
+    def __init__(self, pipe: StableDiffusionXLPipeline, folder: Path) -> None:
+        learnt, held = evaluation.split(tiny_models.cutouts(folder / "cutouts", 6), LEARNING, 7)
+        self.folder, pool = folder, tiny_models.pool()
+        self.state = State(pipe, LEARNING, adapter.recipe(pool, learnt, "dog", 7, held))
+        self.state.resume(folder / "kept" / "training.safetensors")
+        evaluator = Evaluator(pool, learnt, held, folder / "previews")
+        self.steps = train.train(self.state, dataset.samples(pipe, learnt, 64), CPU, evaluator=evaluator)
+
+    def files(self) -> dict[str, bytes]:
+        """What it learnt, once it is over."""
+        folder = adapter.save(self.state, self.folder / "adapter").folder
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def kill(self, after: int) -> bool:
+        """Whether there was so much progress; a checkpoint is left."""
+        heard = [progress for _, progress in zip(range(after), self.steps, strict=False)]
+        self.state.save(self.folder / "kept" / "training.safetensors")
+        self.state.close()
+        return len(heard) == after
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], list[Progress]]:
+    with tiny_models.pool().use("sdxl") as pipe:
+        run = Run(pipe, tmp_path_factory.mktemp("straight"))
+        heard = list(run.steps)
+        files = run.files()
+        run.state.close()
+        return files, heard
+
+
+def test_its_previews_are_shown_and_its_curve_is_in_the_recipe(
+    straight: tuple[dict[str, bytes], list[Progress]],
+) -> None:
+    files, heard = straight
+    shown = [progress.picture for progress in heard if progress.picture]
+    steps = [progress.step for progress in heard if not progress.evaluates]
+    assert [path.name for path in shown] == [f"{step}.png" for step in steps]
+    assert all(path.is_file() for path in shown)
+    assert all(progress.evaluates for progress in heard if progress.picture)
+    assert files[adapter.RECIPE_FILE].count(b'"curve"') == 1
+
+
+def test_killed_at_any_moment_also_within_a_mark_it_ends_in_the_same_bytes(
+    straight: tuple[dict[str, bytes], list[Progress]], pipe: StableDiffusionXLPipeline, tmp_path: Path
+) -> None:
+    files, heard = straight
+    assert heard[-1].step < heard[-1].steps, "it ended by itself"
+    run = Run(pipe, tmp_path)
+    for after in (3, 1, 2, 1):
+        assert run.kill(after), "it was interrupted four times"
+        run = Run(pipe, tmp_path)
+    list(run.steps)
+    assert run.files() == files
+    run.state.close()
+
+
+def test_it_ends_with_what_was_the_best(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marks as if the second were the best: it ends two later, and what the second step had learnt is saved."""
+    marks = iter(curve(0.5, 0.9, 0.8, 0.7, 0.6, 0.5))
+    monkeypatch.setattr(Evaluator, "_mark", lambda *_: next(marks))
+    run = Run(pipe, tmp_path)
+    learnt: dict[int, Tensor] = {}
+    for progress in run.steps:
+        if not progress.evaluates:
+            learnt[progress.step] = run.state.rows["clip_l"].detach().clone()
+    assert max(learnt) == 4
+    assert torch.equal(run.state.rows["clip_l"], learnt[2])
+    assert not torch.equal(learnt[2], learnt[3])
+    run.state.close()
