@@ -3,7 +3,27 @@
 Knows: names and numbers. Does not know: how a step is made (gpu/studio/train.py), or for which machine they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """What is learnt beside the photos, so that the base model's words are kept: pictures of the class by itself.
+
+    DreamBooth's prior preservation (Ruiz et al. 2023) is text="class", target="noise"; with target="base" it is what
+    ai-toolkit calls output preservation. With text="pet" the words are practised with the pet's own tokens: in many
+    styles and places the pet's surroundings must stay what the base model makes of them (Pawtrait's own).
+    """
+
+    prompts: tuple[str, ...]  # {} is the class word, or the pet
+    each: int = 2  # pictures of a prompt
+    steps: int = 20  # of denoising
+    weight: float = 1.0
+    every: int = 1  # steps of the training from one reminder to the next, which weighs as much more
+    text: Literal["class", "pet"] = "class"
+    target: Literal["noise", "base"] = "noise"
+    inside: float = 1.0  # weight of what is animal in them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +49,9 @@ class Learning:
     snr_floor: float = 0.0
     background_weight: float = 0.1  # pull to the base model's own prediction outside the dog
     background_every: int = 1  # steps from one pull to the next, which weighs as much more
+    masked: bool = True  # else hands and rooms are learnt, too
+    dco_beta: float = 0.0  # of the loss of direct consistency optimisation (Lee et al. 2024); 0: plain
+    reminder: Reminder | None = None
     caption_dropout: float = 0.1  # of the LoRA's steps; a token learns nothing from an empty caption
     held_out_from: int = 6  # photos; of fewer all are learnt
     evaluate_every: int = 125  # steps; 0: never
@@ -41,3 +64,24 @@ class Learning:
         "a close-up photo of {}",
         "a photograph of {}",
     )
+
+
+RecipeName = Literal["pivotal", "textual-inversion", "lora", "dreambooth-lora", "dco"]
+
+
+def recipe(learning: Learning, name: RecipeName) -> Learning:
+    """The profile's numbers, as a method of the field has them; all of them take as many steps."""
+    steps = learning.token_steps + learning.lora_steps - learning.overlap
+    match name:
+        case "pivotal":
+            return learning
+        case "textual-inversion":
+            return replace(learning, token_steps=steps, lora_steps=0, overlap=0, reminder=None)
+        case "lora":
+            return replace(learning, token_steps=0, lora_steps=steps, overlap=0, reminder=None)
+        case "dreambooth-lora":
+            prior = Reminder(prompts=learning.captions, each=max(1, 48 // len(learning.captions)))
+            plain = replace(learning, token_steps=0, lora_steps=steps, overlap=0)
+            return replace(plain, background_weight=0.0, reminder=prior)
+        case "dco":
+            return replace(learning, background_weight=0.0, reminder=None, dco_beta=1000.0)

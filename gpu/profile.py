@@ -111,6 +111,7 @@ class Profile:
     rewrite: Literal["llama", "template"] = "llama"  # who turns a wish into a prompt; the template needs no Llama
     allow_cpu: bool = False  # may it compute without a card? At full size a portrait takes the better part of an hour
     any_style: bool = True  # or only the styles that the catalogue marks with "pocket"
+    cache: str | None = None  # folder for what is made once for each base model; None: it is made anew each time
     dtype: str = "auto"  # probed: bfloat16 where the hardware has it, else float16 on a card, float32 on a CPU
 
     segmenting: Segmenting = Segmenting()

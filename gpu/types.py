@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, TypeAdapter
 
+from gpu.learning import RecipeName
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom as shares of the picture, each in 0..1."""
 
@@ -155,6 +157,7 @@ class Enroll:
     wish: Wish  # of the first portrait
     class_word: str = "dog"  # or "auto": what the set agrees on
     seed: int = 0
+    recipe: RecipeName = "pivotal"  # how it is learnt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
+from gpu.learning import Learning
 from gpu.studio import tensor_files, tokens
 from gpu.studio.lora import PET, Version
 from gpu.studio.models import ModelPool
@@ -41,7 +42,12 @@ RECIPE_FILE = "recipe.json"
 
 
 def recipe(
-    pool: ModelPool, cutouts: tuple[Cutout, ...], class_word: str, seed: int, held: tuple[Cutout, ...] = ()
+    pool: ModelPool,
+    cutouts: tuple[Cutout, ...],
+    class_word: str,
+    seed: int,
+    held: tuple[Cutout, ...] = (),
+    learning: Learning | None = None,
 ) -> dict[str, Any]:
     """What is learnt, from what, and how. Equal recipes give equal adapters on the same machine. Plain JSON."""
     profile = pool.profile
@@ -56,7 +62,7 @@ def recipe(
                 "seed": seed,
                 "photos": [cutout.photo for cutout in cutouts],
                 "held_out": [cutout.photo for cutout in held],
-                "learning": asdict(profile.learning),
+                "learning": asdict(learning or profile.learning),
                 "versions": {name: version(name) for name in ("torch", "diffusers", "transformers", "peft")},
             }
         )

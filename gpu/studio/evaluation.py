@@ -1,6 +1,6 @@
 """How a training gets on: every so many steps it paints the pet, which is held against photos that are not learnt.
 
-Knows: which photos are held out, how previews are painted beside a training, what they score, when there is no gain any
+Knows: which photos are held out, what previews score, when there is no gain any
 more. Does not know: how a step is made (train.py), what happens to a curve (state.py).
 
 Everything here follows from the training's state and seed, so that a training which stops by itself still ends in the
@@ -12,18 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import torch
-from diffusers import StableDiffusionXLPipeline
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
 from gpu.durable import whole
 from gpu.learning import Learning
-from gpu.profile import Profile
-from gpu.studio import copies, likeness, segment, tokens
+from gpu.studio import copies, likeness, segment
+from gpu.studio.denoise import decoded, denoised
 from gpu.studio.models import ModelPool
 from gpu.studio.state import Mark, State
 from gpu.types import Cutout
@@ -78,13 +75,21 @@ class Evaluator:
         marked = bool(state.curve) and state.curve[-1].step == step
         return bool(every) and not marked and (step % every == 0 or step == state.steps)
 
-    @torch.no_grad()
     def evaluate(self, state: State) -> Iterator[tuple[Mark, Path] | None]:
         """None after each denoising step, and at last the mark, and the picture of the first seed."""
         latents: list[Tensor] = []
-        for latents[:] in _denoised(state, self.pool.profile):
+        learning, painting = state.learning, self.pool.profile.painting
+        pet = " ".join([*state.recipe["tokens"], state.recipe["class_word"]])
+        for latents[:] in denoised(
+            state.pipe,
+            learning.captions[0].format(pet),
+            [state.recipe["seed"] + n for n in range(learning.previews)],
+            size_px=learning.size_px,
+            steps=learning.preview_steps,
+            guidance=painting.presets[painting.quality].guidance,
+        ):
             yield None
-        images = _decoded(state.pipe, torch.stack(latents))
+        images = decoded(state.pipe, torch.stack(latents))
         path = self.folder / f"{state.step}.png"
         self.folder.mkdir(exist_ok=True)
         with whole(path) as fresh:
@@ -100,48 +105,3 @@ class Evaluator:
             marks = [likeness.likeness(dino, image, mask, pet, side) for image, mask in pairs]
         copied = sum(copies.is_copy(image, mask, self.learnt) for image, mask in pairs)
         return Mark(step=step, likeness=round(fmean(marks), 4), copied=2 * copied > len(pairs))
-
-
-def _denoised(state: State, profile: Profile) -> Iterator[Tensor]:
-    """The previews' latents [n, c, h, w] after each step of denoising, by the training's own seed.
-
-    By hand and not by the pipeline's call: a pause may come between two steps, and the pipe's scheduler may be another
-    painting's meanwhile.
-    """
-    pipe, learning, painting = state.pipe, state.learning, profile.painting
-    scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
-    scheduler.set_timesteps(learning.preview_steps, device=pipe.device)
-    seeds = [state.recipe["seed"] + n for n in range(learning.previews)]
-    chances = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
-    side = learning.size_px // pipe.vae_scale_factor
-    shape = (len(seeds), pipe.unet.config.in_channels, side, side)
-    latents = randn_tensor(shape, generator=chances, device=pipe.device, dtype=pipe.unet.dtype)
-    latents = latents * scheduler.init_noise_sigma
-    condition = _condition(state, len(seeds))
-    extra = pipe.prepare_extra_step_kwargs(chances, 0.0)
-    for t in scheduler.timesteps:
-        guidance = painting.presets[painting.quality].guidance
-        pair = scheduler.scale_model_input(torch.cat([latents] * 2), t)
-        without, with_prompt = pipe.unet(pair, t, **condition).sample.chunk(2)
-        latents = scheduler.step(without + guidance * (with_prompt - without), t, latents, **extra).prev_sample
-        yield latents
-
-
-def _condition(state: State, count: int) -> dict[str, Any]:
-    """An empty prompt and the first caption with the pet's tokens, each for `count` pictures."""
-    pipe, size_px = state.pipe, state.learning.size_px
-    pet = " ".join([*state.recipe["tokens"], state.recipe["class_word"]])
-    text = tokens.encode(pipe, ["", state.learning.captions[0].format(pet)])
-    sizes = torch.tensor([[size_px, size_px, 0, 0, size_px, size_px]], device=pipe.device, dtype=pipe.unet.dtype)
-    return {
-        "encoder_hidden_states": text.hidden.repeat_interleave(count, 0),
-        "added_cond_kwargs": {
-            "text_embeds": text.pooled.repeat_interleave(count, 0),
-            "time_ids": sizes.expand(2 * count, -1),
-        },
-    }
-
-
-def _decoded(pipe: StableDiffusionXLPipeline, latents: Tensor) -> list[Image.Image]:
-    scaled = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
-    return pipe.image_processor.postprocess(pipe.vae.decode(scaled).sample, output_type="pil")

@@ -8,10 +8,11 @@ could disturb. Sources: min-SNR weights (Hang et al. 2023; of a velocity as in k
 pull to the base model's own prediction outside the mask (OneTrainer's prior target).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from torch import Generator, Tensor
 
@@ -20,6 +21,8 @@ from gpu.learning import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.tokens import TextEmbeddings
+
+PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
 
 
 class Batch(NamedTuple):
@@ -65,8 +68,8 @@ class BatchSampler:
         noisy = self._schedule.add_noise(latents, noise, t)
         pictures = Batch(
             noisy=noisy.to(self._device, self._dtype),
-            target=self._target(latents, noise, t).to(self._device),
-            mask=torch.stack([sample.mask for sample in batch]).to(self._device),
+            target=target(self._schedule, latents, noise, t).to(self._device),
+            mask=self._masks(batch).to(self._device),
             sizes=torch.stack([sample.sizes for sample in batch]).to(self._device, self._dtype),
             t=t.to(self._device),
             weight=self._weights[t].to(self._device),
@@ -74,21 +77,27 @@ class BatchSampler:
         )
         return pictures, None if dropped else caption
 
-    def _target(self, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        predicts_noise = self._schedule.config.prediction_type == "epsilon"
-        return noise if predicts_noise else self._schedule.get_velocity(latents, noise, t)
+    def _masks(self, batch: list[Sample]) -> Tensor:
+        masks = torch.stack([sample.mask for sample in batch])
+        return masks if self._learning.masked else torch.ones_like(masks)
+
+
+def target(schedule: DDPMScheduler, latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """What the UNet ought to predict [b, c, h, w], of these latents with this noise at timesteps t [b]."""
+    predicts_noise = schedule.config.prediction_type == "epsilon"
+    return noise if predicts_noise else schedule.get_velocity(latents, noise, t)
 
 
 class CaptionEmbeddings:
-    """Embeddings of the profile's captions: with the pet's tokens, and with the class word alone."""
+    """Embeddings of captions ({} is the pet): with the pet's tokens, and with the class word alone."""
 
-    def __init__(self, pipe: StableDiffusionXLPipeline, learning: Learning, recipe: dict[str, Any]) -> None:
+    def __init__(self, pipe: StableDiffusionXLPipeline, captions: Sequence[str], recipe: dict[str, Any]) -> None:
         self._pipe = pipe
         pet = " ".join([*recipe["tokens"], recipe["class_word"]])
-        self._of_pet = [caption.format(pet) for caption in learning.captions]
+        self._of_pet = [caption.format(pet) for caption in captions]
         self._frozen: list[TextEmbeddings] = []  # these, once the tokens' rows are frozen
         with torch.no_grad():
-            self._base = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in learning.captions]
+            self._base = [tokens.encode(pipe, [caption.format(recipe["class_word"])]) for caption in captions]
             self._empty = tokens.encode(pipe, [""])
 
     def base(self, caption: int | None) -> TextEmbeddings:
@@ -115,13 +124,23 @@ def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: TextEmbeddin
     return pipe.unet(pictures.noisy, pictures.t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
 
 
-def losses(pictures: Batch, predicted: Tensor, base: Tensor | None = None, background_weight: float = 0.0) -> Tensor:
-    """The loss of each picture [b]: on the dog against the target, elsewhere against the base model's prediction."""
-    on_dog = mean_over(pictures.mask, (predicted - pictures.target) ** 2)
-    if base is None:
-        return pictures.weight * on_dog
-    elsewhere = mean_over(1 - pictures.mask, (predicted - base) ** 2)
-    return pictures.weight * (on_dog + background_weight * elsewhere)
+def losses(pictures: Batch, predicted: Tensor) -> Tensor:
+    """The loss of each picture [b]: on the dog, against the target."""
+    return pictures.weight * mean_over(pictures.mask, (predicted - pictures.target) ** 2)
+
+
+def background_losses(pictures: Batch, predicted: Tensor, base: Tensor) -> Tensor:
+    """The loss of each picture [b]: where no dog is, against the base model's prediction."""
+    return pictures.weight * mean_over(1 - pictures.mask, (predicted - base) ** 2)
+
+
+def dco_losses(pictures: Batch, predicted: Tensor, base: Tensor, beta: float) -> Tensor:
+    """The loss of each picture [b] of direct consistency optimisation (Lee et al. 2024), divided by beta.
+
+    Only what is learnt beyond the base model's own error counts: -log sigmoid(-beta * (error - base's error)).
+    """
+    gain = mean_over(pictures.mask, (predicted - pictures.target) ** 2 - (base - pictures.target) ** 2)
+    return pictures.weight * F.softplus(beta * gain) / beta
 
 
 def timestep_weights(schedule: DDPMScheduler, learning: Learning) -> Tensor:

@@ -27,11 +27,13 @@ from gpu import weights
 from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.learning import recipe as learning_of
 from gpu.profile import Profile
-from gpu.studio import adapter, dataset, evaluation, segment, train
+from gpu.studio import adapter, class_pictures, dataset, evaluation, segment, train
 from gpu.studio.device import device_report
 from gpu.studio.evaluation import Evaluator
 from gpu.studio.models import ModelPool
+from gpu.studio.objective import PARTS
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
 from gpu.studio.state import State
@@ -199,16 +201,17 @@ class Studio:
             self.checkpoint_paused()
             self.drop(self.warm.job_id)
         checkpoint = job.folder / "checkpoint" / "training.safetensors"
-        learning = self.profile.learning
+        learning = learning_of(self.profile.learning, job.recipe)
         learnt, held = evaluation.split(cutouts, learning, job.seed)
         samples = dataset.samples(pipe, learnt, learning.size_px)
-        recipe = adapter.recipe(self.pool, learnt, job.class_word, job.seed, held)
+        recipe = adapter.recipe(self.pool, learnt, job.class_word, job.seed, held, learning)
         if checkpoint.with_name("halved").exists():
-            recipe[train.PARTS] = 2
+            recipe[PARTS] = 2
         state = State(pipe, learning, recipe)
         evaluator = Evaluator(self.pool, learnt, held, job.folder / "previews")
         every_s = self.profile.checkpoint_every_s
-        steps = train.train(state, samples, self.pool.device, checkpoint, every_s, evaluator)
+        painted = learning.reminder and class_pictures.paint(self.pool, job.class_word, learning.reminder)
+        steps = train.train(state, samples, self.pool.device, checkpoint, every_s, evaluator, painted)
         self.warm = Training(job.job_id, state, checkpoint, steps)
         state.resume(checkpoint)
         return self.warm

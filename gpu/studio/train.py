@@ -10,7 +10,7 @@ paused, killed and resumed, or interrupted by a painting goes on bit for bit.
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -19,14 +19,25 @@ import torch
 from torch import Tensor, nn
 
 from gpu.errors import NotFinite
+from gpu.learning import Reminder
+from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
 from gpu.studio.evaluation import Evaluator, best, is_over
-from gpu.studio.objective import Batch, BatchSampler, CaptionEmbeddings, losses, predict
+from gpu.studio.objective import (
+    PARTS,
+    Batch,
+    BatchSampler,
+    CaptionEmbeddings,
+    background_losses,
+    dco_losses,
+    losses,
+    predict,
+)
+from gpu.studio.reminding import Reminding
 from gpu.studio.state import HALVED, State
 from gpu.studio.tokens import pin_norm
 from gpu.types import Progress, Rejected
 
-PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
 MAX_NORM = 1.0  # gradients of each part are clipped to this norm
 HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly
 
@@ -47,16 +58,19 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every_s: float = math.inf,
     evaluator: Evaluator | None = None,
+    painted: Iterator[ClassPictures | None] | None = None,
 ) -> Iterator[Progress]:
     """Train to the end, one Progress after every step; safe to abandon at any of them.
 
     Writes `checkpoint` after the first step and then every so many seconds. A step whose numbers are no good is left
     out. After two of them in a row the training goes back to the checkpoint, once, and on at half the rate.
     Raises NotFinite when they run away again, with the photo if it is one photo's doing. With an evaluator that has
-    photos to choose by it ends where there is no gain any more, with what was the best.
+    photos to choose by it ends where there is no gain any more, with what was the best. `painted` gives the pictures of
+    a Reminder (class_pictures.paint), while nothing is learnt yet.
     """
     sampler = BatchSampler(state.pipe, state.learning, samples, device)
-    captions = CaptionEmbeddings(state.pipe, state.learning, state.recipe)
+    captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
+    reminding = (yield from _reminding(state, state.learning.reminder, painted)) if state.learning.reminder else None
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
@@ -65,10 +79,10 @@ def train(
     while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
-            _step(state, sampler, captions)
+            _step(state, sampler, captions, reminding)
         except _Diverged as diverged:
             _go_back(state, checkpoint, [samples[n] for n in sorted(diverged.blamed)])
-            captions = CaptionEmbeddings(state.pipe, state.learning, state.recipe)
+            captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
             continue
         if checkpoint and time.monotonic() - checkpointed >= checkpoint_every_s and not state.skipped:
             _keep(state, checkpoint)
@@ -81,6 +95,18 @@ def train(
     if not state.lora.params:
         state.begin_lora()  # that changes nothing: every adapter has one, whatever was learnt
     state.take_best()
+
+
+def _reminding(
+    state: State, reminder: Reminder, painted: Iterator[ClassPictures | None] | None
+) -> Generator[Progress, None, Reminding]:
+    """The second loss, once its pictures are painted, by the base model alone."""
+    assert painted, "a reminder needs its pictures"
+    state.enable_lora(False)
+    while not (pictures := next(painted)):
+        yield replace(_progress(state, 0.0), evaluates=True)
+    state.enable_lora(True)
+    return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
 
 
 def _progress(state: State, step_s: float) -> Progress:
@@ -129,7 +155,7 @@ def _go_back(state: State, checkpoint: Path | None, blamed: list[Sample]) -> Non
     state.slowed = HALVED
 
 
-def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings) -> None:
+def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, reminding: Reminding | None) -> None:
     """A function of State and of (seed, step number) alone."""
     state.arrange()
     scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
@@ -139,21 +165,28 @@ def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings) -> N
         of_each = _losses(state, part, captions, caption)
         (of_each.sum() / len(pictures.t) * scale).backward()
         each.append(of_each.detach())
+    for loss in reminding.losses(state) if reminding else ():
+        (loss * scale).backward()
     _descend(state, pictures, torch.cat(each), scale)
     state.step += 1
 
 
 def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption: int | None) -> Tensor:
-    """The loss of each picture [b], of the UNet with the LoRA against the noise and, now and then, against the base."""
-    every = state.learning.background_every
+    """The loss of each picture [b], of the UNet with the LoRA against the truth and against the base model."""
+    learning, every = state.learning, state.learning.background_every
     text = captions.pet(caption, learning=state.learns_tokens)
-    if state.learning.background_weight == 0 or state.step % every:
+    pulls = learning.background_weight > 0 and state.step % every == 0
+    if not pulls and not learning.dco_beta:
         return losses(pictures, predict(state.pipe, pictures, text))
     state.enable_lora(False)
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
     state.enable_lora(True)
-    return losses(pictures, predict(state.pipe, pictures, text), base, every * state.learning.background_weight)
+    predicted = predict(state.pipe, pictures, text)
+    plain = not learning.dco_beta
+    on_dog = losses(pictures, predicted) if plain else dco_losses(pictures, predicted, base, learning.dco_beta)
+    pull = every * learning.background_weight if pulls else 0.0
+    return on_dog + pull * background_losses(pictures, predicted, base)
 
 
 def _descend(state: State, pictures: Batch, of_each: Tensor, scale: float) -> None:
