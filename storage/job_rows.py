@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from gpu.types import JOB, Cause, Enroll, JobKind, Paint
+from gpu.jobs import JOB, Enroll, JobKind, Paint
+from gpu.outcomes import Cause
 from storage.database import Transaction
 
 KIND = "CASE WHEN look THEN 'look' ELSE jobs.kind END"

@@ -12,7 +12,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
 
-from gpu.types import ADAPTER, CUTOUTS, Enroll, JobKind, Paint, PaintOptions, Photo, Prompt, Wish
+from gpu.jobs import Enroll, JobKind, Paint, PaintOptions
+from gpu.pets import ADAPTER, CUTOUTS, Photo
+from gpu.portraits import Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files

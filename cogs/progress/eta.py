@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import get_args
 
+from gpu.jobs import JobKind
 from gpu.line.line import Line
 from gpu.line.schedule import forecast
-from gpu.types import JobKind
 from storage.jobs import JobRow, Jobs
 
 KINDS: tuple[JobKind, ...] = get_args(JobKind)

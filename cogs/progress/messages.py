@@ -20,7 +20,7 @@ from cogs.progress.place import Place
 from cogs.progress.render import describe
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
-from gpu.types import Progress
+from gpu.outcomes import Progress
 from storage.jobs import JobRow, Jobs
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from cogs.shared.errors import Interaction, Sorry
 from cogs.shared.pet_choice import LONGEST_CHOICE, MOST_CHOICES
 from cogs.shared.services import Services
 from cogs.shared.text import isolated, language, style_name, without_tokens
+from gpu.portraits import Wish
 from gpu.styles import STYLES, find, fold, joined
-from gpu.types import Wish
 from storage.names import shorten, visible
 from storage.styles import ServerStyle
 

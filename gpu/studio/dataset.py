@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gpu.types import Cutout
+from gpu.pets import Cutout
 
 MULTIPLE = 64  # bucket sides are multiples of this, in pixels
 ASPECTS = (0.5, 2.0)  # the narrowest and the widest bucket

@@ -23,12 +23,14 @@ from torch import Tensor
 
 from gpu.durable import whole
 from gpu.errors import NotFinite
+from gpu.outcomes import Progress, Report
+from gpu.pets import Adapter
+from gpu.portraits import Around, Preset, Prompt, Size
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Around, Preset, Progress, Prompt, Report, Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,15 @@ from pathlib import Path
 from PIL import Image
 
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.jobs import Paint
+from gpu.outcomes import Progress, Report
+from gpu.pets import Cutout
+from gpu.portraits import Portrait, Prompt
 from gpu.studio import copies, generate, likeness, segment
 from gpu.studio.agreement import agreement
 from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import Cutout, Paint, Portrait, Progress, Prompt, Report
 from gpu.verdicts import ranked
 
 log = logging.getLogger(__name__)

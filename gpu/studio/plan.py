@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from gpu import styles
+from gpu.portraits import Box, Prompt, Wish
 from gpu.studio import gate
 from gpu.studio.exclusions import Reading, names, read, tidy, without
 from gpu.studio.things import Thing
-from gpu.types import Box, Prompt, Wish
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
 UNNAMED = "a picture"  # of a style whose words the painter cannot read

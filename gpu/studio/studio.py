@@ -27,26 +27,15 @@ from gpu import weights
 from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.jobs import Enroll, Look, Paint, PaintOptions
+from gpu.outcomes import LOOKED, Enrolled, Looked, Painted, Progress, Report
+from gpu.pets import Adapter, Cutout
 from gpu.profile import Profile
 from gpu.studio import adapter, dataset, segment, train
 from gpu.studio.device import device_report
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import (
-    LOOKED,
-    Adapter,
-    Cutout,
-    Enroll,
-    Enrolled,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    PaintOptions,
-    Progress,
-    Report,
-)
 
 log = logging.getLogger(__name__)
 

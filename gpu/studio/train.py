@@ -27,11 +27,11 @@ from torch import Tensor, nn
 
 from gpu.durable import whole
 from gpu.errors import NotFinite
+from gpu.outcomes import Progress
 from gpu.profile import Learning
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.objective import Batch, BatchSampler, CaptionEmbeddings, losses, predict
-from gpu.types import Progress
 
 LORA = "learning"  # the LoRA's name in the UNet while it is learnt
 PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole

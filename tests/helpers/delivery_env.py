@@ -31,9 +31,13 @@ from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from gpu.errors import OutOfMemory
+from gpu.jobs import Look
+from gpu.line.executor import ProcessStats
 from gpu.line.line import Line
+from gpu.outcomes import Done, Failed, Painted
+from gpu.pets import Photo
+from gpu.portraits import Wish
 from gpu.profile import PROFILES
-from gpu.types import Done, Failed, Look, Painted, Photo, ProcessStats, Wish
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import WorkerDied
+from gpu.jobs import JobKind
 from gpu.line.journal import Journal
-from gpu.types import Cause, Done, JobKind, Progress
+from gpu.outcomes import Cause, Done, Progress
 from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id
 from storage.outbox import Part

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from gpu.portraits import Wish
 from gpu.studio.exclusions import forms, names, read, without
 from gpu.studio.plan import Plan, join, template
 from gpu.studio.things import NAMED, THINGS, named
-from gpu.types import Wish
 from gpu.words import fold, harmless
 
 TOKENS = ("<s0>", "<s1>")

@@ -12,11 +12,13 @@ from PIL import Image
 from safetensors import safe_open
 
 from gpu.errors import AdapterMismatch, Cancelled, ModelsMissing, NotFinite
+from gpu.outcomes import Progress
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter
 from gpu.studio.generate import generate, pet_pipeline
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Progress, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET

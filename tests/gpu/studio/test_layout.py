@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
+from gpu.portraits import Prompt
 from gpu.studio import layout
 from gpu.studio.attention import Target, attending, looked_up, target
 from gpu.studio.generate import embeddings
 from gpu.studio.layout import Steering, Way, moved_by
-from gpu.types import Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET

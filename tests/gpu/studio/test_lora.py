@@ -15,13 +15,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from gpu.errors import AdapterMismatch
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter, conditional_only
 from gpu.studio.generate import embeddings, generate
 from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
 from gpu.studio.train import State
-from gpu.types import Adapter, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET

@@ -13,13 +13,16 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.jobs import Paint, PaintOptions
+from gpu.outcomes import Progress, Report
+from gpu.pets import Adapter
+from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
 from gpu.studio import copies
 from gpu.studio.agreement import agreement
 from gpu.studio.generate import Sampling, embeddings, noise, pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import PORTRAIT, Adapter, Paint, PaintOptions, Portrait, Progress, Prompt, Report, Wish
 from gpu.verdicts import ranked
 from tests.bench.results import machine
 from tests.helpers import tiny_models as tiny_models

@@ -10,13 +10,14 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from gpu.errors import NotFinite
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
 from gpu.studio import adapter, dataset, tokens, train
 from gpu.studio import objective as objective
 from gpu.studio.dataset import Sample
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.train import State
-from gpu.types import Adapter, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET

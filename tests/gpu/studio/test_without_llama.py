@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from gpu.jobs import Paint
+from gpu.pets import Adapter
+from gpu.portraits import PORTRAIT, Portrait, Wish
 from gpu.profile import Profile
 from gpu.studio import studio
 from gpu.studio.studio import Studio
-from gpu.types import PORTRAIT, Adapter, Paint, Portrait, Wish
 from tests.contracts.studio import Listener
 from tests.helpers import tiny_models as tiny_models
 
