@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics"}
 OURS = {"bot", "cogs", "gpu", "storage", "tests"}
 TORCHLESS = {  # in a room of torch, and used from outside too
-    f"gpu.studio.{name}" for name in ("plan", "exclusions", "things", "gate", "examples", "crop", "hub")
+    f"gpu.studio.{name}" for name in ("plan", "exclusions", "phrases", "things", "gate", "examples", "crop", "hub")
 }
 
 Process = Literal["bot", "child", "both", "build"]
