@@ -9,6 +9,7 @@ what they asked for is one job, however often Discord sends the press (storage/p
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -26,14 +27,14 @@ from cogs.shared.portrait_buttons import DELIVERY, PORTRAIT_BUTTON, What
 from cogs.shared.portraits import Asker, PostedPortraits, promise
 from cogs.shared.rerolls import Reroll, Way, reroll
 from cogs.shared.services import Services
-from cogs.shared.text import language, say, style_name, without_tokens
-from gpu.styles import STYLES
+from cogs.shared.style_choice import chosen, known_styles
+from cogs.shared.text import language, say, without_tokens
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
 LONGEST_WISH = 300  # characters, as in /portrait
-STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)")
+STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)(?::\d)?")  # a number where there are several
 MORE_MENU = re.compile(rf"more:{DELIVERY}:(?P<message>\d+)")
 MORE: dict[str, Way] = {"pose": "pose", "near": "near", "far": "far", "exact": "exact"}
 """By its value in the menu."""
@@ -77,20 +78,20 @@ class ButtonsCog(commands.Cog):
         if what == "delete":
             await self._delete(interaction, rows)
         elif what == "style":
-            menu = _style_menu(button["delivery"], interaction.message.id, language(interaction.locale))
-            await _offer(interaction, "portrait.which_style", menu)
+            styles = await known_styles(self._services, interaction)
+            await _offer(interaction, "portrait.which_style", *_style_menus(button["delivery"], interaction, styles))
         elif what == "more":
-            menu = _more_menu(button["delivery"], interaction.message.id, language(interaction.locale))
-            await _offer(interaction, "portrait.what_more", menu)
+            await _offer(interaction, "portrait.what_more", _more_menu(button["delivery"], interaction))
         else:
             await self._paint(interaction, rows, interaction.message.id, reroll(rows, "again"))
 
     async def choose_style(self, interaction: Interaction, menu: re.Match[str], style: str) -> None:
         """A style was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
+        assert interaction.guild_id  # portraits with buttons hang in servers
         rows = await self._rows(menu)
-        ask = reroll(rows, "style", replace(rows[0].wish, style=style, negative=""))
-        await self._paint(interaction, rows, int(menu["message"]), ask)
+        wish = replace(await chosen(self._services, interaction.guild_id, style), text=rows[0].wish.text)
+        await self._paint(interaction, rows, int(menu["message"]), reroll(rows, "style", wish))
 
     async def choose_more(self, interaction: Interaction, menu: re.Match[str], way: str) -> None:
         """A way to paint it anew was chosen. Raises Sorry, and what may pass."""
@@ -166,27 +167,32 @@ class MoreMenu(PersistentItem[ui.Select[Any]], template=MORE_MENU):
         await cog_of(interaction, ButtonsCog).choose_more(interaction, self.match, self.item.values[0])
 
 
-async def _offer(interaction: Interaction, question: str, menu: ui.Select[Any]) -> None:
+async def _offer(interaction: Interaction, question: str, *menus: ui.Select[Any]) -> None:
     view = ui.View(timeout=None)
-    view.add_item(menu)
+    for menu in menus:
+        view.add_item(menu)
     view.stop()  # StyleMenu or MoreMenu answers, here as after a restart
     await interaction.edit_original_response(content=say(language(interaction.locale), question), view=view)
 
 
-def _style_menu(delivery_id: str, message_id: int, tongue: str) -> ui.Select[Any]:
-    """The catalogue's first styles, in this language."""
-    options = [discord.SelectOption(label=style_name(tongue, key), value=key) for key in STYLES][:MOST_CHOICES]
-    custom_id, hint = f"style:{delivery_id}:{message_id}", say(tongue, "option.style")
-    return ui.Select(custom_id=custom_id, placeholder=hint, options=options)
+def _style_menus(delivery_id: str, interaction: Interaction, styles: dict[str, str]) -> Iterator[ui.Select[Any]]:
+    """As many as so many styles need; each says from which to which."""
+    assert interaction.message
+    options = [discord.SelectOption(label=name, value=value) for value, name in styles.items()]
+    for number, some in enumerate(discord.utils.as_chunks(options, MOST_CHOICES)):
+        custom_id = f"style:{delivery_id}:{interaction.message.id}:{number}"
+        yield ui.Select(custom_id=custom_id, placeholder=f"{some[0].label} – {some[-1].label}", options=some)
 
 
-def _more_menu(delivery_id: str, message_id: int, tongue: str) -> ui.Select[Any]:
+def _more_menu(delivery_id: str, interaction: Interaction) -> ui.Select[Any]:
     """What else can be painted from this portrait: the ways that have no button of their own, in this language."""
+    assert interaction.message
+    tongue = language(interaction.locale)
     options = [
         discord.SelectOption(label=say(tongue, f"way.{way}"), description=say(tongue, f"about_way.{way}"), value=way)
         for way in MORE
     ]
-    return ui.Select(custom_id=f"more:{delivery_id}:{message_id}", options=options)
+    return ui.Select(custom_id=f"more:{delivery_id}:{interaction.message.id}", options=options)
 
 
 class WishForm(ui.Modal):
