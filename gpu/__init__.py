@@ -12,6 +12,7 @@ can be stored, retried, and run on another machine.
     outcomes.py    what becomes of it: progress, then an outcome
     errors.py      what can go wrong, by name
     profile.py     which models, and every number the studio works with
+    sampling.py    what a job leaves to the profile, and how much work a painting is
     segmenting.py  those of the segment stage
     sources.py     which models a profile needs, and which of their files
     weights.py     where they are on this machine, and whether each is there and whole

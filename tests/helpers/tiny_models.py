@@ -36,8 +36,8 @@ from gpu.pets import Adapter, Cutout
 from gpu.pocket.build.painter import new_tokenizer
 from gpu.portraits import Preset
 from gpu.profile import PROFILES, Profile
+from gpu.sampling import Sampling
 from gpu.studio import adapter
-from gpu.studio.generate import Sampling
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.train import State

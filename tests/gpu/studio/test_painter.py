@@ -17,9 +17,10 @@ from gpu.jobs import Paint, PaintOptions
 from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
 from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
+from gpu.sampling import Sampling
 from gpu.studio import copies
 from gpu.studio.agreement import agreement
-from gpu.studio.generate import Sampling, embeddings, noise, pet_pipeline
+from gpu.studio.generate import embeddings, noise, pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
