@@ -1,7 +1,5 @@
 """Ways to steer the dog into a box: they act where they should, and leave the pipeline as it was."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -18,12 +16,6 @@ PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", box=(0.0, 0.0, 0.5, 
 FREE = Steering()
 NAMES, SIDE, STEPS = ("<s0>", "<s1>"), 64, 4
 WAYS = (layout.biased, layout.regional, layout.drawn, layout.shifted, layout.rolled)
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
 
 
 def aim(pipe: StableDiffusionXLPipeline) -> Target:

@@ -38,17 +38,6 @@ def pool() -> ModelPool:
     return pool
 
 
-@pytest.fixture
-def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
-    with pool.use("sdxl") as pipe:
-        yield pipe
-
-
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
-
-
 def another(pet: Adapter, folder: Path, scale: float = -2.0) -> Adapter:
     """A pet whose LoRA and rows are others."""
     shutil.copytree(pet.folder, folder)

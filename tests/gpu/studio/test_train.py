@@ -1,6 +1,5 @@
 """Training goes on bit for bit: after a kill at any step, and after painting another pet in the middle."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +21,6 @@ from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
 STEPS = 6  # of the tiny_models' profile: three for the tokens, three for the LoRA
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,6 @@ WISH = Wish(style="oil", text="at a lake")
 SAYS = "an oil painting of <s0> <s1> dog, at a lake"
 
 
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
-
-
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
     """With a Llama of its own, which may be broken."""
