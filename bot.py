@@ -146,7 +146,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             line=line,
             models=(models := Models(profile, settings.hub_cache())),
             threads=(threads := Threads(bot, jobs, pets)),
-            progress=ProgressMessages(bot, jobs, threads, line),
+            progress=ProgressMessages(bot, jobs, threads, line, profile.painting),
             owners=Owners(),
             uploads=uploads,
             painting=profile.painting,

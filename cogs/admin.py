@@ -30,7 +30,7 @@ class AdminCog(commands.Cog):
         """This server's jobs, with their places in the whole line."""
         await interaction.response.defer(ephemeral=True)
         tongue = language(interaction.locale)
-        everybody = await standings(self._services.line, self._services.jobs)
+        everybody = await standings(self._services.line, self._services.jobs, self._services.painting)
         here = [one for one in everybody if one.job.guild_id == interaction.guild_id]
         lines = [say(tongue, "queue.title" if here else "queue.empty")]
         lines += [line(tongue, one, Name(one.job.pet_name)) for one in here[:MOST_LINES]]
@@ -61,7 +61,7 @@ class AdminCog(commands.Cog):
         assert interaction.guild_id  # commands are for guilds only
         mine = interaction.guild_id, interaction.user.id
         looked = await self._services.jobs.looked(*mine)
-        everybody = await standings(self._services.line, self._services.jobs)
+        everybody = await standings(self._services.line, self._services.jobs, self._services.painting)
         own = [one for one in everybody if (one.job.guild_id, one.job.user_id) == mine]
         named = {job.id: say(tongue, "queue.look", name=isolated(job.pet_name)) for job in looked}
         named |= {one.job.id: line(tongue, one, isolated(one.job.pet_name)) for one in own}

@@ -9,6 +9,7 @@ what they asked for is one job, however often Discord sends the press (storage/p
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -20,19 +21,20 @@ from discord.ext import commands
 from cogs.api.refusals import Refused
 from cogs.shared.access import check_member
 from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.pet_choice import MOST_CHOICES
 from cogs.shared.portrait_buttons import DELIVERY, PORTRAIT_BUTTON, What
 from cogs.shared.portraits import Asker, PostedPortraits, promise
 from cogs.shared.rerolls import Reroll, Way, reroll
 from cogs.shared.services import Services
-from cogs.shared.text import language, say, style_name, without_tokens
-from gpu.styles import STYLES
+from cogs.shared.style_choice import chosen, known_styles
+from cogs.shared.text import language, say, without_tokens
 from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
 LONGEST_WISH = 300  # characters, as in /portrait
-STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)")
+STYLE_MENU = re.compile(rf"style:{DELIVERY}:(?P<message>\d+)(?::\d)?")  # a number where there are several
 MORE_MENU = re.compile(rf"more:{DELIVERY}:(?P<message>\d+)")
 MORE: dict[str, Way] = {"pose": "pose", "near": "near", "far": "far", "exact": "exact"}
 """By its value in the menu."""
@@ -76,18 +78,20 @@ class ButtonsCog(commands.Cog):
         if what == "delete":
             await self._delete(interaction, rows)
         elif what == "style":
-            await self._offer(interaction, StyleMenu, button, "portrait.which_style")
+            styles = await known_styles(self._services, interaction)
+            await _offer(interaction, "portrait.which_style", *_style_menus(button["delivery"], interaction, styles))
         elif what == "more":
-            await self._offer(interaction, MoreMenu, button, "portrait.what_more")
+            await _offer(interaction, "portrait.what_more", _more_menu(button["delivery"], interaction))
         else:
             await self._paint(interaction, rows, interaction.message.id, reroll(rows, "again"))
 
     async def choose_style(self, interaction: Interaction, menu: re.Match[str], style: str) -> None:
         """A style was chosen. Raises Sorry, and what may pass."""
         await interaction.response.defer()
+        assert interaction.guild_id  # portraits with buttons hang in servers
         rows = await self._rows(menu)
-        ask = reroll(rows, "style", replace(rows[0].wish, style=style, negative=""))
-        await self._paint(interaction, rows, int(menu["message"]), ask)
+        wish = replace(await chosen(self._services, interaction.guild_id, style), text=rows[0].wish.text)
+        await self._paint(interaction, rows, int(menu["message"]), reroll(rows, "style", wish))
 
     async def choose_more(self, interaction: Interaction, menu: re.Match[str], way: str) -> None:
         """A way to paint it anew was chosen. Raises Sorry, and what may pass."""
@@ -127,16 +131,6 @@ class ButtonsCog(commands.Cog):
         except DROPPED as error:  # it is in line all the same
             log.warning("The answer to job %s was dropped: %s", job.id, error)
 
-    async def _offer(
-        self, interaction: Interaction, menu: "type[StyleMenu | MoreMenu]", button: re.Match[str], question: str
-    ) -> None:
-        assert interaction.message
-        tongue = language(interaction.locale)
-        view = ui.View(timeout=None)
-        view.add_item(menu.offer(button["delivery"], interaction.message.id, tongue))
-        view.stop()  # the dynamic item answers, here as after a restart
-        await interaction.edit_original_response(content=say(tongue, question), view=view)
-
     async def _delete(self, interaction: Interaction, rows: list[PortraitRow]) -> None:
         assert interaction.message and interaction.channel_id
         by_right = await self._posted.belongs_to(interaction.user.id, rows)
@@ -152,75 +146,53 @@ class ButtonsCog(commands.Cog):
         await interaction.edit_original_response(content=say(language(interaction.locale), "portrait.deleted"))
 
 
-class PortraitButton(ui.DynamicItem[ui.Button[Any]], template=PORTRAIT_BUTTON):
+class PortraitButton(PersistentItem[ui.Button[Any]], template=PORTRAIT_BUTTON):
     """A button under a portrait."""
 
-    def __init__(self, button: ui.Button[Any], match: re.Match[str]) -> None:
-        super().__init__(button)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Button)
-        return cls(item, match)
-
-    async def callback(self, interaction: Interaction) -> None:
-        async with apologising(interaction):
-            await _cog(interaction).press(interaction, self._match)
+    async def pressed(self, interaction: Interaction) -> None:
+        await cog_of(interaction, ButtonsCog).press(interaction, self.match)
 
 
-class StyleMenu(ui.DynamicItem[ui.Select[Any]], template=STYLE_MENU):
+class StyleMenu(PersistentItem[ui.Select[Any]], template=STYLE_MENU):
     """The menu of styles that 🎨 opens."""
 
-    def __init__(self, menu: ui.Select[Any], match: re.Match[str] | None = None) -> None:
-        super().__init__(menu)
-        self._match = match
-
-    @classmethod
-    def offer(cls, delivery_id: str, message_id: int, tongue: str) -> Self:
-        """A menu of the catalogue's first styles, in this language."""
-        options = [discord.SelectOption(label=style_name(tongue, key), value=key) for key in STYLES][:MOST_CHOICES]
-        custom_id, hint = f"style:{delivery_id}:{message_id}", say(tongue, "option.style")
-        return cls(ui.Select(custom_id=custom_id, placeholder=hint, options=options))
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Select)
-        return cls(item, match)
-
-    async def callback(self, interaction: Interaction) -> None:
-        assert self._match
-        async with apologising(interaction):
-            await _cog(interaction).choose_style(interaction, self._match, self.item.values[0])
+    async def pressed(self, interaction: Interaction) -> None:
+        await cog_of(interaction, ButtonsCog).choose_style(interaction, self.match, self.item.values[0])
 
 
-class MoreMenu(ui.DynamicItem[ui.Select[Any]], template=MORE_MENU):
-    """The menu that ➕ opens: what else can be painted from this portrait."""
+class MoreMenu(PersistentItem[ui.Select[Any]], template=MORE_MENU):
+    """The menu that ➕ opens."""
 
-    def __init__(self, menu: ui.Select[Any], match: re.Match[str] | None = None) -> None:
-        super().__init__(menu)
-        self._match = match
+    async def pressed(self, interaction: Interaction) -> None:
+        await cog_of(interaction, ButtonsCog).choose_more(interaction, self.match, self.item.values[0])
 
-    @classmethod
-    def offer(cls, delivery_id: str, message_id: int, tongue: str) -> Self:
-        """The ways that have no button of their own, in this language."""
-        options = [
-            discord.SelectOption(
-                label=say(tongue, f"way.{way}"), description=say(tongue, f"about_way.{way}"), value=way
-            )
-            for way in MORE
-        ]
-        return cls(ui.Select(custom_id=f"more:{delivery_id}:{message_id}", options=options))
 
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Select)
-        return cls(item, match)
+async def _offer(interaction: Interaction, question: str, *menus: ui.Select[Any]) -> None:
+    view = ui.View(timeout=None)
+    for menu in menus:
+        view.add_item(menu)
+    view.stop()  # StyleMenu or MoreMenu answers, here as after a restart
+    await interaction.edit_original_response(content=say(language(interaction.locale), question), view=view)
 
-    async def callback(self, interaction: Interaction) -> None:
-        assert self._match
-        async with apologising(interaction):
-            await _cog(interaction).choose_more(interaction, self._match, self.item.values[0])
+
+def _style_menus(delivery_id: str, interaction: Interaction, styles: dict[str, str]) -> Iterator[ui.Select[Any]]:
+    """As many as so many styles need; each says from which to which."""
+    assert interaction.message
+    options = [discord.SelectOption(label=name, value=value) for value, name in styles.items()]
+    for number, some in enumerate(discord.utils.as_chunks(options, MOST_CHOICES)):
+        custom_id = f"style:{delivery_id}:{interaction.message.id}:{number}"
+        yield ui.Select(custom_id=custom_id, placeholder=f"{some[0].label} – {some[-1].label}", options=some)
+
+
+def _more_menu(delivery_id: str, interaction: Interaction) -> ui.Select[Any]:
+    """What else can be painted from this portrait: the ways that have no button of their own, in this language."""
+    assert interaction.message
+    tongue = language(interaction.locale)
+    options = [
+        discord.SelectOption(label=say(tongue, f"way.{way}"), description=say(tongue, f"about_way.{way}"), value=way)
+        for way in MORE
+    ]
+    return ui.Select(custom_id=f"more:{delivery_id}:{interaction.message.id}", options=options)
 
 
 class WishForm(ui.Modal):
@@ -235,9 +207,3 @@ class WishForm(ui.Modal):
         )
         self.add_item(ui.Label(text=say(tongue, "button.wish"), description=say(tongue, "about.wish"), component=typed))
         self.stop()  # ButtonsCog.on_interaction reads it, here as after a restart
-
-
-def _cog(interaction: Interaction) -> ButtonsCog:
-    cog = interaction.client.get_cog(ButtonsCog.__cog_name__)
-    assert isinstance(cog, ButtonsCog)
-    return cog

@@ -14,8 +14,8 @@ from cogs.shared.errors import Interaction
 from cogs.shared.services import Services
 from cogs.shared.text import label, language, say
 from gpu.doctor import GB, all_well
+from gpu.line.executor import ProcessStats
 from gpu.machine import resident
-from gpu.types import ProcessStats
 
 HAS = {True: "✅", False: "❌"}
 

@@ -22,8 +22,9 @@ from cogs.shared.photos import reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.uploads import FEWEST, MOST, LeftOut
+from gpu.pets import Photo
+from gpu.portraits import Wish
 from gpu.profile import PROFILES
-from gpu.types import Photo, Wish
 from storage.jobs import JobRow, new_job_id
 from storage.names import MOST_UNITS, clean_name
 from storage.pets import NameTaken, TooManyPets

@@ -8,16 +8,16 @@ older sheet, after another press, or once the learning has begun, they say so.
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from discord import Attachment, ui
 from discord.ext import commands
 
 from cogs.pets import check_owner, receipt_of
-from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.look_buttons import LOOK_BUTTON, What
+from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.photo_form import PhotoForm
 from cogs.shared.photos import place_of, reasons
 from cogs.shared.services import Services
@@ -160,25 +160,12 @@ class LooksCog(commands.Cog):
             await asyncio.sleep(BEGIN_S)
 
 
-class LookButton(ui.DynamicItem[ui.Button[Any]], template=LOOK_BUTTON):
+class LookButton(PersistentItem[ui.Button[Any]], template=LOOK_BUTTON):
     """A button under the answer of a look."""
 
-    def __init__(self, button: ui.Button[Any], match: re.Match[str]) -> None:
-        super().__init__(button)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Button)
-        return cls(item, match)
-
-    async def callback(self, interaction: Interaction) -> None:
-        """Pressed by anybody: whether they may is checked now."""
-        cog = interaction.client.get_cog(LooksCog.__cog_name__)
-        assert isinstance(cog, LooksCog)
-        what: What = self._match["what"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
-        async with apologising(interaction):
-            await cog.press(interaction, self._match["job"], int(self._match["look"]), what)
+    async def pressed(self, interaction: Interaction) -> None:
+        what: What = self.match["what"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
+        await cog_of(interaction, LooksCog).press(interaction, self.match["job"], int(self.match["look"]), what)
 
 
 def _kept(row: LookedRow) -> set[str]:

@@ -5,14 +5,14 @@ Knows: who may forget a dog, and how people are asked first. Does not know: whic
 custom_id, so they also work after a restart.
 """
 
-import re
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from cogs.shared.errors import Interaction, Sorry, apologising
+from cogs.shared.errors import Interaction, Sorry
+from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.pet_choice import choices, find_pet, known_pets
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
@@ -21,7 +21,13 @@ from storage.pets import Pet
 
 MOST_LINES = 10  # of /pets; so many of the longest names, every character escaped, fit into a message
 
-How = Literal["keep", "forget", "posts"]
+How = Literal["forget", "posts", "keep"]
+ANSWERS: dict[How, tuple[str, discord.ButtonStyle]] = {
+    "forget": ("forget.yes", discord.ButtonStyle.danger),
+    "posts": ("forget.posts", discord.ButtonStyle.danger),
+    "keep": ("forget.keep", discord.ButtonStyle.secondary),
+}
+"""To the question of /pet forget, as its buttons: their labels, and how they look."""
 
 
 class PetsCog(commands.Cog):
@@ -58,8 +64,8 @@ class PetsCog(commands.Cog):
         check_owner(interaction, found)
         tongue = language(interaction.locale)
         view = ui.View(timeout=None)
-        for how in ("forget", "posts", "keep"):
-            view.add_item(ForgetButton(found.id, how, tongue))
+        for how, (key, style) in ANSWERS.items():
+            view.add_item(ui.Button(label=say(tongue, key), style=style, custom_id=f"forget:{found.id}:{how}"))
         ask = say(tongue, "forget.ask", name=Name(found.name))
         await interaction.edit_original_response(content=ask, view=view)
         view.stop()  # the dynamic item answers, here as after a restart
@@ -96,28 +102,12 @@ class PetsCog(commands.Cog):
         return text
 
 
-class ForgetButton(ui.DynamicItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):
+class ForgetButton(PersistentItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):
     """One answer to the question of /pet forget."""
 
-    def __init__(self, pet_id: int, how: How, tongue: str) -> None:
-        names = {"forget": "forget.yes", "posts": "forget.posts", "keep": "forget.keep"}
-        style = discord.ButtonStyle.secondary if how == "keep" else discord.ButtonStyle.danger
-        custom_id = f"forget:{pet_id}:{how}"
-        super().__init__(ui.Button(label=say(tongue, names[how]), style=style, custom_id=custom_id))
-        self._pet_id = pet_id
-        self._how: How = how
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        how: How = match["how"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
-        return cls(int(match["pet"]), how, language(interaction.locale))
-
-    async def callback(self, interaction: Interaction) -> None:
-        """Pressed by anybody: whether they may is checked now, not when the button was made."""
-        cog = interaction.client.get_cog(PetsCog.__cog_name__)
-        assert isinstance(cog, PetsCog)
-        async with apologising(interaction):
-            await cog.decide(interaction, self._pet_id, self._how)
+    async def pressed(self, interaction: Interaction) -> None:
+        how: How = self.match["how"]  # pyright: ignore[reportAssignmentType] (the template allows no other)
+        await cog_of(interaction, PetsCog).decide(interaction, int(self.match["pet"]), how)
 
 
 def may_forget(interaction: Interaction, pet: Pet) -> bool:

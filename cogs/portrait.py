@@ -20,7 +20,8 @@ from cogs.shared.rerolls import MOST_SEED, new_seeds
 from cogs.shared.services import Services
 from cogs.shared.style_choice import meant, style_choices
 from cogs.shared.text import Name, label, language, without_tokens
-from gpu.types import PaintOptions, Preset, Quality, Shape, Size
+from gpu.jobs import PaintOptions
+from gpu.portraits import Preset, Quality, Shape, Size
 from storage.pets import Pet
 
 OPTIONS = ("style", "pet", "wish", "quality", "shape", "count", "seed")

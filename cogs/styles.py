@@ -5,17 +5,17 @@ Does not know: where the pictures come from (cogs/shared/examples.py), or how a 
 (cogs/own_styles.py).
 """
 
-import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
 from cogs.shared.access import check_member
-from cogs.shared.errors import Interaction, apologising
+from cogs.shared.errors import Interaction
 from cogs.shared.examples import pictures
+from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.services import Services
 from cogs.shared.text import ENGLISH, Name, escape, isolated, label, language, say, style_name
 from gpu.styles import STYLES
@@ -85,24 +85,12 @@ class StylesCog(commands.Cog):
         ]
 
 
-class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"styles:(?P<page>\d{1,3})"):
+class PageButton(PersistentItem[ui.Button[Any]], template=r"styles:(?P<page>\d{1,3})"):
     """Turns to a page."""
 
-    def __init__(self, button: ui.Button[Any], page: int) -> None:
-        super().__init__(button)
-        self._page = page
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Button)
-        return cls(item, int(match["page"]))
-
-    async def callback(self, interaction: Interaction) -> None:
-        """Pressed by whoever asked: nobody else sees it."""
-        cog = interaction.client.get_cog(StylesCog.__cog_name__)
-        assert isinstance(cog, StylesCog)
-        async with apologising(interaction):
-            await cog.turn(interaction, self._page)
+    async def pressed(self, interaction: Interaction) -> None:
+        """By whoever asked: nobody else sees it."""
+        await cog_of(interaction, StylesCog).turn(interaction, int(self.match["page"]))
 
 
 def _page(tongue: str, pages: list[list[Entry]], page: int, urls: dict[str, str]) -> ui.LayoutView:

@@ -7,15 +7,15 @@ id, so they work after any restart; once their time is over, or after another pr
 
 import asyncio
 import logging
-import re
-from typing import Any, Self
+from typing import Any
 
 from discord import ui
 from discord.ext import commands
 
 from cogs.pets import check_owner, receipt_of
-from cogs.shared.errors import DROPPED, Interaction, Sorry, apologising
+from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.failed_buttons import FAILED_BUTTON
+from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.services import Services
 from cogs.shared.text import Name, language, say
 from storage.failed import NotKept
@@ -77,21 +77,8 @@ class TryAgainCog(commands.Cog):
         return receipt_of(language(interaction.locale), pet, receipt)
 
 
-class FailedButton(ui.DynamicItem[ui.Button[Any]], template=FAILED_BUTTON):
+class FailedButton(PersistentItem[ui.Button[Any]], template=FAILED_BUTTON):
     """A button under an enrolment that failed."""
 
-    def __init__(self, button: ui.Button[Any], match: re.Match[str]) -> None:
-        super().__init__(button)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /) -> Self:
-        assert isinstance(item, ui.Button)
-        return cls(item, match)
-
-    async def callback(self, interaction: Interaction) -> None:
-        """Pressed by anybody: whether they may is checked now."""
-        cog = interaction.client.get_cog(TryAgainCog.__cog_name__)
-        assert isinstance(cog, TryAgainCog)
-        async with apologising(interaction):
-            await cog.press(interaction, self._match["job"], self._match["what"])
+    async def pressed(self, interaction: Interaction) -> None:
+        await cog_of(interaction, TryAgainCog).press(interaction, self.match["job"], self.match["what"])

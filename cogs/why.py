@@ -11,7 +11,7 @@ from discord.ext import commands
 from cogs.shared.errors import Interaction, Sorry
 from cogs.shared.services import Services
 from cogs.shared.text import Name, escape, label, language, plain_code, readable, say, style_name
-from gpu.types import Prompt
+from gpu.portraits import Prompt
 from storage.names import shorten
 
 LONGEST_THOUGHT, LONGEST_WORDS = 300, 600  # characters that are shown; the message has room for 2000

@@ -3,9 +3,16 @@
 Knows: values in, values out. Does not know: Discord, the database. The files here belong to both processes, the bot and
 the one that computes, and import no torch; the folders say which process their files run in.
 
-    types.py       the values that cross seams
+The first four are the values that cross seams: frozen dataclasses of ints, floats, strings, tuples and Paths, so a job
+can be stored, retried, and run on another machine.
+
+    pets.py        a pet's photos, cut-outs and adapter
+    portraits.py   wish, prompt, preset, portrait
+    jobs.py        what the studio is asked to do
+    outcomes.py    what becomes of it: progress, then an outcome
     errors.py      what can go wrong, by name
     profile.py     which models, and every number the studio works with
+    sampling.py    what a job leaves to the profile, and how much work a painting is
     segmenting.py  those of the segment stage
     sources.py     which models a profile needs, and which of their files
     weights.py     where they are on this machine, and whether each is there and whole

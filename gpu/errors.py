@@ -3,7 +3,8 @@
 Knows: kinds of failure. Does not know: how people are told (cogs/shared/texts has a sentence for each cause).
 """
 
-from gpu.types import Cause, Failed, Rejected
+from gpu.outcomes import Cause, Failed
+from gpu.pets import Rejected
 
 
 class StudioError(Exception):

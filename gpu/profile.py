@@ -12,8 +12,9 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from gpu.learning import Learning
+from gpu.outcomes import Progress
+from gpu.portraits import Preset, Quality, Shape, Size
 from gpu.segmenting import PhotoChecks, Segmenting, Species
-from gpu.types import Preset, Progress, Quality, Shape, Size
 
 WEIGHTS = Path(__file__).parent / "pocket" / "weights"
 

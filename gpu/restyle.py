@@ -7,7 +7,7 @@ Knows: that a prompt is "<medium> of <s0> ..., <the style's details>", and that 
 from dataclasses import replace
 
 from gpu import styles
-from gpu.types import Prompt, Wish
+from gpu.portraits import Prompt, Wish
 
 OF = " of <s0>"  # what stands between the medium and the rest
 

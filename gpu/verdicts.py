@@ -29,7 +29,7 @@ LEAST = (0.01, 0.1)
 
 
 class Scored(Protocol):
-    """A picture with its scores; gpu/types.py's Portrait is one."""
+    """A picture with its scores; gpu/portraits.py's Portrait is one."""
 
     @property
     def likeness(self) -> float: ...

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from gpu.device import DeviceReport
-from gpu.types import Job, Outcome, Progress
+from gpu.jobs import Job
+from gpu.outcomes import Outcome, Progress
 
 HEADER = struct.Struct(">I")  # length of the JSON in bytes
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import time
 
-from gpu.types import JOB, Cause, Enroll
+from gpu.jobs import JOB, Enroll
+from gpu.outcomes import Cause
 from storage import pets
 from storage.database import Database, Transaction
 from storage.files import Files

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpu.durable import whole
-from gpu.types import Photo
+from gpu.pets import Photo
 
 JOB_ID = re.compile(r"[0-9a-f]{12}")
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from gpu.types import Photo
+from gpu.pets import Photo
 from storage.decoder.reasons import Reason
 from storage.files import Files
 

@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from gpu.types import JOB, Cause, Enroll, JobKind, Paint
+from gpu.jobs import JOB, Enroll, JobKind, Paint
+from gpu.outcomes import Cause
 from storage.database import Transaction
 
 KIND = "CASE WHEN look THEN 'look' ELSE jobs.kind END"
@@ -39,8 +40,16 @@ class JobRow:
     learn_at: float | None  # looked: it is learnt by itself then; None: it cannot be
     cause: Cause | None  # of a job that failed or was cancelled, or of whose enrolment only the first portrait was
     checkpoint: int  # training step
-    pictures: int  # to be painted, with those that are only tried
     seconds: float  # spent running until now, pauses left out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPainting:
+    """A painting that is done, and how long it took."""
+
+    job: Paint
+    seconds: float  # all of it, pauses left out
+    picture: float  # seconds that one candidate took
 
 
 async def insert(
@@ -54,18 +63,13 @@ async def insert(
     looks: int = 0,
 ) -> JobRow:
     """The job's row; `row` holds the columns from pet_id on. `look`: it begins with one, after so many `looks`."""
-    sql = """INSERT INTO jobs (id, kind, body, pictures, created, ack_channel_id, ack_message_id, look, looks,
+    sql = """INSERT INTO jobs (id, kind, body, created, ack_channel_id, ack_message_id, look, looks,
                                pet_id, pet_name, guild_id, user_id, channel_id, thread_id, locale, reply_to)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
     body = JOB.dump_json(job).decode()
-    pictures = len(job.seeds) * _tries(job) if isinstance(job, Paint) else 1
-    beginning = (job.job_id, job.kind, body, pictures, now, *(ack or (None, None)), look, looks)
+    beginning = (job.job_id, job.kind, body, now, *(ack or (None, None)), look, looks)
     [made] = await tx.all(sql, *beginning, *row)
     return job_row(made, now)
-
-
-def _tries(job: Paint) -> int:
-    return job.options.preset.tries if job.options.preset and job.options.choose else 1
 
 
 def job_row(row: sqlite3.Row, now: float) -> JobRow:
@@ -93,6 +97,5 @@ def job_row(row: sqlite3.Row, now: float) -> JobRow:
         learn_at=row["learn_at"],
         cause=Cause(row["error"]) if row["error"] else None,
         checkpoint=row["checkpoint"],
-        pictures=row["pictures"],
         seconds=row["seconds"] + (now - claimed if claimed is not None else 0.0),
     )

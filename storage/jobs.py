@@ -12,11 +12,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
 
-from gpu.types import ADAPTER, CUTOUTS, Enroll, JobKind, Paint, PaintOptions, Photo, Prompt, Wish
+from gpu.jobs import JOB, Enroll, JobKind, Paint, PaintOptions
+from gpu.pets import ADAPTER, CUTOUTS, Photo
+from gpu.portraits import Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files
-from storage.job_rows import JobRow, insert, job_row
+from storage.job_rows import JobRow, PastPainting, insert, job_row
 from storage.names import clean_name
 from storage.pets import Pet
 
@@ -189,13 +191,29 @@ class Jobs:
             await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
 
     async def durations(self, kind: JobKind) -> float | None:
-        """Seconds that the last ten jobs of this kind took on average, for each picture; None if none is done yet."""
-        sql = """SELECT sum(seconds) / sum(pictures) FROM (SELECT seconds, pictures FROM jobs
+        """Seconds that the last ten jobs of this kind took on average; None if none is done yet."""
+        sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs
                  WHERE kind = ? AND state = 'done' ORDER BY finished DESC LIMIT 10)"""
         looks = """SELECT avg(look_seconds) FROM (SELECT look_seconds FROM jobs
                    WHERE look_seconds IS NOT NULL ORDER BY created DESC LIMIT 10)"""
         row = await (self._db.one(looks) if kind == "look" else self._db.one(sql, kind))
         return row[0] if row else None
+
+    async def past_paintings(self) -> list[PastPainting]:
+        """The last ten that are done."""
+        sql = """SELECT j.body, j.seconds, avg(json_extract(p.portrait, '$.seconds')) AS picture
+                 FROM (SELECT id, body, seconds FROM jobs WHERE kind = 'paint' AND state = 'done'
+                       ORDER BY finished DESC LIMIT 10) j
+                 JOIN portraits p ON p.job_id = j.id GROUP BY j.id"""
+        return [
+            PastPainting(job=_paint(row["body"]), seconds=row["seconds"], picture=row["picture"])
+            for row in await self._db.all(sql)
+        ]
+
+    async def paintings(self) -> dict[str, Paint]:
+        """Those that are waiting or running, by id."""
+        sql = "SELECT id, body FROM jobs WHERE kind = 'paint' AND state IN ('waiting', 'running')"
+        return {row["id"]: _paint(row["body"]) for row in await self._db.all(sql)}
 
     async def check_limits_in(self, rows: Database | Transaction, guild_id: int, user_id: int) -> None:
         """check_limits(), within a transaction that accepts a job."""
@@ -206,3 +224,9 @@ class Jobs:
             raise TooManyJobs(count["own"])
         if count["everybody"] >= self._limits.total:
             raise LineFull(LineFull.__doc__)
+
+
+def _paint(body: str) -> Paint:
+    job = JOB.validate_json(body)
+    assert isinstance(job, Paint)
+    return job

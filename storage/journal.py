@@ -20,9 +20,10 @@ from collections.abc import Callable, Sequence
 from time import time
 
 from gpu.errors import Cancelled, WorkerDied
+from gpu.jobs import JOB, Enroll, Job, Look
 from gpu.line.journal import Claim, Journal
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import ENROLLED, JOB, Done, Enroll, Failed, Job, Look, Looked, Progress
+from gpu.outcomes import ENROLLED, Done, Failed, Looked, Progress
 from storage import settlement
 from storage.database import Database, Transaction
 from storage.files import Files

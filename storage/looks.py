@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import time
 
-from gpu.types import JOB, LOOKED, Enroll, Looked, Photo
+from gpu.jobs import JOB, Enroll
+from gpu.outcomes import LOOKED, Looked
+from gpu.pets import Photo
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.job_rows import JobRow, job_row

@@ -16,7 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from gpu.types import Done, Failed, Wish
+from gpu.outcomes import Done, Failed
+from gpu.portraits import Wish
 from storage import takedowns
 from storage.database import Database, Transaction
 from storage.portraits import POSTED

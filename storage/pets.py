@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from gpu.types import ADAPTER, CUTOUTS, Adapter, Cause, Cutout, Photo
+from gpu.outcomes import Cause
+from gpu.pets import ADAPTER, CUTOUTS, Adapter, Cutout, Photo
 from storage.database import Database, Transaction
 from storage.names import name_key
 

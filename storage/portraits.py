@@ -12,7 +12,7 @@ from time import time
 
 from pydantic import TypeAdapter
 
-from gpu.types import PORTRAIT, Portrait, Wish
+from gpu.portraits import PORTRAIT, Portrait, Wish
 from storage.database import Database
 
 WISH: TypeAdapter[Wish] = TypeAdapter(Wish)

@@ -7,7 +7,8 @@ happen: while what they asked for under this very message still waits, asking fo
 
 import sqlite3
 
-from gpu.types import JOB, Paint, PaintOptions, Prompt, Wish
+from gpu.jobs import JOB, Paint, PaintOptions
+from gpu.portraits import Prompt, Wish
 from storage.database import Transaction
 
 WAITING = """SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id

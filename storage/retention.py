@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from time import time
 
-from gpu.types import PORTRAIT
+from gpu.portraits import PORTRAIT
 from storage.database import Database
 from storage.files import Files
 from storage.journal import KEEPS_FOLDER

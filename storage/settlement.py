@@ -7,24 +7,11 @@ import sqlite3
 from dataclasses import replace
 from typing import Literal
 
+from gpu.jobs import JOB, Enroll, Look
 from gpu.line.journal import final_outcome
-from gpu.types import (
-    ADAPTER,
-    CUTOUTS,
-    ENROLLED,
-    JOB,
-    LOOKED,
-    PORTRAIT,
-    Cause,
-    Done,
-    Enroll,
-    Enrolled,
-    Failed,
-    Look,
-    Looked,
-    Portrait,
-    Wish,
-)
+from gpu.outcomes import ENROLLED, LOOKED, Cause, Done, Enrolled, Failed, Looked
+from gpu.pets import ADAPTER, CUTOUTS
+from gpu.portraits import PORTRAIT, Portrait, Wish
 from storage import pets
 from storage.database import Database, Transaction
 from storage.outbox import AnswerKind, AnswerPayload, Part, owe

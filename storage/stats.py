@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from time import time
 from typing import Literal
 
-from gpu.types import Cause, JobKind
+from gpu.jobs import JobKind
+from gpu.outcomes import Cause
 from storage.database import Database
 from storage.job_rows import KIND
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "torchvision", "diffusers", "transformers", "peft", "accelerate", "ultralytics"}
 OURS = {"bot", "cogs", "gpu", "storage", "tests"}
 TORCHLESS = {  # in a room of torch, and used from outside too
-    f"gpu.studio.{name}" for name in ("plan", "exclusions", "things", "gate", "examples", "crop", "hub")
+    f"gpu.studio.{name}" for name in ("plan", "exclusions", "phrases", "things", "gate", "examples", "crop", "hub")
 }
 
 Process = Literal["bot", "child", "both", "build"]
@@ -73,7 +73,7 @@ def room_of(name: str) -> Room:
 
 
 def imported(nodes: Iterator[ast.AST]) -> set[str]:
-    """Full names of modules: "gpu.types" for `from gpu import types` and for `from gpu.types import Photo`."""
+    """Full names of modules: "gpu.pets" for `from gpu import pets` and for `from gpu.pets import Photo`."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -145,7 +145,7 @@ def test_discord_is_for_cogs_and_sql_for_storage(name: str):
 
 def test_a_wrong_import_would_be_found(monkeypatch: pytest.MonkeyPatch):
     """Through others too: this is what the rules above are for."""
-    monkeypatch.setitem(AT_START, "gpu.types", {"gpu.studio.models"})
+    monkeypatch.setitem(AT_START, "gpu.pets", {"gpu.studio.models"})
     assert "torch" in reached("cogs.admin") & HEAVY
     assert "gpu.studio.models" in reached("storage.jobs")
     assert not allows(ROOMS["gpu.line"], "gpu.studio.models")

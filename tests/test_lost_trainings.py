@@ -5,7 +5,7 @@ One of the faults of tests/bench/lost_trainings.py, which tries them all.
 
 from pathlib import Path
 
-from gpu.types import Cause
+from gpu.outcomes import Cause
 from tests.bench.lost_trainings import bench
 
 

@@ -9,7 +9,7 @@ from cogs.shared.look_buttons import look_buttons
 from cogs.shared.photos import file_name
 from cogs.shared.text import Name, say
 from cogs.shared.uploads import FEWEST, MOST
-from gpu.types import Looked
+from gpu.outcomes import Looked
 from storage.outbox import AnswerPayload
 
 LONGEST = 1850  # characters; the rest of the message's 2000 is for a mention, a mark, and where it had to go

@@ -11,7 +11,9 @@ from cogs.shared.photos import reasons
 from cogs.shared.portrait_buttons import portrait_buttons
 from cogs.shared.text import Name, duration, plain_code, readable, say, style_name
 from gpu import verdicts
-from gpu.types import Cause, Done, Enrolled, Failed, Looked, Portrait, Rejected
+from gpu.outcomes import Cause, Done, Enrolled, Failed, Looked
+from gpu.pets import Rejected
+from gpu.portraits import Portrait
 from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, Pro
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gpu.types import ProcessStats
+from gpu.line.executor import ProcessStats
 from storage.jobs import Jobs
 from storage.stats import Stats
 
@@ -74,7 +74,7 @@ class Metrics(commands.Cog):
 
 
 class Children(Collector):
-    """What the executor counts (gpu/types.py: ProcessStats)."""
+    """What the executor counts (gpu/line/executor.py: ProcessStats)."""
 
     def __init__(self, stats: Callable[[], ProcessStats]) -> None:
         self._stats = stats

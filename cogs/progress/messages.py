@@ -20,7 +20,8 @@ from cogs.progress.place import Place
 from cogs.progress.render import describe
 from cogs.shared.threads import Threads
 from gpu.line.line import Line
-from gpu.types import Progress
+from gpu.outcomes import Progress
+from gpu.profile import Painting
 from storage.jobs import JobRow, Jobs
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class ProgressMessages(commands.Cog):
         jobs: Jobs,
         threads: Threads,
         line: Line,
+        painting: Painting,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,6 +44,7 @@ class ProgressMessages(commands.Cog):
         self._jobs = jobs
         self._threads = threads
         self._line = line
+        self._painting = painting
         self._monotonic = monotonic
         self._new_place = partial(Place, bot, jobs, clock=clock, monotonic=monotonic)
         self._latest: dict[str, Progress] = {}  # by job
@@ -66,7 +69,7 @@ class ProgressMessages(commands.Cog):
 
     async def open(self, home: int) -> None:
         """Bring the message of this channel or thread up to date now."""
-        current = await standings(self._line, self._jobs)
+        current = await standings(self._line, self._jobs, self._painting)
         await self._show(home, [one for one in current if await self._home(one.job) == home])
 
     async def finish(self, job_id: str) -> None:
@@ -101,7 +104,7 @@ class ProgressMessages(commands.Cog):
 
     async def _start_updates(self) -> None:
         """Look at each place that is not being looked at."""
-        current = await standings(self._line, self._jobs)
+        current = await standings(self._line, self._jobs, self._painting)
         homes = [(home, one) for one in current if (home := await self._home(one.job)) is not None]
         self._forget_all_but({one.job.id for one in current}, {home for home, _ in homes})
         for home, shown in groupby(sorted(homes, key=lambda pair: pair[0]), key=lambda pair: pair[0]):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cogs.progress.eta import Standing
 from cogs.shared.text import Name, duration, say
-from gpu.types import Progress
+from gpu.outcomes import Progress
 
 BAR = 10  # characters
 MOST_LINES = 10  # of jobs that wait behind the first one

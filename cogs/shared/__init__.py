@@ -3,6 +3,7 @@
 text.py        what people read: finds the languages, fills the sentences
 texts/         every sentence; a language is one file
 errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
+persistent.py  buttons and menus that work after a restart
 services.py    what a cog may use, put together in bot.py
 models.py      whether the models are complete
 pet_choice.py  which dog people mean

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 async def promise(services: Services, job: JobRow) -> str:
     """The words for a painting that is in line: its place, how long it takes, and where it will appear."""
-    mine = [one for one in await standings(services.line, services.jobs) if one.job.id == job.id]
+    mine = [one for one in await standings(services.line, services.jobs, services.painting) if one.job.id == job.id]
     place, seconds = (mine[0].place, mine[0].left) if mine else (0, None)
     left = say(job.locale, "portrait.left", time=duration(job.locale, seconds)) if seconds is not None else ""
     thread = f"<#{job.thread_id or job.channel_id}>"

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gpu.jobs import PaintOptions
+from gpu.portraits import Portrait, Prompt, Wish
 from gpu.restyle import restyled
-from gpu.types import PaintOptions, Portrait, Prompt, Wish
 from storage.portraits import PortraitRow
 
 Way = Literal["again", "style", "wish", "pose", "near", "far", "exact"]

@@ -11,9 +11,9 @@ from cogs.shared.models import Models
 from cogs.shared.owners import Owners
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
+from gpu.line.executor import ProcessStats
 from gpu.line.line import Line
 from gpu.profile import Painting
-from gpu.types import ProcessStats
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files

@@ -1,7 +1,7 @@
 """Which style people mean: one of their server's, one of the catalogue's, or their own words.
 
-Knows: the wish that a typed style becomes, and what is suggested while somebody types. Does not know: how a style is
-added (cogs/own_styles.py) or shown (cogs/styles.py).
+Knows: the wish that a typed or chosen style becomes, what is suggested while somebody types, and what can be chosen.
+Does not know: how a style is added (cogs/own_styles.py) or shown (cogs/styles.py).
 A wish holds the words that were meant, not the name: it can be painted again when its server's style is gone.
 """
 
@@ -12,9 +12,9 @@ from discord import app_commands
 from cogs.shared.errors import Interaction, Sorry
 from cogs.shared.pet_choice import LONGEST_CHOICE, MOST_CHOICES
 from cogs.shared.services import Services
-from cogs.shared.text import isolated, language, style_name, without_tokens
+from cogs.shared.text import Name, isolated, language, style_name, without_tokens
+from gpu.portraits import Wish
 from gpu.styles import STYLES, find, fold, joined
-from gpu.types import Wish
 from storage.names import shorten, visible
 from storage.styles import ServerStyle
 
@@ -23,12 +23,37 @@ MOST_OWN = 10  # of the server's styles before the catalogue's, while nothing is
 
 async def meant(services: Services, guild_id: int, typed: str) -> Wish:
     """The style that was typed or chosen, as a wish without a text. Raises Sorry where nothing can be seen of it."""
-    if own := await services.styles.get(guild_id, visible(typed)):
-        return Wish(style=own.medium, negative=own.negative)
+    if own := await _of_server(services, guild_id, typed):
+        return own
     known, words = find(typed), without_tokens(typed)
     if not known and not words:
         raise Sorry("sorry.style")
     return Wish(style=known.key if known else words)
+
+
+async def chosen(services: Services, guild_id: int, value: str) -> Wish:
+    """The style that was chosen from known_styles(). Raises Sorry where its server has removed it since."""
+    if own := await _of_server(services, guild_id, value):
+        return own
+    if value not in STYLES:
+        raise Sorry("sorry.no_such_style", name=Name(value))
+    return Wish(style=value)
+
+
+async def _of_server(services: Services, guild_id: int, name: str) -> Wish | None:
+    own = await services.styles.get(guild_id, visible(name))
+    return Wish(style=own.medium, negative=own.negative) if own else None
+
+
+async def known_styles(services: Services, interaction: Interaction) -> dict[str, str]:
+    """All styles that this machine's models can paint, the server's first: what chosen() takes, and their names in this
+    person's language.
+    """
+    assert interaction.guild_id  # portraits with buttons hang in servers
+    tongue, own = language(interaction.locale), await services.styles.of_guild(interaction.guild_id)
+    ours = {one.name: isolated(one.name) for one in own if services.models.have_learnt(one.medium)}
+    known = {key: style_name(tongue, key) for key in STYLES if services.models.have_learnt(key)}
+    return {**ours, **known, **ours}  # a name that a server had before the catalogue is the server's
 
 
 async def style_choices(services: Services, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from cogs.shared.errors import Sorry
 from cogs.shared.photos import download, photo_name
-from gpu.types import Photo
+from gpu.pets import Photo
 from storage.intake import MOST_BYTES, Intake, PhotoRefused, Upload
 
 log = logging.getLogger(__name__)

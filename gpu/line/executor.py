@@ -7,9 +7,26 @@ A new executor is one file with the methods below, and one line in tests/gpu/lin
 fake studio: the contract is then run against it. bot.py's main() chooses which one is used.
 """
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from gpu.types import Done, Failed, Job, Paused, ProcessStats, Report
+from gpu.jobs import Job
+from gpu.outcomes import Done, Failed, Paused, Report
+
+Ending = Literal["exited", "hung", "not_ready", "out_of_memory", "device_lost"]
+"""Why a process that computes was no good any more: it ended by itself, gave no sign of life, never got ready, had too
+little memory on the card, or could not use the card any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStats:
+    """What became of the processes that an executor computes in."""
+
+    started: int = 0  # started, or tried to start, the first included
+    died: int = 0  # of them, before their time: killed, hung, failed to start, or no good any more after a job
+    ending: Ending | None = None  # of the last one that did
+    reserved: int = 0  # bytes of the card's memory that the present one held when its last job ended
+    pid: int | None = None  # of the present one
 
 
 class Executor(Protocol):

@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from gpu.jobs import Job
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Done, Enrolled, Failed, Job, Progress
+from gpu.outcomes import Done, Enrolled, Failed, Progress
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from gpu.errors import Cancelled, WorkerDied
 from gpu.line.executor import Executor
 from gpu.line.journal import Claim, Journal, try_to_write, with_retries
 from gpu.line.schedule import LastTurns, Ticket, TrainingShare, Turn, first, is_training, order, record_turn
-from gpu.types import Done, Failed, Looked, Paused, Progress
+from gpu.outcomes import Done, Failed, Looked, Paused, Progress
 
 log = logging.getLogger(__name__)
 

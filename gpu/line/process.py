@@ -16,10 +16,12 @@ from dataclasses import replace
 
 from gpu.device import DeviceReport
 from gpu.errors import WorkerDied
+from gpu.jobs import Job
 from gpu.line.child import Child
+from gpu.line.executor import Ending, ProcessStats
 from gpu.line.watchdog import StartBackoff, Watchdog
+from gpu.outcomes import Cause, Done, Failed, Paused, Report
 from gpu.profile import PROFILE, SDXL, Profile, Timeouts
-from gpu.types import Cause, Done, Ending, Failed, Job, Paused, ProcessStats, Report
 from gpu.wire import Ask, Close, End, Ready, Run, Step
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from gpu.types import JobKind
+from gpu.jobs import JobKind
 
 TurnsByUser = dict[int, float]
 """User id -> Unix seconds of that person's last turn, in the order of those times."""

@@ -4,8 +4,8 @@ Knows: what counts as progress. Does not know: processes, pipes, or what time it
 of any clock that never goes back, so that a test need not wait.
 """
 
+from gpu.outcomes import Progress
 from gpu.profile import Timeouts
-from gpu.types import Progress
 
 BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Seconds before the next start, by failed starts in a row: one is bad luck, several are a broken machine."""

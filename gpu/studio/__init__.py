@@ -24,7 +24,8 @@ train.py       pivotal tuning
 adapter.py     what was learnt, as files, and applied to a pipeline
 lora.py        its layers, put into the UNet and taken out
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
-exclusions.py  what a wish refuses, and words without it (no torch)
+exclusions.py  what a wish refuses (no torch)
+phrases.py     English words without a thing, and without saying it twice (no torch)
 things.py      what wishes name, in four languages (no torch)
 gate.py        whether a plan is fit to be painted (no torch)
 examples.py    wishes with good plans, and the nearest of them (no torch)

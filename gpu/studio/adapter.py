@@ -29,11 +29,11 @@ from torch import Tensor, nn
 from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
 from gpu.learning import Learning
+from gpu.pets import Adapter, Cutout
 from gpu.studio import tensor_files, tokens
 from gpu.studio.lora import PET, Version
 from gpu.studio.models import ModelPool
 from gpu.studio.state import LORA, State
-from gpu.types import Adapter, Cutout
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 KOHYA_FILE = "pet.kohya.safetensors"

@@ -20,9 +20,9 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
+from gpu.portraits import Prompt
 from gpu.studio import tokens
 from gpu.studio.models import ModelPool
-from gpu.types import Prompt
 
 TIMES = (0.1, 0.3)  # of the noise schedule: in more noise small things are lost
 SEED = 0  # of the noise, the same for all pictures

@@ -15,8 +15,8 @@ from diffusers import StableDiffusionXLPipeline
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
+from gpu.portraits import Box, Prompt
 from gpu.studio import tokens
-from gpu.types import Box, Prompt
 
 Attend = Callable[[Attention, Tensor, Tensor], Tensor]
 """Attention layer, queries [b, pixels, width], texts [b, tokens, width] -> what is looked up [b, pixels, width]."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu.types import Cutout
+from gpu.pets import Cutout
 
 SIDE = 64  # pixels to which a pet is brought
 GREY = 127.0  # in place of what is not the pet

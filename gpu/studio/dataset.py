@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.errors import NotFinite
-from gpu.types import Cutout, Rejected
+from gpu.pets import Cutout, Rejected
 
 MULTIPLE = 64  # bucket sides are multiples of this, in pixels
 ASPECTS = (0.5, 2.0)  # the narrowest and the widest bucket

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from gpu.durable import whole
 from gpu.learning import Learning
+from gpu.pets import Cutout
 from gpu.studio import copies, likeness, segment
 from gpu.studio.denoise import decoded, denoised
 from gpu.studio.models import ModelPool
 from gpu.studio.state import Mark, State
-from gpu.types import Cutout
 
 GAIN = 0.002  # of likeness: less is chance
 SHARE = 5  # one photo of so many is held out

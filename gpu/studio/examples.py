@@ -14,8 +14,8 @@ from pathlib import Path
 import bm25s
 
 from gpu import styles
+from gpu.portraits import Wish
 from gpu.studio.plan import Plan
-from gpu.types import Wish
 from gpu.words import clean, fold
 
 LETTERS = (2, 3, 4)  # in a row: two are a word in Korean and Japanese, four are most of one in English

@@ -1,20 +1,19 @@
-"""What a wish refuses, and words without it: "no hat", "모자 말고", "帽子なし", "en vez de la playa". No torch.
+"""What a wish refuses: "no hat", "모자 말고", "帽子なし", "en vez de la playa". No torch.
 
-Knows: the words of refusal in four languages (exclusions.toml), and how to take a thing out of English words cleanly.
-Does not know: who wrote the words, models. A painter paints what is named, "without a hat" most of all: so what is
-refused must stand nowhere but in the negative.
+Knows: the words of refusal in four languages (exclusions.toml). Does not know: who wrote them, plans, models. A painter
+paints what is named, "without a hat" most of all: so what is refused must stand nowhere but in the negative.
 """
 
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gpu.studio.gate import is_english
-from gpu.studio.things import JOINED, NAMED, SPACED, Thing, named, spelled, words
+from gpu.studio.phrases import SUFFIX, once
+from gpu.studio.things import JOINED, SPACED, Thing, forms, in_one_language, named, spelled
 from gpu.words import fold, harmless
 
 _TEXT = Path(__file__).with_suffix(".toml").read_text("utf-8")
@@ -22,8 +21,8 @@ _DATA: dict[str, Any] = tomllib.loads(unicodedata.normalize("NFKC", _TEXT))  # a
 _WANTED = re.compile("|".join(_DATA["wanted"]))
 _THINGS = rf"(?P<thing>(?:(?:{JOINED})\s*(?:{_DATA['join_after']}){{0,2}}\s*){{0,5}}(?:{JOINED}))"
 _AFTER = [
-    re.compile(pattern.replace("{things}", things))
-    for table, things in (("after", _THINGS), ("after_spaced", rf"(?P<thing>{SPACED})"))
+    re.compile(pattern.replace("{things}", things), flags)
+    for table, things, flags in (("after", _THINGS, 0), ("after_spaced", rf"(?P<thing>{SPACED})", re.IGNORECASE))
     for pattern in _DATA[table]
 ]
 _IMPLIED = {name: re.compile(pattern) for name, pattern in _DATA["implied"].items()}
@@ -32,15 +31,7 @@ _END, _ALSO = re.compile(_DATA["end"]), re.compile(_DATA["also"])
 _BEFORE = re.compile(
     rf"(?<![\w-])(?:(?P<spanish>{'|'.join(_DATA['before_spanish'])})|{'|'.join(_DATA['before'])}) {_DATA['filler']}"
 )
-_SUFFIX = re.compile(r"\b(?P<thing>[a-z]+?)(?:-| )?(?:free|less)\b", re.IGNORECASE)
 _LIST = re.compile(r"(?:, [\w ]{2,24}?){0,4},?\s(?:or|nor|o|ni) (?P<last>[\w' ]{2,24})")
-_BEGIN = re.compile(rf"\s*(,\s*(?:and )?|\b(?:and|or|but)\b\s*)?((?:\b(?:{_DATA['begins']})\b\s*)*)", re.IGNORECASE)
-_SPLIT = re.compile(rf"(?<!\band)(?<!\bor)(?<!\bbut)(?<!,)(?:\s+(?=(?:{_DATA['begins']})\b)|(?=,))", re.IGNORECASE)
-_GOVERNS = re.compile(rf"(?:{_DATA['governs']})\b", re.IGNORECASE)
-_BODY = re.compile(_DATA["body"], re.IGNORECASE)
-_NEGATED = re.compile(r"\b(?:without|no|not|free of|lacking)\b", re.IGNORECASE)
-_DANGLING = re.compile(rf"(?:^|[\s,]+)(?:{_DATA['dangles']})$", re.IGNORECASE)
-_VERB = re.compile(r"\w{2,}ing\b", re.IGNORECASE)
 MOST_WORDS = 4  # of one refused thing that no dictionary knows
 
 
@@ -48,7 +39,7 @@ MOST_WORDS = 4  # of one refused thing that no dictionary knows
 class Reading:
     """A wish, read for what it refuses."""
 
-    wanted: str  # the rest of it, folded
+    wanted: str  # the rest of it, folded, each thing in it once
     refused: tuple[str, ...]  # in English: names of things, or the words as typed
     insists: bool = False  # it says outright what is wanted: "don't forget", "wearing"
 
@@ -65,7 +56,7 @@ class Reading:
 
 def read(wish: str) -> Reading:
     """What a wish refuses, whatever its language. Of "a blue hat, not the red hat" a hat stays wanted."""
-    text, insists = _WANTED.subn(" ", fold(spelled(wish)).casefold())
+    text, insists = _WANTED.subn(" ", in_one_language(fold(spelled(wish.casefold()))))
     refused, bare = list[str](), set[str]()
     text = _without_known(text, refused)
     while match := _BEFORE.search(text):
@@ -76,7 +67,7 @@ def read(wish: str) -> Reading:
     rest = re.sub(r"(?:\s*,)+", ",", " ".join(text.split())).strip(" ,")
     stays = {thing.name for thing in named(rest) if thing.name not in bare or _described(thing.name, rest)}
     kept = tuple(one for one in dict.fromkeys(refused) if one not in stays)
-    return Reading(rest, kept, insists > 0 or bool(_WEARS.search(rest)))
+    return Reading(once(rest).casefold(), kept, insists > 0 or bool(_WEARS.search(rest)))
 
 
 def _without_known(text: str, refused: list[str]) -> str:
@@ -85,12 +76,12 @@ def _without_known(text: str, refused: list[str]) -> str:
         text = pattern.sub(lambda _, name=name: _note(refused, name), text)
     for pattern in _AFTER:
         text = pattern.sub(lambda match: _note(refused, match["thing"]), text)
-    return _SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
+    return SUFFIX.sub(lambda match: _note(refused, match["thing"]) if named(match["thing"]) else match.group(), text)
 
 
 def _described(thing: str, text: str) -> bool:
     """Another one of it, with a word of its own: "a red hat"."""
-    return bool(re.search(rf"\b(?:an?|the|his|her|its|my) [\w-]+ {forms(thing).pattern}", text))
+    return bool(re.search(rf"\b(?:an?|the|his|her|its|my) [\w-]+ {forms(thing).pattern}", text, re.IGNORECASE))
 
 
 def _phrase(text: str, start: int) -> tuple[str, int]:
@@ -114,68 +105,3 @@ def _note(refused: list[str], phrase: str, known_only: bool = True) -> str:
         if plain.isascii() and re.search(r"[a-z]{3}", plain) and len(plain.split()) <= MOST_WORDS:
             refused.append(plain)
     return " , "
-
-
-def forms(refused: str) -> re.Pattern[str]:
-    """What must not be said in English if this is refused."""
-    return NAMED[refused].english if refused in NAMED else words([refused, f"{refused}s", refused.removesuffix("s")])
-
-
-def names(text: str, refused: Iterable[str]) -> bool:
-    """Does the text name something refused?"""
-    return any(forms(one).search(text) for one in refused)
-
-
-def without(text: str, refused: Iterable[str]) -> str:
-    """English words without the phrases that name something refused; what is left has no loose ends.
-
-    "wearing a hat and glasses" without "hat" is "wearing glasses".
-    """
-    refused, kept = tuple(refused), list[str]()
-    governor, governs, dropped = "", False, False  # what two coordinated things hang on; does it stand already?
-    for chunk in _SPLIT.split(text):
-        if dropped and _BODY.fullmatch(chunk.strip()):
-            continue
-        link, begins, content = _parts(chunk)
-        if begins or not link:
-            governor, governs = begins if _GOVERNS.match(begins) else "", False
-        if _is_negated(chunk) or (names(chunk, refused) and not (content := _rest(content, refused))):
-            dropped = True
-            continue
-        dropped = False
-        if not (begins or governs or _VERB.match(content)):
-            begins = governor
-        governs = True
-        kept.append(f"{link if kept else ''}{begins}{content}")
-    return tidy(" ".join(kept))
-
-
-def _parts(chunk: str) -> tuple[str, str, str]:
-    """What links a phrase to the one before it, what it begins with, and the rest: ", and ", "with ", "a hat"."""
-    begin = _BEGIN.match(chunk)
-    assert begin  # it matches nothing, too
-    return begin[1] or "", begin[2] or "", chunk[begin.end() :]
-
-
-def _is_negated(chunk: str) -> bool:
-    """A painter paints what is named, also after "no"."""
-    bare = _SUFFIX.search(chunk)
-    return bool(_NEGATED.search(chunk) or (bare and named(bare["thing"])))
-
-
-def _rest(content: str, refused: tuple[str, ...]) -> str:
-    """What stays of a phrase whose refused word only describes another one: "snowy mountains"; mostly nothing."""
-    for one in refused:
-        content = re.sub(rf"{forms(one).pattern}[ -](?=[a-z]{{3}})(?!\w+ing\b)", "", content, flags=re.IGNORECASE)
-    return "" if names(content, refused) else content
-
-
-def tidy(text: str) -> str:
-    """Words without loose ends: no double commas, nothing that waits for what is gone."""
-    text = re.sub(r"\s+([,.])", r"\1", " ".join(text.split()))
-    text = re.sub(r"(?:[,;]\s*){2,}", ", ", text).strip(" ,;.-")
-    while shorter := _DANGLING.sub("", text).strip(" ,;.-"):
-        if shorter == text:
-            return text
-        text = shorter
-    return ""

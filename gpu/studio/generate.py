@@ -8,7 +8,7 @@ since another batch size gives other bits, and each has a generator of its own.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,22 +23,15 @@ from torch import Tensor
 
 from gpu.durable import whole
 from gpu.errors import NotFinite
+from gpu.outcomes import Progress, Report
+from gpu.pets import Adapter
+from gpu.portraits import Preset, Prompt
+from gpu.sampling import Sampling, full
 from gpu.studio import tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Around, Preset, Progress, Prompt, Report, Size
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """What decides about the pixels beside prompt and seed."""
-
-    preset: Preset
-    size: Size
-    batch: int
-    around: Around = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +49,22 @@ def generate(
     sampling: Sampling,
     out: Path,
     report: Report,
+    after: int = 0,
 ) -> Iterator[Picture]:
     """Paint one picture for each seed into `out`, batch by batch.
 
-    Report is called at every denoising step and may raise. Raises NotFinite instead of giving a broken picture.
+    Report is called at every denoising step and may raise; `after`: what follows takes as long as so many steps of one
+    picture. Raises NotFinite instead of giving a broken picture.
     """
     out.mkdir(parents=True, exist_ok=True)
     batch = sampling.batch
     rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
-    reporter = _StepReporter(report, steps=len(rounds) * sampling.preset.steps)
+    reporter = StepReporter(report, len(rounds), sampling.preset.steps, after / batch)
     with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
         session = PaintSession(pool, reporter, base, prompt, sampling)
         for some in rounds:
             start = time.monotonic()
+            reporter.begin_round()
             pictures = session.paint(full(some, batch))
             seconds = (time.monotonic() - start) / len(some)
             for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
@@ -92,7 +88,7 @@ class PaintSession:
     """The prompt as the pipeline embeds it, for all batches."""
 
     def __init__(
-        self, pool: ModelPool, reporter: "_StepReporter", base: Any, prompt: Prompt, sampling: Sampling
+        self, pool: ModelPool, reporter: "StepReporter", base: Any, prompt: Prompt, sampling: Sampling
     ) -> None:
         self._pool, self._reporter, self._sampling = pool, reporter, sampling
         self._texts = embeddings(base, prompt, sampling.batch)
@@ -153,23 +149,43 @@ def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
     }
 
 
-class _StepReporter:
-    """Reports each denoising step, counted over all batches, with the time left as measured."""
+class StepReporter:
+    """Reports each denoising step, counted over all rounds, with the time left as measured.
 
-    def __init__(self, report: Report, steps: int) -> None:
-        self.report, self.steps, self.step = report, steps, 0
-        self.began = time.monotonic()
+    Steps to come take as long as those before, and so does what comes between two rounds: decoding and saving. `after`
+    all of them comes as much work as in so many steps.
+    """
+
+    def __init__(
+        self, report: Report, rounds: int, steps: int, after: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._report, self._rounds, self._steps, self._after, self._clock = report, rounds, steps, after, clock
+        self._step = 0
+        self._denoising = self._between = 0.0  # seconds so far
+        self._last = clock()
+
+    def begin_round(self) -> None:
+        """Before the first step of each."""
+        elapsed = self._elapsed()
+        self._between += elapsed if self._step else 0.0
 
     def on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        self.step += 1
-        left = (time.monotonic() - self.began) / self.step * (self.steps - self.step)
-        self.report(Progress(phase="painting", step=self.step, steps=self.steps, seconds_left=left))
+        """As the pipeline calls it."""
+        self._denoising += self._elapsed()
+        self._step += 1
+        steps = self._rounds * self._steps
+        self._report(Progress(phase="painting", step=self._step, steps=steps, seconds_left=self._left()))
         return inputs
 
+    def _elapsed(self) -> float:
+        """Seconds since it was asked before."""
+        before, self._last = self._last, self._clock()
+        return self._last - before
 
-def full(seeds: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """These seeds and those that follow the last one, `count` in all."""
-    return seeds + tuple(seeds[-1] + extra for extra in range(1, count - len(seeds) + 1))
+    def _left(self) -> float:
+        finished = (self._step - 1) // self._steps  # rounds
+        between = self._between / finished * (self._rounds - 1 - finished) if finished else 0.0
+        return self._denoising / self._step * (self._rounds * self._steps - self._step + self._after) + between
 
 
 def _pictures(pipe: Any, images: np.ndarray) -> list[Image.Image]:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from gpu.pets import Flaw
 from gpu.segmenting import Identity, Segmenting, Species
 from gpu.studio.candidates import Candidate
 from gpu.studio.embedding import Embedding, embed
 from gpu.studio.mask import soft_mask
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.turns import quarter_turns
-from gpu.types import Flaw
 
 RIVAL = 0.6  # a second animal of this share of the first's size makes a photo ambiguous
 MOST = 4  # animals of a photo that are looked at

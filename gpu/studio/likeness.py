@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import Dinov2Model
 
-from gpu.types import Cutout
+from gpu.pets import Cutout
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as DINOv2 was trained
 

@@ -16,12 +16,16 @@ from pathlib import Path
 from PIL import Image
 
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.jobs import Paint
+from gpu.outcomes import Progress, Report
+from gpu.pets import Cutout
+from gpu.portraits import Portrait, Prompt
+from gpu.sampling import Sampling, candidates, judging, sampling
 from gpu.studio import copies, generate, likeness, segment
 from gpu.studio.agreement import agreement
 from gpu.studio.hub import few_step_file
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import Cutout, Paint, Portrait, Progress, Prompt, Report
 from gpu.verdicts import ranked
 
 log = logging.getLogger(__name__)
@@ -40,12 +44,12 @@ class Painter:
 
         Where memory does not hold it, once more with less: by half a batch, or without the few-step LoRA.
         """
-        prompt, sampling = job.prompt or self._think(job, report), self._sampling(job)
+        prompt, how = job.prompt or self._think(job, report), self._sampling(job)
         try:
-            return self._candidates(job, prompt, sampling, report)
+            return self._candidates(job, prompt, how, report)
         except OutOfMemory:
-            smaller = _smaller(sampling)
-            if job.options.batch or smaller == sampling:
+            smaller = _smaller(how)
+            if job.options.batch or smaller == how:
                 raise
             log.warning("Job %s: it is too much for the memory; again with less at a time", job.job_id)
         gc.collect()  # what the failed try held, now that its error is forgotten
@@ -55,18 +59,12 @@ class Painter:
         report(Progress(phase="thinking"))
         return self._writer.rewrite(job.wish, job.adapter.tokens, job.adapter.class_word, job.seeds[0])
 
-    def _sampling(self, job: Paint) -> generate.Sampling:
-        """What the job says, or as it was before jobs said it."""
-        painting, recipe = self._pool.profile.painting, job.options.batch is not None
-        preset = job.options.preset or painting.presets["normal"]
-        if preset.few_step and not recipe and not self._has_few_step():
-            preset = replace(preset, few_step=False)  # and so says its recipe
-        return generate.Sampling(
-            preset=preset,
-            size=job.options.size or painting.shapes["square"],
-            batch=job.options.batch or preset.batch or painting.batch,
-            around=job.options.around,
-        )
+    def _sampling(self, job: Paint) -> Sampling:
+        """As the job says, without the few-step LoRA where there is none."""
+        how = sampling(job, self._pool.profile.painting)
+        if how.preset.few_step and job.options.batch is None and not self._has_few_step():
+            return replace(how, preset=replace(how.preset, few_step=False))  # and so says its recipe
+        return how
 
     def _has_few_step(self) -> bool:
         try:
@@ -74,29 +72,26 @@ class Painter:
         except ModelsMissing:  # `make doctor` says so
             return False
 
-    def _candidates(
-        self, job: Paint, prompt: Prompt, sampling: generate.Sampling, report: Report
-    ) -> tuple[Portrait, ...]:
+    def _candidates(self, job: Paint, prompt: Prompt, how: Sampling, report: Report) -> tuple[Portrait, ...]:
         """Everything that is painted, then the best of it, where the job lets us choose.
 
         Where too few are more than copies of the photos, other seeds are tried once.
         """
-        count, batch = len(job.seeds), sampling.batch
+        count, seeds = len(job.seeds), candidates(job, how)
+        portraits = self._painted(job, prompt, how, seeds, report)
         if not job.options.choose:
-            return tuple(self._painted(job, prompt, sampling, job.seeds, report))
-        seeds = generate.full(job.seeds, -(-count * sampling.preset.tries // batch) * batch)  # as the batch is painted
-        portraits = self._painted(job, prompt, sampling, seeds, report)
+            return tuple(portraits)
         if sum(not one.copied for one in portraits) < count:
-            more = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + batch))
-            portraits += self._painted(job, prompt, sampling, more, report)
+            more = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + how.batch))
+            portraits += self._painted(job, prompt, how, more, report)
         return _best(portraits, count)
 
     def _painted(
-        self, job: Paint, prompt: Prompt, sampling: generate.Sampling, seeds: tuple[int, ...], report: Report
+        self, job: Paint, prompt: Prompt, how: Sampling, seeds: tuple[int, ...], report: Report
     ) -> list[Portrait]:
         """One portrait for each seed, with its scores."""
-        out = job.folder / "portraits"
-        pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, sampling, out, report))
+        out, after = job.folder / "portraits", judging(job, len(seeds))
+        pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, how, out, report, after))
         images = [_open(picture.path) for picture in pictures]
         return [
             Portrait(
@@ -108,10 +103,10 @@ class Painter:
                 agreement=agreed,
                 copied=scores.copied,
                 profile=self._pool.profile.name,
-                batch=sampling.batch,
-                preset=sampling.preset,
-                size=sampling.size,
-                around=sampling.around,
+                batch=how.batch,
+                preset=how.preset,
+                size=how.size,
+                around=how.around,
                 parent=job.options.parent,
                 versions=VERSIONS,
                 seconds=picture.seconds,
@@ -155,11 +150,11 @@ def _open(path: Path) -> Image.Image:
         return file.convert("RGB")
 
 
-def _smaller(sampling: generate.Sampling) -> generate.Sampling:
+def _smaller(how: Sampling) -> Sampling:
     """What takes less memory; the same if nothing does."""
-    if sampling.batch > 1:
-        return replace(sampling, batch=sampling.batch // 2)
-    return replace(sampling, preset=replace(sampling.preset, few_step=False))
+    if how.batch > 1:
+        return replace(how, batch=how.batch // 2)
+    return replace(how, preset=replace(how.preset, few_step=False))
 
 
 def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:

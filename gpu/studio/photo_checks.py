@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gpu.pets import Advice
 from gpu.segmenting import PhotoChecks
 from gpu.studio.crop import Mask, crop_box
 from gpu.studio.occlusion import hidden_side
-from gpu.types import Advice
 
 FULL = 252  # of 255: a channel that tells nothing more
 TOUCHES = 0.01  # of the photo's height: a mask as near as this to an edge touches it

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from gpu.pets import Lack
 from gpu.segmenting import PhotoChecks
 from gpu.studio.crop import Mask
-from gpu.types import Lack
 
 SIDE = 320  # pixels of the longer side that pictures are compared at
 FEATURES = 300  # at most, of a picture

@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from gpu import styles
+from gpu.portraits import Box, Prompt, Wish
 from gpu.studio import gate
-from gpu.studio.exclusions import Reading, names, read, tidy, without
+from gpu.studio.exclusions import Reading, read
+from gpu.studio.phrases import names, once, tidy, without
 from gpu.studio.things import Thing
-from gpu.types import Box, Prompt, Wish
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
 UNNAMED = "a picture"  # of a style whose words the painter cannot read
@@ -106,7 +107,8 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     place = where(plan.box)
     dog = " ".join([*tokens, class_word, subject]).strip()
     details = without(style.details, refused) if style else ""
-    text = ", ".join(filter(None, [f"{medium} of {dog}", place, scene or _scene(asked), lighting, details]))
+    said = once(_list([f"{medium} of {dog}", place, scene or _scene(asked), lighting]))
+    text = _list([said, details])
     negative = _list([style.negative if style else wish.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
@@ -175,8 +177,11 @@ def _after(subject: str, class_word: str) -> str:
 
 
 def _list(parts: Iterable[str]) -> str:
-    """The parts one after another, each word of them once."""
-    return ", ".join(dict.fromkeys(one for part in parts for one in part.split(", ") if one))
+    """The parts one after another, each phrase of them once: "hat, a hat, hats" is one."""
+    phrases = dict[str, str]()
+    for phrase in (one for part in parts for one in part.split(", ") if one):
+        phrases.setdefault(re.sub(r"^(?:an?|the) |s$", "", phrase.casefold()), phrase)
+    return ", ".join(phrases.values())
 
 
 def _shares(box: tuple[int, int, int, int]) -> Box | None:

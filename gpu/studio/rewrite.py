@@ -30,12 +30,12 @@ from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
 
 from gpu import styles
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.portraits import Prompt, Wish
 from gpu.profile import Rewriting
 from gpu.studio import gate
 from gpu.studio.examples import Examples, curated
 from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, join, template
-from gpu.types import Prompt, Wish
 from gpu.words import harmless
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpu.durable import whole
+from gpu.outcomes import Looked
+from gpu.pets import Advice, Cutout, Flaw, Photo, Rejected, Remark
 from gpu.segmenting import PhotoChecks, Segmenting
 from gpu.studio.candidates import see
 from gpu.studio.crop import crop_box
@@ -24,7 +26,6 @@ from gpu.studio.photo_checks import enlargement, remarks
 from gpu.studio.photo_sets import Fingerprint, duplicates, fingerprint, lacks, same_scene
 from gpu.studio.segmenter import Floats, Segmenter
 from gpu.studio.sheet import Mark, Tile, contact_sheet
-from gpu.types import Advice, Cutout, Flaw, Looked, Photo, Rejected, Remark
 
 FAST = 1  # zlib's level: a cut-out lives as long as its pet, and is read a few times
 LARGER, LEAST_PX = 1.5, 1024  # times the training's pixels, and pixels: nothing that is learnt needs larger cut-outs

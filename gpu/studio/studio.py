@@ -27,7 +27,10 @@ from gpu import weights
 from gpu.device import DeviceReport
 from gpu.durable import whole
 from gpu.errors import ModelsMissing, OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.jobs import Enroll, Look, Paint, PaintOptions
 from gpu.learning import recipe as learning_of
+from gpu.outcomes import LOOKED, Enrolled, Looked, Painted, Progress, Report
+from gpu.pets import Adapter, Cutout
 from gpu.profile import Profile
 from gpu.studio import adapter, class_pictures, dataset, evaluation, segment, train
 from gpu.studio.device import device_report
@@ -37,20 +40,6 @@ from gpu.studio.objective import PARTS
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
 from gpu.studio.state import State
-from gpu.types import (
-    LOOKED,
-    Adapter,
-    Cutout,
-    Enroll,
-    Enrolled,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    PaintOptions,
-    Progress,
-    Report,
-)
 
 log = logging.getLogger(__name__)
 

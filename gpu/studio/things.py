@@ -6,7 +6,7 @@ Knows: which words mean a thing, whether it is worn or is a place. Does not know
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,16 +67,41 @@ _MEANS = {fold(form).casefold(): thing for thing in reversed(THINGS) for table i
 SPACED = words(form for thing in THINGS for form in (*thing.en, *thing.es)).pattern
 _LONG = "|".join(re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja)))
 _ANY, _REFUSED = (re.compile(f"{SPACED}|{joined}", re.IGNORECASE) for joined in (_LONG, JOINED))
+_MIXED = re.compile(rf"(?P<thing>{SPACED})(?=\s*(?:(?P<korean>[가-힣])|[\u3041-\u30ff\u4e00-\u9fff]))", re.IGNORECASE)
 _SIGNS = {sign: thing for thing in reversed(THINGS) for sign in thing.sign}
 _SIGN = re.compile("|".join(_SIGNS))
 
 
 def named(text: str, *, refused: bool = False) -> list[Thing]:
     """The things that a text names, as typed, or as it refuses them; each once."""
-    said = (match.group().casefold() for match in (_REFUSED if refused else _ANY).finditer(fold(spelled(text))))
-    return list(dict.fromkeys(_MEANS.get(word) or _MEANS[word.removesuffix("s")] for word in said))
+    return list(dict.fromkeys(thing for _, thing in mentions(fold(spelled(text)), refused=refused)))
+
+
+def mentions(text: str, *, refused: bool = False) -> Iterator[tuple[re.Match[str], Thing]]:
+    """Where a folded text without emoji names which thing."""
+    for match in (_REFUSED if refused else _ANY).finditer(text):
+        yield match, _thing(match.group())
 
 
 def spelled(text: str) -> str:
-    """The text with the names of things in place of their emoji."""
-    return _SIGN.sub(lambda match: f" {_SIGNS[match.group()].name} ", text)
+    """The text with the names of things in place of their emoji, in capitals: they are not part of a sentence."""
+    return _SIGN.sub(lambda match: f" {_SIGNS[match.group()].name.upper()} ", text)
+
+
+def in_one_language(text: str) -> str:
+    """The folded text with English things in the language of what follows them: "hat 말고" is "모자 말고"."""
+    return _MIXED.sub(lambda match: _translated(match["thing"], korean=match["korean"] is not None), text)
+
+
+def _translated(word: str, *, korean: bool) -> str:
+    thing = _thing(word)
+    return (thing.ko if korean else thing.ja)[0]
+
+
+def _thing(word: str) -> Thing:
+    return _MEANS.get(word.casefold()) or _MEANS[word.casefold().removesuffix("s")]
+
+
+def forms(name: str) -> re.Pattern[str]:
+    """What must not be said in English if this is refused: the words of a known thing, else the name itself."""
+    return NAMED[name].english if name in NAMED else words([name, f"{name}s", name.removesuffix("s")])

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from gpu.errors import NotFinite
 from gpu.learning import Reminder
+from gpu.outcomes import Progress
+from gpu.pets import Rejected
 from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
 from gpu.studio.evaluation import Evaluator, best, is_over
@@ -36,7 +38,6 @@ from gpu.studio.objective import (
 from gpu.studio.reminding import Reminding
 from gpu.studio.state import HALVED, State
 from gpu.studio.tokens import pin_norm
-from gpu.types import Progress, Rejected
 
 MAX_NORM = 1.0  # gradients of each part are clipped to this norm
 HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly

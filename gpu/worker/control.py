@@ -12,20 +12,8 @@ from typing import Literal, Protocol
 
 from gpu.device import DeviceReport
 from gpu.errors import Cancelled, DiskFull, Internal, OutOfMemory, PauseAsked, StudioError, WorkerDied
-from gpu.types import (
-    Done,
-    Enroll,
-    Enrolled,
-    Failed,
-    Job,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    Paused,
-    Progress,
-    Report,
-)
+from gpu.jobs import Enroll, Job, Look, Paint
+from gpu.outcomes import Done, Enrolled, Failed, Looked, Painted, Paused, Progress, Report
 
 log = logging.getLogger(__name__)
 

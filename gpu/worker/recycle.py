@@ -5,8 +5,8 @@ Knows: how many jobs, how much memory, which outcomes. Does not know: what happe
 
 from collections.abc import Callable
 
+from gpu.outcomes import Done, Failed, Paused
 from gpu.profile import RecyclePolicy
-from gpu.types import Done, Failed, Paused
 
 
 class RecycleTracker:

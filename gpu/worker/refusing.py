@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from gpu.device import DeviceReport
 from gpu.errors import NoDevice
-from gpu.types import Enroll, Look, Paint, Report
+from gpu.jobs import Enroll, Look, Paint
+from gpu.outcomes import Report
 
 
 class RefusingStudio:

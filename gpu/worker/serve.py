@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from gpu.errors import NoDevice
 from gpu.machine import resident
+from gpu.outcomes import Cause, Failed
 from gpu.profile import RecyclePolicy
-from gpu.types import Cause, Failed
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
 from gpu.worker.control import JobControl, StudioProtocol, run_job
 from gpu.worker.recycle import RecycleTracker

@@ -1,4 +1,4 @@
--- The first tables. Times are Unix seconds; *_id of Discord are snowflakes; JSON columns hold gpu.types values.
+-- The first tables. Times are Unix seconds; *_id of Discord are snowflakes; JSON columns hold values of gpu/*.py.
 
 CREATE TABLE pets (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice

@@ -26,11 +26,12 @@ from statistics import fmean
 import torch
 from PIL import Image
 
+from gpu.outcomes import Looked
+from gpu.pets import Photo
 from gpu.profile import SDXL
 from gpu.studio import segment
 from gpu.studio.identity import Animal, agree
 from gpu.studio.segmenter import Segmenter
-from gpu.types import Looked, Photo
 from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench import dogs_masks

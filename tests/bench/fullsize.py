@@ -30,9 +30,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from gpu.jobs import Enroll
+from gpu.outcomes import Progress
+from gpu.portraits import Preset, Wish
 from gpu.profile import PROFILES, SDXL, Profile
 from gpu.studio.studio import build
-from gpu.types import Enroll, Preset, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
 from tests.bench.results import keep

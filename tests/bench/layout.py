@@ -25,8 +25,10 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from gpu.durable import whole
+from gpu.outcomes import ENROLLED, Enrolled
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Box, Prompt
 from gpu.profile import PROFILES, Profile
 from gpu.studio import layout, likeness, segment
 from gpu.studio.attention import target
@@ -34,7 +36,6 @@ from gpu.studio.generate import embeddings, pet_pipeline
 from gpu.studio.layout import Steering, Way
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import build
-from gpu.types import ENROLLED, Box, Enrolled, Prompt
 from tests.bench.pocket.enrolment import job, quiet, unseen
 from tests.bench.results import keep
 

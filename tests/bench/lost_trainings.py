@@ -17,8 +17,9 @@ from pathlib import Path
 
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
+from gpu.outcomes import Cause, Progress
+from gpu.portraits import Preset
 from gpu.profile import PROFILES, WEIGHTS, Profile
-from gpu.types import Cause, Preset, Progress
 from storage.jobs import JobRow
 from storage.pets import Pet
 from tests.helpers import tiny_models

@@ -21,12 +21,12 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+from gpu.pets import Adapter
 from gpu.profile import PROFILES, SDXL, Learning
 from gpu.studio import adapter
 from gpu.studio.adapter import LORA_FILE, apply_adapter
 from gpu.studio.models import ModelPool
 from gpu.studio.state import State
-from gpu.types import Adapter
 from tests.bench.fullsize import randomly
 from tests.bench.results import keep
 

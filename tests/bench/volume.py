@@ -15,9 +15,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from gpu.jobs import JOB, Paint
 from gpu.line.line import Line
 from gpu.line.schedule import first
-from gpu.types import ADAPTER, JOB, PORTRAIT, Adapter, Paint, Portrait, Prompt, Wish
+from gpu.pets import ADAPTER, Adapter
+from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
 from storage.database import Database
 from storage.files import Files
 from storage.journal import JobJournal

@@ -21,14 +21,14 @@ from typing import Any
 
 from cogs.shared.text import plain_code, readable, style_name
 from gpu.pocket.world.scenes import SCENES
+from gpu.portraits import Prompt, Wish
 from gpu.profile import PROFILES
-from gpu.studio.exclusions import names
 from gpu.studio.gate import WINDOW
 from gpu.studio.models import ModelPool
+from gpu.studio.phrases import names
 from gpu.studio.plan import Plan, template
 from gpu.studio.rewrite import PromptWriter, Rewriter
 from gpu.styles import STYLES
-from gpu.types import Prompt, Wish
 from tests.bench.bars import Bar
 from tests.bench.results import keep
 

@@ -8,8 +8,8 @@ from yarl import URL
 
 from cogs.shared import photos as shared_photos
 from gpu.errors import OutOfMemory
+from gpu.jobs import PaintOptions
 from gpu.profile import PROFILES
-from gpu.types import PaintOptions
 from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, pressed, private, whole
 from tests.loopback import Upload
 

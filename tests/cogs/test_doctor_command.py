@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import NotFinite
-from gpu.types import ProcessStats
+from gpu.line.executor import ProcessStats
 from tests.helpers.bot_env import BotEnv, bot_env, enrolled, named, photos, private
 from tests.helpers.inline_executor import InlineExecutor
 from tests.loopback import threads

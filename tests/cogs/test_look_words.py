@@ -9,7 +9,9 @@ import pytest
 from cogs.delivery.render import compose
 from cogs.shared.photos import photo_name
 from cogs.shared.text import TEXTS
-from gpu.types import Advice, Cutout, Done, Flaw, Lack, Looked, Rejected, Remark, Wish
+from gpu.outcomes import Done, Looked
+from gpu.pets import Advice, Cutout, Flaw, Lack, Rejected, Remark
+from gpu.portraits import Wish
 from storage.names import clean_name
 from storage.outbox import ANSWER_PAYLOAD, AnswerPayload, Delivery, Destination, Part
 from tests.helpers.discord_markdown import read

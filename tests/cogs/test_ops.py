@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from cogs.ops.metrics import LOOPBACK, Metrics
 from cogs.ops.redaction import RedactingFormatter
 from gpu.errors import WorkerDied
+from gpu.line.executor import ProcessStats
 from gpu.line.process import ProcessExecutor
-from gpu.types import ProcessStats
 from storage.stats import Stats
 from tests.contracts.executor import Watcher
 from tests.helpers.bot_env import BotEnv, bot_env, named, photos

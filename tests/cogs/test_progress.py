@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cogs.progress import place
-from gpu.types import Progress
+from gpu.outcomes import Progress
 from storage.jobs import JobRow
 from tests.helpers.delivery_env import ONE, SEND, DeliveryEnv
 from tests.loopback import Thread, messages

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from cogs.shared.rerolls import Way, reroll
+from gpu.portraits import PORTRAIT, Portrait, Preset, Prompt, Wish
 from gpu.restyle import restyled
 from gpu.styles import STYLES
-from gpu.types import PORTRAIT, Portrait, Preset, Prompt, Wish
 from storage.portraits import PortraitRow
 
 OIL, PHOTO = STYLES["oil"], STYLES["photo"]

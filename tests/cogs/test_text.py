@@ -24,9 +24,11 @@ from cogs.shared.text import (
     style_name,
     without_tokens,
 )
+from gpu.jobs import JobKind
+from gpu.outcomes import Cause, Progress
+from gpu.pets import Advice, Flaw, Lack
 from gpu.profile import PROFILES
 from gpu.styles import STYLES
-from gpu.types import Advice, Cause, Flaw, JobKind, Lack, Progress
 from storage.intake import Reason
 from tests.helpers.german import GERMAN, add_german
 

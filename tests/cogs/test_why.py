@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cogs.why import _reasons
-from gpu.types import Prompt
+from gpu.portraits import Prompt
 from tests.helpers.bot_env import BotEnv, enrolled, private, whole
 
 

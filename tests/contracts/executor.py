@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gpu.line.executor import Executor
-from gpu.types import Cause, Done, Enrolled, Failed, Looked, Painted, Paused, Progress
+from gpu.outcomes import Cause, Done, Enrolled, Failed, Looked, Painted, Paused, Progress
 from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, saved_step, steps_taken
 
 SLOW = "steps=400 ms=5"

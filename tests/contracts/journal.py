@@ -6,8 +6,8 @@ Knows: Journal (gpu/line/journal.py). Does not know: whether rows lie in SQLite 
 import pytest
 
 from gpu.errors import Cancelled, OutOfMemory, TooFewPhotos
+from gpu.jobs import JobKind, Look
 from gpu.line.journal import Journal
-from gpu.types import JobKind, Look
 from tests.contracts.recovery import DIED, RecoveryContract, claimed, learnt, reached
 from tests.helpers.fake_jobs import done
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from gpu.errors import WorkerDied
+from gpu.jobs import Enroll, JobKind
 from gpu.line.journal import Claim, Journal
-from gpu.types import Done, Enroll, JobKind, Progress
+from gpu.outcomes import Done, Progress
 from tests.helpers import fake_jobs
 from tests.helpers.fake_jobs import done
 

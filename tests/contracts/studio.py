@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from gpu.errors import Cancelled, PauseAsked
-from gpu.types import Enroll, Enrolled, Look, Looked, Paint, Painted, Progress
+from gpu.jobs import Enroll, Look, Paint
+from gpu.outcomes import Enrolled, Looked, Painted, Progress
 from gpu.worker.control import StudioProtocol
 
 

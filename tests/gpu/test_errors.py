@@ -2,7 +2,7 @@
 
 from gpu import errors
 from gpu.errors import StudioError
-from gpu.types import Cause
+from gpu.outcomes import Cause
 
 
 def test_each_error_has_the_cause_of_its_name() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from gpu import styles
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Wish
 from gpu.studio import plan
-from gpu.types import Wish
 
 INVENTED = """
 [invented]

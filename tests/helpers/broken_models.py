@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from gpu.outcomes import Progress, Report
 from gpu.profile import Profile
-from gpu.types import Progress, Report
 
 Model = Literal["llama", "dino"]
 Fault = Literal["missing", "unreadable", "cut off", "out of memory", "death"]

@@ -31,9 +31,13 @@ from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from gpu.errors import OutOfMemory
+from gpu.jobs import Look
+from gpu.line.executor import ProcessStats
 from gpu.line.line import Line
+from gpu.outcomes import Done, Failed, Painted
+from gpu.pets import Photo
+from gpu.portraits import Wish
 from gpu.profile import PROFILES
-from gpu.types import Done, Failed, Look, Painted, Photo, ProcessStats, Wish
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
@@ -98,14 +102,15 @@ class DeliveryEnv:
         jobs, pets = Jobs(db, files), Pets(db)
         line = Line(InlineExecutor(FakeStudio()), self.journal, _heard, _heard)
         threads = Threads(self.bot, jobs, pets)
-        self.progress = ProgressMessages(self.bot, jobs, threads, line, clock, monotonic=clock)
+        painting = PROFILES["pocket"].painting
+        self.progress = ProgressMessages(self.bot, jobs, threads, line, painting, clock, monotonic=clock)
         self.services = Services(
             files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db),
             erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs,
             looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
             takedowns=Takedowns(db), notifications=Notifications(db), styles=ServerStyles(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
-            painting=PROFILES["pocket"].painting, species=("dog",), pets_each=5, stats=Stats(db), process=ProcessStats,
+            painting=painting, species=("dog",), pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)

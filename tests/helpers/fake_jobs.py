@@ -10,26 +10,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu.jobs import Enroll, Job, Look, Paint
+from gpu.outcomes import LOOKED, Done, Enrolled, Looked, Painted
+from gpu.pets import Adapter, Cutout, Photo, Rejected, Remark
+from gpu.portraits import Portrait, Prompt, Wish
 from gpu.styles import medium
-from gpu.types import (
-    LOOKED,
-    Adapter,
-    Cutout,
-    Done,
-    Enroll,
-    Enrolled,
-    Job,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    Photo,
-    Portrait,
-    Prompt,
-    Rejected,
-    Remark,
-    Wish,
-)
 
 TILE, SIDE = 32, 128  # pixels
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 
 from gpu.device import DeviceReport
 from gpu.errors import NotFinite, PauseAsked, StudioError, TooFewPhotos
+from gpu.jobs import Enroll, Look, Paint
+from gpu.outcomes import Enrolled, Looked, Painted, Progress, Report
 from gpu.profile import SDXL, RecyclePolicy
-from gpu.types import Enroll, Enrolled, Look, Looked, Paint, Painted, Progress, Report
 from gpu.worker.serve import serve
 from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, looked, painted, saved_step, seen_before
 

@@ -6,7 +6,9 @@ Knows: threads. Does not know: processes, pipes.
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from gpu.types import Done, Failed, Job, Paused, ProcessStats, Progress, Report
+from gpu.jobs import Job
+from gpu.line.executor import ProcessStats
+from gpu.outcomes import Done, Failed, Paused, Progress, Report
 from gpu.worker.control import JobControl, StudioProtocol, run_job
 
 

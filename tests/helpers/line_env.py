@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from gpu.jobs import Job
 from gpu.line.executor import Executor
 from gpu.line.line import Line
-from gpu.types import Job, Progress
+from gpu.outcomes import Progress
 from tests.helpers.memory_journal import MemoryJournal
 
 LONG = "steps=60 ms=5"

@@ -3,7 +3,7 @@
 Knows: StorageEnv. Does not know: what any test wants to see.
 """
 
-from gpu.types import Photo
+from gpu.pets import Photo
 from storage.jobs import JobRow, new_job_id
 from tests.helpers.storage_env import CHANNEL, GUILD, MARKER, StorageEnv
 

@@ -6,9 +6,10 @@ Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer i
 from dataclasses import dataclass, field, replace
 
 from gpu.errors import Cancelled, WorkerDied
+from gpu.jobs import Job, JobKind
 from gpu.line.journal import Claim, final_outcome
 from gpu.line.schedule import Ticket, Turn
-from gpu.types import Cause, Done, Enrolled, Failed, Job, JobKind, Looked, Progress
+from gpu.outcomes import Cause, Done, Enrolled, Failed, Looked, Progress
 
 ATTEMPTS, KILLS = 3, 25
 

@@ -1,29 +1,17 @@
 """The storage rooms on one folder, with a dog or two in them: what the storage tests live in.
 
-Knows: storage's public API and gpu.types. Does not know: what any test wants to see.
+Knows: storage's public API and gpu's values. Does not know: what any test wants to see.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpu.jobs import Look, Paint
 from gpu.line.journal import Claim
-from gpu.types import (
-    Adapter,
-    Cutout,
-    Done,
-    Enrolled,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    Photo,
-    Portrait,
-    Prompt,
-    Rejected,
-    Remark,
-    Wish,
-)
+from gpu.outcomes import Done, Enrolled, Looked, Painted
+from gpu.pets import Adapter, Cutout, Photo, Rejected, Remark
+from gpu.portraits import Portrait, Prompt, Wish
 from storage.database import Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments

@@ -31,14 +31,16 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from gpu.outcomes import LOOKED, Looked
+from gpu.pets import Adapter, Cutout
 from gpu.pocket.build.painter import new_tokenizer
+from gpu.portraits import Preset
 from gpu.profile import PROFILES, Profile
+from gpu.sampling import Sampling
 from gpu.studio import adapter
-from gpu.studio.generate import Sampling
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
 from gpu.studio.state import State
-from gpu.types import LOOKED, Adapter, Cutout, Looked, Preset
 
 WORDS = ["a photo of a dog, in a park", "a watercolour painting of the dog on a beach", "a pencil sketch of a dog"]
 CHAT = (

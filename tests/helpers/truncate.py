@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gpu.errors import TooFewPhotos
-from gpu.types import Progress
+from gpu.outcomes import Progress
 from storage.database import Database
 from tests.helpers.storage_env import GUILD, OWNER, THREAD, StorageEnv, painted
 

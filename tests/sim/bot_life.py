@@ -25,7 +25,7 @@ from cogs.delivery.sender import Sender
 from cogs.delivery.takedown import TakedownWorker
 from gpu.line.journal import Claim
 from gpu.line.line import Line
-from gpu.types import Progress
+from gpu.outcomes import Progress
 from storage.database import Database, Transaction
 from storage.erasure import Erasure
 from storage.files import Files

@@ -10,22 +10,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gpu.errors import NotFinite, OutOfMemory, PauseAsked, StudioError, TooFewPhotos, WorkerDied
-from gpu.types import (
-    Cause,
-    Done,
-    Enroll,
-    Enrolled,
-    Failed,
-    Job,
-    Look,
-    Looked,
-    Paint,
-    Painted,
-    Paused,
-    ProcessStats,
-    Progress,
-    Report,
-)
+from gpu.jobs import Enroll, Job, Look, Paint
+from gpu.line.executor import ProcessStats
+from gpu.outcomes import Cause, Done, Enrolled, Failed, Looked, Painted, Paused, Progress, Report
 from gpu.worker.control import REPORT_S, JobControl
 from tests.helpers.fake_jobs import adapter, learn, saved_step
 from tests.helpers.fake_studio import CHECKPOINT_EVERY, STROKES, Plan

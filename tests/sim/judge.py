@@ -8,9 +8,11 @@ import sqlite3
 from collections import Counter
 
 from cogs.api.budget import MOST_FAILING, PER_S
+from gpu.jobs import JobKind
 from gpu.line.journal import Claim
 from gpu.line.schedule import HELD_S, SLICE_S
-from gpu.types import ADAPTER, Cause, Done, Failed, JobKind, Paused
+from gpu.outcomes import Cause, Done, Failed, Paused
+from gpu.pets import ADAPTER
 from storage.job_rows import JobRow
 from storage.journal import MOST_ATTEMPTS
 from tests.helpers.fake_studio import STROKES
@@ -100,8 +102,7 @@ class Judge:
 
     def may_die(self, job_id: str) -> bool:
         """Nobody's third attempt is lost by chance: such a job would be set aside, and rightly."""
-        promise = self.promises[job_id]
-        return promise.poison or promise.attempts < MOST_ATTEMPTS
+        return self.promises[job_id].poison or self.promises[job_id].attempts < MOST_ATTEMPTS
 
     def returned(self, job_id: str, outcome: Done | Failed | Paused, now: float) -> None:
         promise = self.promises[job_id]
@@ -256,5 +257,4 @@ class Judge:
 
     def _no_doubles(self, hidden_s: float) -> None:
         seen = Counter(post.name for post in self._discord.in_sight(hidden_s))
-        doubles = [name for name, count in seen.items() if count > 1]
-        hold(not doubles, "visible twice:", doubles)
+        hold(seen.total() == len(seen), "visible twice:", seen.most_common(1))

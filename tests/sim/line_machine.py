@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from gpu.jobs import Job
 from gpu.line.line import Line
-from gpu.types import Done, Job, Looked
+from gpu.outcomes import Done, Looked
 from tests.helpers.fake_jobs import enroll_job, look_job, paint_job
 from tests.helpers.memory_journal import MemoryJournal, Row
 from tests.sim.child import SimChild, Trouble

@@ -11,7 +11,9 @@ from random import Random
 
 from cogs.api.refusals import Refused
 from gpu.line.journal import Claim
-from gpu.types import Failed, Photo, Progress, Wish
+from gpu.outcomes import Failed, Progress
+from gpu.pets import Photo
+from gpu.portraits import Wish
 from storage.jobs import JobRow, LineFull, PetNotReady, TooManyJobs, new_job_id
 from storage.looks import NotLooked, OlderLook
 from storage.pets import NameTaken, Pet

@@ -6,7 +6,8 @@ Knows: what a judge has to remember. Does not know: what is right.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gpu.types import Cause, JobKind
+from gpu.jobs import JobKind
+from gpu.outcomes import Cause
 
 
 @dataclass(slots=True)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
 from gpu.errors import TooFewPhotos, WorkerDied
+from gpu.jobs import Look, Paint
 from gpu.line.journal import Claim
-from gpu.types import Look, Paint, Progress
+from gpu.outcomes import Progress
 from storage.journal import MOST_ATTEMPTS, MOST_KILLS
 from storage.looks import NotLooked, OlderLook
 from tests.helpers.storage_env import StorageEnv, enrolled, painted, seen
@@ -147,12 +148,11 @@ class StorageMachine(RuleBasedStateMachine):
         job, looks = self.known.get(job_id), self.env.looks
         number = job.looks - (how == "too late") if job else 1
         self.env.clock.now += 1
-        replaces = how == "replace"
-        work = looks.replace(job_id, number, (), ()) if replaces else looks.learn(job_id, number)
+        work = looks.replace(job_id, number, (), ()) if how == "replace" else looks.learn(job_id, number)
         answered = self.do(_is_taken(work))
         assert answered == (job is not None and job.state == "looked" and how != "too late")
         if answered:
-            self.requeue(job_id, look=replaces)
+            self.requeue(job_id, look=how == "replace")
 
     @rule()
     def say_nothing(self) -> None:

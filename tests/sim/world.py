@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from gpu.jobs import Enroll, Job
 from gpu.line.journal import RETRY_S, Claim
 from gpu.line.line import ERROR_REST_S
-from gpu.types import Done, Enroll, Failed, Job, Paused, Progress
+from gpu.outcomes import Done, Failed, Paused, Progress
 from tests.helpers.fake_studio import Plan
 from tests.sim.bot_life import BotLife, Disk, FaultyDatabase
 from tests.sim.child import SimChild, Trouble

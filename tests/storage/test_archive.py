@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from cogs.ops import archive as command
 from gpu.errors import OutOfMemory
-from gpu.types import JOB, Enroll, Progress
+from gpu.jobs import JOB, Enroll
+from gpu.outcomes import Progress
 from storage import archive
 from storage.archive import ArchiveRefused, restore, save
 from storage.database import DATABASE, MIGRATIONS, Database, TooNew

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gpu.types import Cause, Enroll, Failed
+from gpu.jobs import Enroll
+from gpu.outcomes import Cause, Failed
 from storage.failed import NotKept, TriedAgain
 from storage.files import Files
 from storage.jobs import JobRow, Jobs, LineFull, QueueLimits, TooManyJobs

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu.errors import Cancelled, TooFewPhotos
-from gpu.types import JOB, Adapter, Cutout, Enroll, Paint, Prompt, Wish
+from gpu.jobs import JOB, Enroll, Paint
+from gpu.pets import Adapter, Cutout
+from gpu.portraits import Prompt, Wish
 from storage.jobs import Jobs, LineFull, PetNotReady, QueueLimits, TooManyJobs
 from storage.outbox import Part
 from storage.pets import TooManyPets

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import WorkerDied
+from gpu.jobs import JobKind
 from gpu.line.journal import Journal
-from gpu.types import Cause, Done, JobKind, Progress
+from gpu.outcomes import Cause, Done, Progress
 from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id
 from storage.outbox import Part
@@ -122,7 +123,8 @@ async def test_seconds_count_running_time_only(env: StorageEnv) -> None:
     env.clock.now += 4
     await env.journal.settle(claim, painted(claim))
     assert (await env.row(row.id)).seconds == 7
-    assert await env.jobs.durations("paint") == 3.5, "for each of two pictures"
+    [past] = await env.jobs.past_paintings()
+    assert (past.job, past.seconds, past.picture) == (claim.job, 7, 1), "two pictures, of a second each"
     [owed] = [one for one in await env.owed() if one.kind == "painted"]
     assert isinstance(owed.answer.outcome, Done)
     assert owed.answer.outcome.seconds == 3 + painted(claim).seconds, "what the person reads"
@@ -177,7 +179,7 @@ async def test_waiting_jobs_of_an_older_bot_are_seen(tmp_path: Path) -> None:
     async with env.db:
         assert [ticket.job_id for ticket in await env.journal.waiting()] == ["a" * 12]
         assert [(turn.kind, turn.at) for turn in await env.journal.turns()] == [("enroll", 6.0)]
-        assert [(await env.row(name * 12)).pictures for name in "ab"] == [3, 1]
+        assert [(await env.row(name * 12)).kind for name in "ab"] == ["paint", "enroll"]
 
 
 async def test_a_restart_keeps_jobs_and_clears_what_nobody_owns(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import OutOfMemory
-from gpu.types import Enroll, Look
+from gpu.jobs import Enroll, Look
 from storage.looks import NotLooked, OlderLook
 from storage.outbox import Part
 from tests.helpers.looked_rows import HOURS, LOOK_S, replaced, states, stored, told

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import OutOfMemory, TooFewPhotos
-from gpu.types import Enroll
+from gpu.jobs import Enroll
 from storage.jobs import JobRow
 from storage.looks import NotLooked
 from storage.retention import DAY_S, Retention

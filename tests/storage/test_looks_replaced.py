@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gpu.types import Cause, Look, Photo
+from gpu.jobs import Look
+from gpu.outcomes import Cause
+from gpu.pets import Photo
 from storage.failed import NotKept
 from storage.jobs import Jobs, LineFull, QueueLimits, TooManyJobs, new_job_id
 from storage.looks import Looks, NotLooked

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu.types import Cause, Failed
+from gpu.outcomes import Cause, Failed
 from storage.database import MIGRATIONS, Database
 from storage.failed import NotKept
 from tests.helpers.storage_env import StorageEnv

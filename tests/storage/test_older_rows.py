@@ -5,7 +5,10 @@ Knows: the words of that version. Does not know: SQL migrations (test_storage.py
 
 import pytest
 
-from gpu.types import Cause, Failed, Paint, Rejected, Wish
+from gpu.jobs import Paint
+from gpu.outcomes import Cause, Failed
+from gpu.pets import Rejected
+from gpu.portraits import Wish
 from gpu.wire import EVENT, End
 from tests.helpers.storage_env import StorageEnv
 

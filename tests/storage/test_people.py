@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gpu.types import Wish
+from gpu.portraits import Wish
 from storage.jobs import JobRow
 from storage.notifications import Notifications
 from storage.pets import Pet

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from gpu.errors import Cancelled, WorkerDied
-from gpu.types import JOB, Done, Enroll
+from gpu.jobs import JOB, Enroll
+from gpu.outcomes import Done
 from storage.erasure import POSTS
 from storage.jobs import new_job_id
 from storage.outbox import Delivery

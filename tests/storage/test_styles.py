@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gpu.types import Wish
+from gpu.portraits import Wish
 from storage.styles import MOST_STYLES, Example, ServerStyle, ServerStyles, StyleTaken, TooManyStyles
 from tests.helpers.storage_env import CHANNEL, GUILD, OWNER, THREAD, StorageEnv, painted
 

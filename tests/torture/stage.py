@@ -12,8 +12,10 @@ import psutil
 
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
+from gpu.outcomes import Progress
+from gpu.pets import Photo
+from gpu.portraits import Wish
 from gpu.profile import PROFILES
-from gpu.types import Photo, Progress, Wish
 from storage.database import Database
 from storage.files import Files
 from storage.intake import Intake, Upload

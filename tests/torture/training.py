@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from gpu.types import JOB, Enroll
+from gpu.jobs import JOB, Enroll
 from tests.torture.stage import Stage
 
 LEARNT = ("adapter/pet.kohya.safetensors", "adapter/embeddings.safetensors", "adapter/recipe.json")

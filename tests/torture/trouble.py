@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from gpu.types import Cause
+from gpu.outcomes import Cause
 from tests.torture.stage import OWNER, TIMEOUTS, Stage
 
 LEARNT = "SELECT id FROM jobs WHERE kind = 'enroll' AND state = 'done'"

@@ -20,11 +20,11 @@ from gpu.pocket.build.common import autocast
 from gpu.pocket.build.phrases import LANGUAGES
 from gpu.pocket.build.training_loop import TrainingLoop
 from gpu.pocket.build.wishes import a_wish
+from gpu.portraits import Prompt
 from gpu.profile import PROFILES
 from gpu.studio.models import ModelPool
 from gpu.studio.plan import Plan
 from gpu.studio.rewrite import Rewriter, instruction, request
-from gpu.types import Prompt
 
 BATCH, POOL, UNSEEN = 64, 16, 100
 VOCABULARY = 6144

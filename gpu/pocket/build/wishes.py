@@ -11,8 +11,8 @@ from gpu.pocket.build.phrases import LANGUAGES, PHRASES, Speaker
 from gpu.pocket.world.dogs import WEAR
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Wish
 from gpu.studio.plan import Plan
-from gpu.types import Wish
 
 Box = tuple[int, int, int, int]
 Span = tuple[tuple[int, ...], tuple[int, ...]]  # where it may begin, where it may end

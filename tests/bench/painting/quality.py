@@ -17,8 +17,9 @@ from typing import Any
 
 from PIL import Image
 
+from gpu.jobs import Paint, PaintOptions
+from gpu.portraits import PORTRAIT, Portrait, Wish
 from gpu.studio.studio import Studio, build
-from gpu.types import PORTRAIT, Paint, PaintOptions, Portrait, Wish
 from tests.bench.bars import Bar
 from tests.bench.pocket.enrolment import POCKET, job, quiet, unseen
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu.pets import Adapter, Cutout
 from gpu.pocket.world.dogs import Dog
 from gpu.studio import likeness, segment
 from gpu.studio.agreement import agreement
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Cutout
 from gpu.verdicts import ranked
 from tests.bench.pocket import painter
 from tests.bench.pocket.enrolment import POCKET, job, one_a_core, quiet, studio_of, unseen

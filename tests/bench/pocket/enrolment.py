@@ -28,15 +28,17 @@ from typing import NamedTuple
 from PIL import Image
 
 from gpu.errors import TooFewPhotos
+from gpu.jobs import Enroll, Paint
+from gpu.outcomes import Enrolled, Progress
 from gpu.pocket.world.dogs import Dog, a_dog, a_shot, photo_shots
 from gpu.pocket.world.kennel import draw, sheet
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Wish
 from gpu.profile import PROFILES, Profile
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.plan import template
 from gpu.studio.studio import Studio, build
-from gpu.types import Enroll, Enrolled, Paint, Progress, Wish
 from storage.files import Files
 from storage.intake import Intake, Upload
 from storage.jobs import new_job_id

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu.jobs import Enroll, Paint
+from gpu.outcomes import Enrolled, Painted
 from gpu.pocket.world.kennel import sheet
+from gpu.portraits import Wish
 from gpu.studio.studio import Studio, build
-from gpu.types import Enroll, Enrolled, Paint, Painted, Wish
 from tests.bench.pocket.enrolment import POCKET, job, quiet, unseen
 
 ASKED = {"photo": "on a beach", "watercolour": "in the snow", "pixel": "in a forest", "pop": "in the desert"}

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu.jobs import Enroll
+from gpu.outcomes import LOOKED
 from gpu.pocket.world.dogs import Dog, a_dog, a_shot
 from gpu.pocket.world.kennel import draw, sheet
+from gpu.portraits import Wish
 from gpu.studio import segment
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
-from gpu.types import LOOKED, Enroll, Wish
 from tests.bench.pocket.enrolment import PHOTO_PX, POCKET, drawings, job, one_a_core, pictures, quiet
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share

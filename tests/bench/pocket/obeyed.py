@@ -19,8 +19,8 @@ from gpu.pocket.world.dogs import WEAR, Dog, a_shot
 from gpu.pocket.world.kennel import draw, sheet
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Prompt
 from gpu.studio.generate import pet_pipeline
-from gpu.types import Prompt
 from tests.bench.pocket import painter
 from tests.bench.pocket.enrolment import POCKET, job, one_a_core, quiet, studio_of, unseen
 from tests.bench.pocket.examples import WORN

@@ -14,10 +14,10 @@ from PIL import Image
 
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
+from gpu.portraits import Prompt
 from gpu.profile import PROFILES
 from gpu.studio.generate import embeddings
 from gpu.studio.models import ModelPool
-from gpu.types import Prompt
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from gpu.pocket.build.wishes import PHRASES
 from gpu.pocket.world.scenes import SCENES
+from gpu.portraits import Prompt, Wish
 from gpu.profile import PROFILES
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import Rewriter
 from gpu.styles import STYLES
-from gpu.types import Prompt, Wish
 
 TOKENS = ("<s0>", "<s1>")
 

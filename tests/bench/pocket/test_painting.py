@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gpu.outcomes import LOOKED
 from gpu.pocket.world.styling import MEDIA
 from gpu.studio.studio import build
-from gpu.types import LOOKED
 from tests.bench.pocket import enrolment, leak
 from tests.bench.pocket.painter import kept, said, unseen
 from tests.bench.pocket.reader import Network, Reader

@@ -9,9 +9,9 @@ import pytest
 from gpu.pocket.build.wishes import PHRASES
 from gpu.pocket.world.dogs import WEAR
 from gpu.pocket.world.scenes import SCENES
+from gpu.portraits import Prompt, Wish
 from gpu.studio.plan import Plan, join, template
 from gpu.styles import STYLES, find
-from gpu.types import Prompt, Wish
 from tests.bench.pocket import rewriter
 
 CATALOGUE = STYLES.keys() | {name for style in STYLES.values() for name in style.names.values()}

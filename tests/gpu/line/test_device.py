@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from gpu.device import DeviceReport
+from gpu.line.executor import ProcessStats
 from gpu.line.process import ProcessExecutor, worker
 from gpu.memory import REAL, plan
+from gpu.outcomes import Cause, Failed
 from gpu.profile import PROFILES, SDXL
-from gpu.types import Cause, Failed, ProcessStats
 from gpu.wire import EVENT, Ready
 from gpu.worker.control import StudioProtocol
 from gpu.worker.refusing import RefusingStudio

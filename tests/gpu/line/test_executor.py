@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from gpu.errors import WorkerDied
+from gpu.jobs import Enroll, Look, Paint
 from gpu.line.child import Child
-from gpu.line.executor import Executor
+from gpu.line.executor import Executor, ProcessStats
 from gpu.line.process import ProcessExecutor, worker
+from gpu.outcomes import Cause, Done, Failed, Paused
 from gpu.profile import PROFILES
-from gpu.types import Cause, Done, Enroll, Failed, Look, Paint, Paused, ProcessStats
 from gpu.worker.__main__ import SPINS
 from gpu.worker.control import StudioProtocol
 from tests.contracts.executor import SLOW, StudioExecutorContract, Watcher

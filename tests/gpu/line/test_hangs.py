@@ -15,9 +15,12 @@ import pytest
 from PIL import Image
 
 from gpu.errors import WorkerDied
+from gpu.jobs import Enroll, Paint
+from gpu.line.executor import ProcessStats
 from gpu.line.process import ProcessExecutor
 from gpu.line.watchdog import BACKOFF_S
-from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, Photo, ProcessStats, Progress
+from gpu.outcomes import Cause, Done, Failed, Paused, Progress
+from gpu.pets import Photo
 from tests.contracts.executor import SLOW, Watcher
 from tests.helpers.children import LONG, NEXT_S, SHORT_S, children, ended
 from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, saved_step, steps_taken

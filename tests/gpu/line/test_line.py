@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gpu.jobs import JobKind
 from gpu.line import schedule as turns
-from gpu.types import JobKind
 from tests.contracts.journal import JournalContract
 from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, steps_taken
 from tests.helpers.fake_studio import FakeStudio

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gpu.line.journal import Claim
 from gpu.line.process import ProcessExecutor
-from gpu.types import Done, Failed
+from gpu.outcomes import Done, Failed
 from tests.helpers.fake_jobs import enroll_job, look_job, paint_job
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor

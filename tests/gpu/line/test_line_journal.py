@@ -10,7 +10,7 @@ from gpu.line import line as line_module
 from gpu.line.journal import Claim
 from gpu.line.line import Line
 from gpu.line.schedule import Ticket
-from gpu.types import Done, Failed, Progress
+from gpu.outcomes import Done, Failed, Progress
 from tests.helpers.fake_jobs import enroll_job, paint_job
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gpu.errors import OutOfMemory, WorkerDied
+from gpu.jobs import Enroll, Paint
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor
-from gpu.types import Cause, Done, Enroll, Failed, Paint, Paused, Report
+from gpu.outcomes import Cause, Done, Failed, Paused, Report
 from tests.helpers.fake_jobs import enroll_job, paint_job, steps_taken
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor

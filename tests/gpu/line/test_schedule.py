@@ -10,6 +10,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpu.jobs import JobKind
 from gpu.line.schedule import (
     HELD_S,
     SLICE_S,
@@ -22,7 +23,6 @@ from gpu.line.schedule import (
     order,
     record_turn,
 )
-from gpu.types import JobKind
 
 NOW = 10**6
 

@@ -15,7 +15,7 @@ import pytest
 
 import gpu.line.child
 from gpu.line.process import ProcessExecutor
-from gpu.types import Done, Failed, Paused
+from gpu.outcomes import Done, Failed, Paused
 from tests.contracts.executor import Watcher
 from tests.helpers.children import LONG, NEXT_S, SHORT_S
 from tests.helpers.fake_jobs import enroll_job, paint_job

@@ -9,8 +9,8 @@ import pytest
 
 from gpu.errors import DiskFull, Internal, NotFinite, OutOfMemory, StudioError, WorkerDied
 from gpu.line.watchdog import BACKOFF_S, StartBackoff, Watchdog
+from gpu.outcomes import Paused, Progress
 from gpu.profile import PROFILES, RecyclePolicy, Timeouts
-from gpu.types import Paused, Progress
 from gpu.worker.control import as_studio_error
 from gpu.worker.recycle import RecycleTracker
 from tests.helpers.fake_jobs import done, paint_job

@@ -13,8 +13,8 @@ from gpu.pocket.build.wishes import a_wish, with_typos
 from gpu.pocket.world.dogs import WEAR
 from gpu.pocket.world.scenes import PLAIN, SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Wish
 from gpu.studio.plan import Plan, where
-from gpu.types import Wish
 
 Tables = dict[str, dict[str, list[str]]]  # of a kind: key -> language -> phrases
 LEAST = {"scene": 60, "thing": 45, "style": 20, "look": 14, "worn": 18, "unwanted": 12, "place": 13, "framing": 25}

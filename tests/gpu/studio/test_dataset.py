@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gpu.pets import Cutout
 from gpu.studio import dataset
-from gpu.types import Cutout
 from tests.helpers import tiny_models as tiny_models
 
 

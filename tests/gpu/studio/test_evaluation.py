@@ -9,10 +9,10 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
+from gpu.outcomes import Progress
 from gpu.studio import adapter, dataset, evaluation, train
 from gpu.studio.evaluation import Evaluator
 from gpu.studio.state import Mark, State
-from gpu.types import Progress
 from tests.helpers import tiny_models
 
 pytestmark = tiny_models.QUIET

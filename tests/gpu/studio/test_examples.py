@@ -6,11 +6,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from gpu.portraits import Wish
 from gpu.studio import examples as lib
 from gpu.studio.examples import Example, Examples, curated
-from gpu.studio.exclusions import names, read
+from gpu.studio.exclusions import read
+from gpu.studio.phrases import names
 from gpu.studio.plan import SCHEMA, Plan, join, where
-from gpu.types import Wish
 
 FILES = sorted(Path(lib.__file__).with_suffix("").glob("*.toml"))
 ALL = [example for path in FILES for example in lib.read(path)]

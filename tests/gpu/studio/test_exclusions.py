@@ -1,13 +1,14 @@
-"""What a wish refuses, in four languages; and English words without it, clean."""
+"""What a wish refuses, in four languages, stands in no prompt; what it wants does, once."""
 
 import random
 
 import pytest
 
-from gpu.studio.exclusions import forms, names, read, without
+from gpu.portraits import Wish
+from gpu.studio.exclusions import read
+from gpu.studio.phrases import names
 from gpu.studio.plan import Plan, join, template
-from gpu.studio.things import NAMED, THINGS, named
-from gpu.types import Wish
+from gpu.studio.things import NAMED, THINGS, forms, named
 from gpu.words import fold, harmless
 
 TOKENS = ("<s0>", "<s1>")
@@ -47,6 +48,12 @@ TOKENS = ("<s0>", "<s1>")
         ("모자 ㄴㄴ", ["hat"]),
         ("맨머리로 공원에서", ["hat"]),
         ("目に何もつけないで", ["glasses"]),
+        ("🎩 말고 🧣", ["hat"]),
+        ("🎩なしで公園", ["hat"]),
+        ("hat 말고 목도리", ["hat"]),
+        ("leave the 🎩 off", ["hat"]),
+        ("a hat, no 🎩", ["hat"]),
+        ("no hat 🎩 on the beach", ["hat"]),
         ("sin sombrero ni gafas en la playa", ["hat", "glasses"]),
         ("nada de nieve, en el bosque", ["snow"]),
         ("en vez de la playa, en la montaña", ["beach"]),
@@ -79,32 +86,6 @@ def test_what_a_wish_refuses(wish: str, refused: list[str]) -> None:
 )
 def test_the_rest_is_wanted(wish: str, things: list[str]) -> None:
     assert [thing.name for thing in read(wish).things] == things
-
-
-@pytest.mark.parametrize(
-    ("text", "refused", "left"),
-    [
-        ("wearing a hat and glasses", "hat", "wearing glasses"),
-        ("wearing a hat and glasses", "glasses", "wearing a hat"),
-        ("wearing a hat, a scarf and glasses", "hat", "wearing a scarf and glasses"),
-        ("wearing a hat, a scarf and glasses", "scarf", "wearing a hat and glasses"),
-        ("wearing a red hat", "hat", ""),
-        ("sitting on a chair with a hat on its head", "hat", "sitting on a chair"),
-        ("with a hat on its head and a scarf around its neck", "hat", "with a scarf around its neck"),
-        ("wearing a hat and running in the rain", "hat", "running in the rain"),
-        ("sitting and wearing a hat", "hat", "sitting"),
-        ("on a snowy mountain", "snow", "on a mountain"),
-        ("in the snow on a mountain", "snow", "on a mountain"),
-        ("in a park full of people", "people", "in a park"),
-        ("surrounded by people", "people", ""),
-        ("in a forest without people", "hat", "in a forest"),
-        ("hatless, smiling", "hat", "smiling"),
-        ("dramatic light from below", "hat", "dramatic light from below"),
-        ("under an endless sky", "hat", "under an endless sky"),
-    ],
-)
-def test_words_without_a_thing_have_no_loose_ends(text: str, refused: str, left: str) -> None:
-    assert without(text, [refused]) == left
 
 
 def plan(**changes: object) -> Plan:
@@ -190,6 +171,12 @@ def test_a_style_adds_its_details_last_but_nothing_that_was_refused() -> None:
 def test_a_style_that_cannot_be_said_is_a_picture(style: str) -> None:
     said = template(Wish(style=style), TOKENS, "dog").text
     assert said in ("a picture of <s0> <s1> dog", "gnitniap of <s0> <s1> dog")
+
+
+def test_what_a_plan_says_twice_is_painted_once() -> None:
+    text, negative = asked("no hat", subject="in a park, wearing a scarf", scene="in a park", negative="a hat, hats")
+    assert text == "a photo of <s0> <s1> dog in a park, wearing a scarf"
+    assert negative.endswith("blurry, hat")
 
 
 FRAGMENTS = (

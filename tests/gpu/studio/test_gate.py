@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from gpu.errors import ModelsMissing
+from gpu.portraits import Wish
 from gpu.studio import gate
 from gpu.studio.examples import curated
 from gpu.studio.models import Llama
 from gpu.studio.plan import SCHEMA, Plan, join, where
 from gpu.studio.rewrite import PromptWriter, Rewriter, _chat, instruction
-from gpu.types import Wish
 from tests.helpers import tiny_models as tiny_models
 
 TOKENS = ("<s0>", "<s1>")

@@ -1,7 +1,6 @@
 """Painting: the same seed gives the same pixels, files load elsewhere, and the base is never touched."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,32 +11,19 @@ from PIL import Image
 from safetensors import safe_open
 
 from gpu.errors import AdapterMismatch, Cancelled, ModelsMissing, NotFinite
+from gpu.outcomes import Progress
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
+from gpu.sampling import Sampling
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter
-from gpu.studio.generate import generate, pet_pipeline
+from gpu.studio.generate import generate, noise, pet_pipeline
 from gpu.studio.models import ModelPool
-from gpu.types import Adapter, Progress, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
 SAMPLING = tiny_models.SAMPLING
 PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", negative="a pencil sketch")
-
-
-@pytest.fixture(scope="module")
-def pool() -> ModelPool:
-    return tiny_models.pool()
-
-
-@pytest.fixture
-def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
-    with pool.use("sdxl") as pipe:
-        yield pipe
-
-
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
 
 
 def quiet(progress: Progress) -> None:
@@ -196,3 +182,14 @@ def test_broken_numbers_never_become_a_picture(
         painted(pool, pet, (9,), tmp_path)
     bias.data.copy_(kept)
     assert painted(pool, pet, (5,), tmp_path) == before
+
+
+def test_mixed_noise_is_noise_and_without_a_mixture_it_is_the_pipelines_own(pipe: StableDiffusionXLPipeline) -> None:
+    square = Sampling(preset=tiny_models.NORMAL, size=(512, 512), batch=1)
+    latents, chance = noise(pipe, 5, square)
+    own = torch.Generator().manual_seed(5)
+    assert torch.equal(latents, torch.randn(latents.shape, generator=own))
+    assert torch.equal(chance.get_state(), own.get_state()), "so the steps that draw chance draw the same"
+    mixed, _ = noise(pipe, 6, replace(square, around=((5, 0.3),)))
+    assert mixed.std().item() == pytest.approx(1.0, abs=0.02)
+    assert torch.nn.functional.cosine_similarity(mixed.flatten(), latents.flatten(), dim=0) > 0.8

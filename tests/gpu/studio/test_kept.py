@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from gpu.errors import PauseAsked
+from gpu.jobs import Enroll, Paint
 from gpu.line.journal import final_outcome
+from gpu.outcomes import Cause, Done, Enrolled, Failed
+from gpu.pets import Adapter
 from gpu.profile import Profile
 from gpu.studio import studio
 from gpu.studio.studio import Studio
-from gpu.types import Adapter, Cause, Done, Enroll, Enrolled, Failed, Paint
 from gpu.worker.control import JobControl, run_job
 from tests.contracts.studio import Listener
 from tests.gpu.studio.test_studio import enrolment_in

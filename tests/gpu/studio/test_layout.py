@@ -1,16 +1,14 @@
 """Ways to steer the dog into a box: they act where they should, and leave the pipeline as it was."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
+from gpu.portraits import Prompt
 from gpu.studio import layout
 from gpu.studio.attention import Target, attending, looked_up, target
 from gpu.studio.generate import embeddings
 from gpu.studio.layout import Steering, Way, moved_by
-from gpu.types import Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
@@ -18,12 +16,6 @@ PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", box=(0.0, 0.0, 0.5, 
 FREE = Steering()
 NAMES, SIDE, STEPS = ("<s0>", "<s1>"), 64, 4
 WAYS = (layout.biased, layout.regional, layout.drawn, layout.shifted, layout.rolled)
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
 
 
 def aim(pipe: StableDiffusionXLPipeline) -> Target:

@@ -15,13 +15,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from gpu.errors import AdapterMismatch
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter, conditional_only
 from gpu.studio.generate import embeddings, generate
 from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
 from gpu.studio.state import State
-from gpu.types import Adapter, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
@@ -35,17 +36,6 @@ def pool() -> ModelPool:
     pool = ModelPool(tiny_models.pool().profile)
     torch.set_num_threads(1)
     return pool
-
-
-@pytest.fixture
-def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
-    with pool.use("sdxl") as pipe:
-        yield pipe
-
-
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
 
 
 def another(pet: Adapter, folder: Path, scale: float = -2.0) -> Adapter:

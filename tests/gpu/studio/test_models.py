@@ -11,12 +11,12 @@ import torch
 
 from gpu.errors import NoDevice, OutOfMemory
 from gpu.memory import ALL, EACH, MemoryPlan, Name, Sizes, candidates, sizes_here
+from gpu.portraits import Prompt
 from gpu.profile import Profile
 from gpu.studio import dataset
 from gpu.studio.device import prove, usable_device
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
-from gpu.types import Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.jobs import Paint, PaintOptions
+from gpu.outcomes import Progress, Report
+from gpu.pets import Adapter
+from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
 from gpu.studio import copies
 from gpu.studio.agreement import agreement
-from gpu.studio.generate import Sampling, embeddings, noise, pet_pipeline
+from gpu.studio.generate import embeddings, pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
-from gpu.types import PORTRAIT, Adapter, Paint, PaintOptions, Portrait, Progress, Prompt, Report, Wish
 from gpu.verdicts import ranked
 from tests.bench.results import machine
 from tests.helpers import tiny_models as tiny_models
@@ -58,11 +60,6 @@ def pool(few_step: Path) -> ModelPool:
 @pytest.fixture(scope="module")
 def painter(pool: ModelPool) -> Painter:
     return Painter(pool, PromptWriter(pool))
-
-
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
 
 
 @pytest.fixture
@@ -139,12 +136,6 @@ def test_a_job_of_an_older_version_is_read_as_the_usual_one(job: Paint) -> None:
 # ---- shapes, presets and variations ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pipe(pool: ModelPool) -> Iterator[StableDiffusionXLPipeline]:
-    with pool.use("sdxl") as pipe:
-        yield pipe
-
-
 def test_each_shape_is_painted_and_the_unet_is_told_its_size(
     painter: Painter, job: Paint, pipe: StableDiffusionXLPipeline
 ) -> None:
@@ -202,17 +193,6 @@ def test_a_variation_is_the_nearer_the_less_noise_is_new(painter: Painter, job: 
         distance(paint(painter, replace(job, seeds=(6,)), around=((5, share),))[0], root) for share in (0.1, 0.5)
     )
     assert 0 < near < far < distance(paint(painter, replace(job, seeds=(6,)))[0], root)
-
-
-def test_mixed_noise_is_noise_and_without_a_mixture_it_is_the_pipelines_own(pipe: StableDiffusionXLPipeline) -> None:
-    square = Sampling(preset=tiny_models.NORMAL, size=(512, 512), batch=1)
-    latents, chance = noise(pipe, 5, square)
-    own = torch.Generator().manual_seed(5)
-    assert torch.equal(latents, torch.randn(latents.shape, generator=own))
-    assert torch.equal(chance.get_state(), own.get_state()), "so the steps that draw chance draw the same"
-    mixed, _ = noise(pipe, 6, replace(square, around=((5, 0.3),)))
-    assert mixed.std().item() == pytest.approx(1.0, abs=0.02)
-    assert torch.nn.functional.cosine_similarity(mixed.flatten(), latents.flatten(), dim=0) > 0.8
 
 
 # ---- the best of a batch, and memory ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from gpu.learning import Learning, RecipeName, Reminder, recipe
+from gpu.portraits import Prompt
 from gpu.studio import adapter, class_pictures, dataset, objective, tokens, train
 from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
@@ -19,7 +20,6 @@ from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.reminding import Reminding
 from gpu.studio.state import State
-from gpu.types import Prompt
 from tests.helpers import tiny_models
 
 pytestmark = tiny_models.QUIET

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from gpu.portraits import Wish
 from gpu.profile import PROFILES
 from gpu.studio.plan import SCHEMA, Plan, clean, join, template
 from gpu.studio.rewrite import Rewriter, instruction, request
-from gpu.types import Wish
 from tests.helpers import tiny_models as tiny_models
 
 TOKENS = ("<s0>", "<s1>")

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
+from gpu.pets import Cutout
+from gpu.portraits import Prompt
 from gpu.studio import copies, likeness
 from gpu.studio.agreement import agreement, phrases
-from gpu.types import Cutout, Prompt
 from tests.helpers import tiny_models as tiny_models
 from tests.helpers.drawn_photos import photos
 

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 from gpu.errors import ModelsMissing
+from gpu.outcomes import LOOKED, Looked
+from gpu.pets import Photo
 from gpu.profile import PROFILES
 from gpu.segmenting import Segmenting, Species
 from gpu.studio import crop, segment
 from gpu.studio.segmenter import Segmenter, check_classes
-from gpu.types import LOOKED, Looked, Photo
 from tests.helpers import real_photos
 from tests.helpers import tiny_models as tiny_models
 

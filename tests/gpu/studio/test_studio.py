@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 
 from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
+from gpu.jobs import Enroll, Look, Paint
+from gpu.pets import Photo
+from gpu.portraits import Prompt, Wish
 from gpu.studio import studio
 from gpu.studio.studio import Studio
-from gpu.types import Enroll, Look, Paint, Photo, Prompt, Wish
 from tests.contracts.studio import Listener, StudioContract
 from tests.helpers import tiny_models as tiny_models
 from tests.helpers.fake_jobs import look_job

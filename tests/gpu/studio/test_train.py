@@ -1,6 +1,5 @@
 """Training goes on bit for bit: after a kill at any step, and after painting another pet in the middle."""
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +10,18 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from torch import Tensor
 
 from gpu.errors import ModelsMissing
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
 from gpu.studio import adapter, dataset, tokens, train
 from gpu.studio import objective as objective
 from gpu.studio.dataset import Sample
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.state import State
-from gpu.types import Adapter, Prompt
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
 STEPS = 6  # of the tiny_models' profile: three for the tokens, three for the LoRA
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from gpu.jobs import Paint
+from gpu.pets import Adapter
+from gpu.portraits import PORTRAIT, Portrait, Wish
 from gpu.profile import Profile
 from gpu.studio import studio
 from gpu.studio.studio import Studio
-from gpu.types import PORTRAIT, Adapter, Paint, Portrait, Wish
 from tests.contracts.studio import Listener
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
 WISH = Wish(style="oil", text="at a lake")
 SAYS = "an oil painting of <s0> <s1> dog, at a lake"
-
-
-@pytest.fixture(scope="module")
-def pet(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return tiny_models.pet(tmp_path_factory.mktemp("pet"))
 
 
 @pytest.fixture
