@@ -11,6 +11,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+
 from gpu.errors import PauseAsked
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import Studio
@@ -90,12 +93,23 @@ def resume(bench: Bench) -> Figures:
 
 
 Files = dict[str, str]
-"""Of an adapter: name -> sha256."""
+"""Of an adapter: name -> digest."""
 
 
 def _learnt(pool: ModelPool, job: Enroll) -> Files:
     _enroll(MadeStudio(pool), job, _until_learnt)
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (job.folder / "adapter").iterdir()}
+    return {file.name: _digest(file) for file in (job.folder / "adapter").iterdir()}
+
+
+def _digest(file: Path) -> str:
+    """Of a file's bytes; of tensors each by its name, as it is safetensors that orders them."""
+    if file.suffix != ".safetensors":
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    found = hashlib.sha256()
+    for name, tensor in sorted(load_file(file).items()):
+        found.update(name.encode())
+        found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _resumed(pool: ModelPool, job: Enroll, stop: int) -> Files:

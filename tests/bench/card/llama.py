@@ -1,6 +1,7 @@
 """How many tokens a second the rewriter's model writes.
 
-Knows: the library's own way of writing. Does not know: wishes, the schema: tokens are forced, as the weights are random.
+Knows: the library's own way of writing. Does not know: wishes, the schema. The weights are random, so the tokens are
+forced.
 """
 
 from functools import partial
