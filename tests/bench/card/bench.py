@@ -4,6 +4,7 @@ Knows: how a time is taken on a device that works behind the program's back. Doe
 """
 
 import copy
+import gc
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -46,6 +47,12 @@ class Clock:
         self.wait()
         return (time.perf_counter() - began) / times
 
+    def free(self) -> None:
+        """Give back the card's memory that nobody holds any more."""
+        if self.on_card:
+            gc.collect()
+            torch.cuda.empty_cache()
+
     def peak(self) -> Figures:
         """Most GB of the card's memory that tensors held, and that were reserved for them, since it was asked last."""
         if not self.on_card:
@@ -62,7 +69,7 @@ class Bench:
         self.clock = Clock(self.pool.device)
 
     def pool_for(self, token_steps: int, lora_steps: int) -> ModelPool:
-        """The pool, in whose profile the phases of a training have so many steps."""
+        """The pool, in whose profile the phases of a training have so many steps, one after the other."""
         pool, learning = copy.copy(self.pool), self.pool.profile.learning
         learning = replace(learning, token_steps=token_steps, lora_steps=lora_steps)
         pool.profile = replace(pool.profile, learning=learning)

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from gpu.errors import PauseAsked
+from gpu.errors import OutOfMemory, PauseAsked
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import Studio
-from gpu.types import Enroll, Paused, Progress, Report, Wish
+from gpu.types import Cause, Enroll, Failed, Paused, Progress, Report, Wish
 from gpu.worker.control import JobControl, run_job
 from tests.bench.card.bench import Bench, Figures, middle
 from tests.helpers import tiny_models
@@ -25,7 +25,6 @@ from tests.helpers import tiny_models
 ENDLESS = 100_000  # steps
 LATEST_S = 0.4  # after the first step, when a pause is asked for: some steps, or a part of one
 TOKEN_STEPS, LORA_STEPS = 3, 3
-STOPS = (2, 3, 5)  # before, at and after the pivot
 
 
 class MadeStudio(Studio):
@@ -56,9 +55,13 @@ def _waited(bench: Bench, studio: Studio, control: JobControl, job: Enroll, chan
     outcome = run_job(studio, job, control, asker)
     bench.clock.wait()
     done = time.perf_counter()
-    if not isinstance(outcome, Paused):
-        raise RuntimeError(f"instead of a pause: {outcome}")
-    return done - asker.asked
+    match outcome:
+        case Paused():
+            return done - asker.asked
+        case Failed(cause=Cause.OUT_OF_MEMORY):
+            raise OutOfMemory(outcome.message)
+        case _:
+            raise RuntimeError(f"instead of a pause: {outcome}")
 
 
 class _Asker:
@@ -83,12 +86,12 @@ def resume(bench: Bench) -> Figures:
     """Whether a training that was stopped, and went on in a studio that knew only its checkpoint, gives equal files."""
     pool = bench.pool_for(TOKEN_STEPS, LORA_STEPS)
     straight, again = (_learnt(pool, _job(bench.folder / name)) for name in ("straight", "again"))
-    resumed = {stop: _resumed(pool, _job(bench.folder / f"stopped-{stop}"), stop) for stop in STOPS}
+    resumed = {stop: _resumed(pool, _job(bench.folder / f"stopped-{stop}"), stop) for stop in bench.scale.stops}
     return {
         "same_bytes": all(files == straight for files in resumed.values()),
         "same_bytes_without_a_stop": again == straight,
         "differing": {stop: _differing(files, straight) for stop, files in resumed.items() if files != straight},
-        "stopped_at": STOPS,
+        "stopped_at": bench.scale.stops,
     }
 
 

@@ -3,7 +3,6 @@
 Knows: errors, the time that is left, where figures go. Does not know: what is measured.
 """
 
-import gc
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -41,9 +40,7 @@ class Measurements:
     def take(self, part: Part) -> None:
         began = time.monotonic()
         self.found[part.name] = self._tried(part) | {"took_s": round(time.monotonic() - began, 1)}
-        gc.collect()  # what a failed try held, now that its error is forgotten
-        if self.bench.clock.on_card:
-            torch.cuda.empty_cache()
+        self.bench.clock.free()  # also what a failed try held, now that its error is forgotten
         self.write()
 
     def _tried(self, part: Part) -> Figures:

@@ -50,6 +50,7 @@ class Scale:
     block: int  # training steps that are timed together
     pauses: int
     switches: int
+    stops: tuple[int, ...]  # steps of a training of three steps in either phase, after which it is stopped
     tokens: int  # of an answer
 
 
@@ -66,6 +67,7 @@ FULL = Scale(
     block=8,
     pauses=12,
     switches=20,
+    stops=(2, 3, 5),
     tokens=150,
 )  # fmt: skip
 
@@ -79,6 +81,7 @@ SMALL = Scale(
     block=2,
     pauses=5,
     switches=10,
+    stops=(2, 3, 5),
     tokens=40,
 )
 
@@ -92,6 +95,12 @@ class RandomPool(ModelPool):
         write_few_step(scale, folder)
         super().__init__(replace(scale.profile, few_step=str(folder), few_step_file=FEW_STEP))
         self.scale = scale
+
+    def forget(self) -> None:
+        """Drop what was made; evict() would take as much host memory. It is made anew when it is used."""
+        for kept in (self._models, self._modules, self._on_device):
+            kept.clear()
+        self.lora.cache_clear()
 
     def _load(self, name: Name) -> object:
         self.evict(*(CALLED.keys() - self.plan.beside(name)))  # before, as it is made on the card

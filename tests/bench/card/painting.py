@@ -29,9 +29,9 @@ def few_step(bench: Bench) -> Figures:
 def _painted(bench: Bench, preset: Preset) -> Figures:
     """`painting`: the steps and the VAE of a picture; `whole`: also its texts, LoRAs and file."""
     sampling = Sampling(preset=preset, size=bench.pool.profile.painting.shapes["square"], batch=1)
-    painting, whole = list[float](), list[float]()
+    painting, whole, pet = list[float](), list[float](), bench.pets[0]
     for number in range(1 + bench.scale.rounds):
-        whole.append(bench.clock.seconds(partial(_paint, bench, sampling, number, painting)))
+        whole.append(bench.clock.seconds(partial(_paint, bench, pet, sampling, number, painting)))
     return {
         "steps": preset.steps,
         "guidance": preset.guidance,
@@ -41,8 +41,8 @@ def _painted(bench: Bench, preset: Preset) -> Figures:
     }
 
 
-def _paint(bench: Bench, sampling: Sampling, seed: int, seconds: list[float]) -> None:
-    pictures = generate(bench.pool, bench.pets[0], PROMPT, (seed,), sampling, bench.folder / "portraits", _nobody)
+def _paint(bench: Bench, pet: Adapter, sampling: Sampling, seed: int, seconds: list[float]) -> None:
+    pictures = generate(bench.pool, pet, PROMPT, (seed,), sampling, bench.folder / "portraits", _nobody)
     seconds += [picture.seconds for picture in pictures]
 
 

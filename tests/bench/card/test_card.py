@@ -30,7 +30,7 @@ def scale() -> Scale:
     painting = replace(tiny.painting, guide_to_pet=False)
     return replace(
         SMALL, profile=replace(tiny, name="card", painting=painting), sdxl=Path(tiny.sdxl), llama=Path(tiny.llama),
-        words=Path(tiny.sdxl), rounds=1, block=1, pauses=1, switches=2, tokens=5,
+        words=Path(tiny.sdxl), rounds=1, block=1, pauses=1, switches=2, stops=(3,), tokens=5,
     )  # fmt: skip
 
 
