@@ -30,6 +30,7 @@ def _painted(bench: Bench, preset: Preset) -> Figures:
     """`painting`: the steps and the VAE of a picture; `whole`: also its texts, LoRAs and file."""
     sampling = Sampling(preset=preset, size=bench.pool.profile.painting.shapes["square"], batch=1)
     painting, whole, pet = list[float](), list[float](), bench.pets[0]
+    bench.clock.peak()  # without what it took to learn the pet
     for number in range(1 + bench.scale.rounds):
         whole.append(bench.clock.seconds(partial(_paint, bench, pet, sampling, number, painting)))
     return {
@@ -38,6 +39,7 @@ def _painted(bench: Bench, preset: Preset) -> Figures:
         "painting": middle(painting[1:], "s"),
         "whole": middle(whole[1:], "s"),
         "first_s": round(whole[0], 3),
+        **bench.clock.peak(),
     }
 
 
