@@ -133,7 +133,7 @@ def _making(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
 
 
 def make_sdxl(scale: Scale, device: torch.device, dtype: torch.dtype) -> StableDiffusionXLPipeline:
-    towers = [CLIPTextConfig.from_pretrained(scale.sdxl / name) for name in ("text_encoder", "text_encoder_2")]
+    towers = [CLIPTextConfig.from_pretrained(scale.sdxl / name, dtype=dtype) for name in TOWERS]
     with _making(device, dtype):
         models = {
             "unet": UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(scale.sdxl / "unet")),
@@ -148,7 +148,7 @@ def make_sdxl(scale: Scale, device: torch.device, dtype: torch.dtype) -> StableD
     )
 
 
-WORDS = ("tokenizer", "tokenizer_2")
+TOWERS, WORDS = ("text_encoder", "text_encoder_2"), ("tokenizer", "tokenizer_2")
 
 
 def _tokenizer(folder: Path, size: int) -> CLIPTokenizer:

@@ -153,8 +153,19 @@ def test_full_size_is_the_published_size() -> None:
     llama, _ = make_llama(FULL, meta, torch.bfloat16)
     parts = (pipe.text_encoder, pipe.text_encoder_2, pipe.vae)
     assert count(pipe.unet) == REAL.unet and sum(map(count, parts)) == REAL.encoders and count(llama) == REAL.llama
-    assert {p.dtype for part in (pipe.unet, llama, *parts) for p in part.parameters()} == {torch.bfloat16}
+    assert precisions(pipe.unet, llama, *parts) == {torch.bfloat16}
     assert len(pipe.tokenizer) == len(pipe.tokenizer_2) == pipe.text_encoder.config.vocab_size == 49408
+
+
+def test_models_are_made_in_one_precision_whatever_their_configs_say() -> None:
+    """The pocket's, like SDXL's own, say float16; transformers would make a part of an encoder in it."""
+    pipe = make_sdxl(SMALL, torch.device("meta"), torch.float32)
+    llama, _ = make_llama(SMALL, torch.device("meta"), torch.float32)
+    assert precisions(pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2, llama) == {torch.float32}
+
+
+def precisions(*modules: torch.nn.Module) -> set[torch.dtype]:
+    return {param.dtype for module in modules for param in module.parameters()}
 
 
 def count(module: torch.nn.Module) -> int:
