@@ -11,8 +11,9 @@ from torch.overrides import TorchFunctionMode
 
 from gpu.memory import KEPT, REAL, USABLE, plan
 from gpu.profile import SDXL
-from gpu.studio import objective, tokens
-from gpu.studio.objective import Batch
+from gpu.studio import tokens
+from gpu.studio.dataset import Sample
+from gpu.studio.objective import BatchSampler, losses, predict
 from gpu.studio.tokens import TextEmbeddings
 from gpu.studio.train import State
 from tests.bench.card.models import FULL, make_sdxl
@@ -39,8 +40,8 @@ def pipe() -> StableDiffusionXLPipeline:
     return pipe
 
 
-def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
-    return torch.empty(shape, device=META, dtype=dtype)
+def empty(*shape: int) -> Tensor:
+    return torch.empty(shape, device=META, dtype=torch.bfloat16)
 
 
 def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
@@ -54,13 +55,12 @@ def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
             kept[storage._cdata] = storage  # held, so that no other one gets its address
         return tensor
 
-    latents, mask = empty(1, 4, 128, 128), empty(1, 1, 128, 128, dtype=torch.float32)
-    time, one = empty(1, dtype=torch.int64), empty(1, dtype=torch.float32)
-    pictures = Batch(latents, latents.float(), mask, empty(1, 6), time, one)
+    sample = Sample(latents=torch.zeros(4, 128, 128), mask=torch.zeros(1, 128, 128), sizes=torch.zeros(6))
+    pictures, _ = BatchSampler(pipe, SDXL.learning, [sample], META).draw(1, 0, dropping=False)
     text = TextEmbeddings(empty(1, 77, 2048), empty(1, 1280))
     with FlashAttention(), torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
-        predicted = objective.predict(pipe, pictures, text)
-        objective.losses(pictures, predicted, latents.float(), SDXL.learning.background_weight)
+        predicted = predict(pipe, pictures, text)
+        losses(pictures, predicted, torch.empty_like(predicted), SDXL.learning.background_weight)
     return sum(storage.nbytes() for storage in kept.values())
 
 
