@@ -17,6 +17,8 @@ from tests.bench import results
 from tests.bench.card.bench import Bench, Figures
 from tests.bench.card.limits import judged
 
+SHARE = 1 / 3  # of the time that is left: most of what a part may take, so that others have their turn
+
 
 class TooLong(Exception):
     """The time is up."""
@@ -49,7 +51,7 @@ class Measurements:
             return {"left_out": f"it needs about {part.least_s:.0f} s, and {max(left, 0):.0f} s were left"}
         try:
             self.bench.clock.peak()
-            with within(left):
+            with within(min(left, max(part.least_s, SHARE * left))):
                 found = part.measure(self.bench)
             return self.bench.clock.peak() | found  # a part that looked for itself knows better
         except (torch.OutOfMemoryError, MemoryError, OutOfMemory) as error:

@@ -92,7 +92,7 @@ def test_what_fails_is_told_and_the_others_go_on(measurements: Measurements, wri
     for part in (Part("fails", fail, 0), Part("overflows", overflow, 0), Part("succeeds", succeed, 0)):
         measurements.take(part)
         assert part.name in json.loads(written.read_text()), "a run that is cut off leaves what it had"
-    measurements.ends = time.monotonic() + 0.05
+    measurements.ends = time.monotonic() + 0.15
     measurements.take(Part("dawdles", dawdle, 0))
     found = json.loads(written.read_text())
     assert found["fails"]["error"] == "ValueError: of no use"
