@@ -10,7 +10,7 @@ export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
 SDXL_CONFIG ?= ../shared/data/sdxl-config
 
-.PHONY: help demo doctor test check models run service backup restore bench bench-pocket torture torture-long fullsize pocket clean
+.PHONY: help demo doctor test check models run service backup restore bench bench-pocket torture torture-long fullsize card pocket clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ torture-long: .venv/ready  ## 5,000 histories and 400 kills: hours; goes on wher
 
 fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)
+
+card: .venv/ready  ## What this machine's card does at full size, with random weights, in 8 minutes; without a card, a try
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.card
 
 pocket: .venv/ready  ## Train the pocket models on (hours); the build folder is outside the work tree
 	$(PY) -m gpu.pocket.build --folder ../pawtrait-build

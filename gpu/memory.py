@@ -10,7 +10,7 @@ diffusers publish: 8.8 to 9.8 GB, 6.94 of them weights; the more, the more exact
 derekl35/quantization-benchmarks, Llama 3.1 8B in transformers, eager: 16.8 GB in bfloat16, 6.5 GB with torchao's int4
 weights, both times 0.7 GB above the weights. [ao] torchao's README: perplexity 7.35 with int8 weights for 7.33 without.
 With int4 it is 8.32 for 7.44, and such weights cannot be moved between card and host (pytorch/ao#1117), so there is no
-int4 here.
+int4 here. [count] tests/gpu/studio/test_full_size.py: the tensors of a step at full size, on the meta device.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,9 @@ USABLE = 0.94  # of the card: its allocator loses a few percent between blocks o
 CONTEXT = 0.7e9  # bytes that CUDA, cuBLAS and cuDNN take for themselves
 HOST_LEFT = 4e9  # bytes of host memory for the system, the bot and this process's libraries
 PAINTING = 2.2e9  # bytes beside the weights to paint and decode one picture of 1024 px, in 16 bits [SDXL]
-TRAINING = 8.9e9  # bytes beside the weights to learn from one sample of 1024 px [ST]
+KEPT = 7.8e9  # bytes that a LoRA's step keeps for its backward pass, for one sample of 1024 px [count]
+BRIEF = 1.1e9  # ... and has beside it for a moment: gradients, a layer's results, cuDNN's own; the rest of [ST]
+TRAINING = KEPT + BRIEF
 CHECKPOINTED = 1.9e9  # ... with gradient checkpointing [ST]
 LORA = 23e6  # bytes of weights, gradients and AdamW's moments for each rank: 1.45 million numbers of 16 bytes
 WRITING = 0.7e9  # bytes beside Llama's weights [HF]

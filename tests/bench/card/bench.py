@@ -1,0 +1,105 @@
+"""What all measurements share: the models, a clock, photos, two pets.
+
+Knows: how a time is taken on a device that works behind the program's back. Does not know: what is timed.
+"""
+
+import copy
+import gc
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from gpu.memory import GB
+from gpu.studio import adapter, dataset
+from gpu.studio.dataset import Sample
+from gpu.studio.models import ModelPool
+from gpu.studio.train import State, train
+from gpu.types import Adapter
+from tests.bench.card.models import RandomPool, Scale
+from tests.helpers import tiny_models
+
+Figures = dict[str, Any]
+
+
+class Clock:
+    """Times and memory of a device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.on_card = device.type == "cuda"
+
+    def wait(self) -> None:
+        """Until all that was asked of the device is done."""
+        if self.on_card:
+            torch.cuda.synchronize()
+
+    def seconds(self, do: Callable[[], object], times: int = 1) -> float:
+        """How long it takes once, of so many in a row."""
+        self.wait()
+        began = time.perf_counter()
+        for _ in range(times):
+            do()
+        self.wait()
+        return (time.perf_counter() - began) / times
+
+    def free(self) -> None:
+        """Give back the card's memory that nobody holds any more."""
+        if self.on_card:
+            gc.collect()
+            torch.cuda.empty_cache()
+
+    def peak(self) -> Figures:
+        """Most GB of the card's memory that tensors held, and that were reserved for them, since it was asked last."""
+        if not self.on_card:
+            return {}
+        held, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+        torch.cuda.reset_peak_memory_stats()
+        return {"peak_gb": round(held / GB, 2), "reserved_gb": round(reserved / GB, 2)}
+
+
+class Bench:
+    def __init__(self, scale: Scale, folder: Path) -> None:
+        self.scale, self.folder = scale, folder
+        self.pool = RandomPool(scale, folder / "few_step")
+        self.clock = Clock(self.pool.device)
+
+    def pool_for(self, token_steps: int, lora_steps: int) -> ModelPool:
+        """The pool, in whose profile the phases of a training have so many steps, one after the other."""
+        pool, learning = copy.copy(self.pool), self.pool.profile.learning
+        learning = replace(learning, token_steps=token_steps, lora_steps=lora_steps)
+        pool.profile = replace(pool.profile, learning=learning)
+        return pool
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        cutouts = tiny_models.cutouts(self.folder / "cutouts")
+        with self.pool.use("sdxl") as pipe:
+            return dataset.samples(pipe, cutouts, self.pool.profile.learning.size_px)
+
+    @cached_property
+    def pets(self) -> tuple[Adapter, ...]:
+        """Two, learnt for a step in either phase."""
+        return tuple(self._pet(seed) for seed in (1, 2))
+
+    def _pet(self, seed: int) -> Adapter:
+        pool = self.pool_for(1, 1)
+        with pool.use("sdxl") as pipe:
+            state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", seed))
+            try:
+                for _ in train(state, self.samples, pool.device):
+                    pass
+                return adapter.save(state, self.folder / f"pet-{seed}")
+            finally:
+                state.close()
+
+
+def middle(times: Iterable[float], unit: str = "ms") -> Figures:
+    """The median of some seconds, the least and the most of them."""
+    shown = sorted(one * {"ms": 1000, "s": 1}[unit] for one in times)
+    middle, least, most = (float(f"{one:.4g}") for one in (median(shown), shown[0], shown[-1]))
+    return {unit: middle, "least": least, "most": most}
