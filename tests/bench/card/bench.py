@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from gpu.memory import GB
+from gpu.pets import Adapter
 from gpu.studio import adapter, dataset
 from gpu.studio.dataset import Sample
 from gpu.studio.models import ModelPool
-from gpu.studio.train import State, train
-from gpu.types import Adapter
+from gpu.studio.state import State
+from gpu.studio.train import train
 from tests.bench.card.models import RandomPool, Scale
 from tests.helpers import tiny_models
 

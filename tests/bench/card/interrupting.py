@@ -15,9 +15,11 @@ import torch
 from safetensors.torch import load_file
 
 from gpu.errors import OutOfMemory, PauseAsked
+from gpu.jobs import Enroll
+from gpu.outcomes import Cause, Failed, Paused, Progress, Report
+from gpu.portraits import Wish
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import Studio
-from gpu.types import Cause, Enroll, Failed, Paused, Progress, Report, Wish
 from gpu.worker.control import JobControl, run_job
 from tests.bench.card.bench import Bench, Figures, middle
 from tests.helpers import tiny_models

@@ -5,9 +5,11 @@ Knows: the product's way from a prompt to a file. Does not know: pipelines.
 
 from functools import partial
 
+from gpu.outcomes import Progress
+from gpu.pets import Adapter
+from gpu.portraits import Preset, Prompt
 from gpu.studio.adapter import apply_adapter
 from gpu.studio.generate import Sampling, generate
-from gpu.types import Adapter, Preset, Progress, Prompt
 from tests.bench.card.bench import Bench, Figures, middle
 
 PROMPT = Prompt(text="an oil painting of <s0> <s1> dog, on a beach", negative="a photo")

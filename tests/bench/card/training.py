@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gpu.studio import adapter
-from gpu.studio.train import State, train
+from gpu.studio.state import State
+from gpu.studio.train import train
 from tests.bench.card.bench import Bench, Figures, middle
 from tests.bench.card.plain import PlainLoop
 

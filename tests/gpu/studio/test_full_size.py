@@ -14,8 +14,8 @@ from gpu.profile import SDXL
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.objective import BatchSampler, losses, predict
+from gpu.studio.state import State
 from gpu.studio.tokens import TextEmbeddings
-from gpu.studio.train import State
 from tests.bench.card.models import FULL, make_sdxl
 
 META = torch.device("meta")
