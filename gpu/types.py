@@ -130,7 +130,7 @@ class Portrait:
     path: Path
     seed: int
     prompt: Prompt
-    likeness: float
+    likeness: float | None  # None: the pet was imported, without its photos
     photos_likeness: float | None = None  # what the pet's own photos score against each other
     agreement: float | None = None  # of the picture with the words, -1..1; None: it was not chosen from several
     copied: bool = False  # its dog is nearly that of a photo
@@ -155,6 +155,7 @@ class Enroll:
     wish: Wish  # of the first portrait
     class_word: str = "dog"  # or "auto": what the set agrees on
     seed: int = 0
+    imported: bool = False  # it was learnt elsewhere: the adapter is in the folder, and there are no photos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +246,7 @@ class Enrolled:
     adapter: Adapter
     cutouts: tuple[Cutout, ...]
     rejected: tuple[Rejected, ...]
-    sheet: Path  # contact sheet of the cut-outs
+    sheet: Path | None  # contact sheet of the cut-outs; None: there are none, as it was imported
     portraits: tuple[Portrait, ...]  # the first one; none where it failed, or is not painted yet
     failed: Failed | None = None  # what kept the first portrait from being painted: the pet is known all the same
 

@@ -6,6 +6,7 @@ and adapter lie in the folder of the job that enrolled it, so two pets never sha
 
     <root>/jobs/<job id>/photos/<sha256>.jpg      intake
     <root>/jobs/<job id>/cutouts/cut.json         the studio: what was cut out; while it is there, nothing is cut again
+    <root>/jobs/<job id>/export/<name>.zip        what was learnt, for its owner (cogs/exports.py)
     <root>/jobs/<job id>/...                      whatever the studio makes there
 """
 
@@ -45,6 +46,10 @@ class Files:
     def photo_folder(self, job_id: str) -> Path:
         """Where the photos of an enrolment lie."""
         return self.job_folder(job_id) / "photos"
+
+    def export_folder(self, job_id: str) -> Path:
+        """Where a zip of what an enrolment has learnt lies, while somebody fetches it."""
+        return self.job_folder(job_id) / "export"
 
     def keep(self, data: bytes, folder: Path, suffix: str) -> tuple[Path, str]:
         """Write `data` under the name of its SHA-256; gives path and hash. The same bytes twice are one file."""
