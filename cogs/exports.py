@@ -2,7 +2,7 @@
 
 Knows: who gets it, how large a file Discord takes, and what is said where it is larger. Does not know: what is in the
 zip (gpu/adapter_zip.py), or which dog is meant. Nothing of it is kept once it is sent; a zip that Discord does not take
-waits for the operator beside the adapter, and goes with it.
+waits for the operator beside the adapter, for a week (storage/retention.py), and goes with it.
 """
 
 import asyncio

@@ -40,12 +40,28 @@ class Slice(NamedTuple):
 
 def tensors(path: Path) -> dict[str, Tensors]:
     """The tensors of a safetensors file by name. Raises Damaged, also for a file that was cut off, and OSError."""
-    return {name: Tensors(math.prod(one.shape), one.end - one.begin) for name, one in slices(path).items()}
+    return _tensors(path, _version(path))
 
 
 def slices(path: Path) -> dict[str, Slice]:
-    """Where the tensors of a safetensors file lie, by name. Raises Damaged, also for one cut off, and OSError."""
-    return _slices(path, _version(path))
+    """Where the tensors of a safetensors file lie, by name. Raises Damaged, also for one cut off, and OSError.
+
+    By hand: safe_open would import numpy, which the bot's process has no use for.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size, MOST_HEADER):
+            raise Damaged("is no safetensors file, or was cut off")
+        header = _table(file.read(length))
+    try:
+        found = {name: _slice(one, 8 + length) for name, one in header.items() if name != "__metadata__"}
+    except (LookupError, TypeError, ValueError) as error:
+        raise Damaged("has a damaged header") from error
+    whole = max((one.end for one in found.values()), default=8 + length)
+    if size != whole:
+        raise Damaged(f"has {size:,} bytes of {whole:,}")
+    return found
 
 
 def values(path: Path) -> dict[str, Any]:
@@ -60,22 +76,8 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=128)
-def _slices(path: Path, version: tuple[int, int, int]) -> dict[str, Slice]:
-    """By hand: safe_open would import numpy, which the bot's process has no use for."""
-    size = version[1]
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size, MOST_HEADER):
-            raise Damaged("is no safetensors file, or was cut off")
-        header = _table(file.read(length))
-    try:
-        found = {name: _slice(one, 8 + length) for name, one in header.items() if name != "__metadata__"}
-    except (LookupError, TypeError, ValueError) as error:
-        raise Damaged("has a damaged header") from error
-    whole = max((one.end for one in found.values()), default=8 + length)
-    if size != whole:
-        raise Damaged(f"has {size:,} bytes of {whole:,}")
-    return found
+def _tensors(path: Path, version: tuple[int, int, int]) -> dict[str, Tensors]:
+    return {name: Tensors(math.prod(one.shape), one.end - one.begin) for name, one in slices(path).items()}
 
 
 def _slice(said: dict[str, Any], begin: int) -> Slice:

@@ -104,6 +104,14 @@ class Files:
         """Have the photos of an enrolment cut out anew."""
         (self.job_folder(job_id) / "cutouts" / "cut.json").unlink(missing_ok=True)
 
+    def remove_exports(self, rested_s: float) -> int:
+        """Remove the zips that have lain there for so long, and what a kill left of one; how many folders that was."""
+        latest = time.time() - rested_s
+        old = [folder for folder in self._jobs.glob("*/export") if _changed(folder) <= latest]
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(old)
+
     def found(self) -> set[str]:
         """The ids of all jobs that have a folder."""
         return {path.name for path in self._jobs.glob("*") if JOB_ID.fullmatch(path.name)}

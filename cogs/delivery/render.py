@@ -89,7 +89,7 @@ def _words(answer: AnswerPayload) -> str:
     recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         told = [_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected)]
-        told += [] if answer.photos else [say(language, "import.no_photos", name=name)]
+        told += [] if outcome.result.sheet else [say(language, "import.no_photos", name=name)]
         return "\n".join([*told, *_scores(answer, outcome.result.portraits), *recipe])
     style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
     told, portraits = say(language, "portrait.painted", name=name, style=style, user=user), outcome.result.portraits
