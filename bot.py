@@ -149,6 +149,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             progress=ProgressMessages(bot, jobs, threads, line, profile.painting),
             owners=Owners(),
             uploads=uploads,
+            profile=profile,
             painting=profile.painting,
             species=tuple(one.word for one in profile.segmenting.species),
             look_first=look_s > 0,

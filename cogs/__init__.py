@@ -7,7 +7,9 @@ The files here are commands and listeners, one for each thing that people do; th
     portrait.py    /portrait
     reactions.py   what a reaction under a portrait does
     buttons.py     what the buttons under a portrait do
-    pets.py        /pets, /pet forget
+    pets.py        /pets, /pet forget, export and import
+    exports.py     what was learnt of a dog as one zip, for its owner
+    imports.py     such a zip comes back as a dog
     styles.py      /styles: the catalogue in pages, with pictures
     own_styles.py  /style add, /style remove: what a server adds to the catalogue
     looks.py       the buttons under photos that were looked at, and learnings that begin by themselves

@@ -16,6 +16,7 @@ from discord import Attachment, app_commands
 from discord.ext import commands
 
 from cogs.shared.access import check_here
+from cogs.shared.enrolments import FIRST_WISH, begin, check_room
 from cogs.shared.errors import DROPPED, Interaction, Sorry, tell
 from cogs.shared.photo_form import PhotoForm, is_lost
 from cogs.shared.photos import reasons
@@ -23,16 +24,13 @@ from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.uploads import FEWEST, MOST, LeftOut
 from gpu.pets import Photo
-from gpu.portraits import Wish
 from gpu.profile import PROFILES
 from storage.jobs import JobRow, new_job_id
 from storage.names import MOST_UNITS, clean_name
-from storage.pets import NameTaken, TooManyPets
+from storage.pets import NameTaken
 
 log = logging.getLogger(__name__)
 
-THREAD_S = 8.0  # until people are told that the thread comes later
-FIRST_WISH = Wish(style="watercolour")
 AUTO = "auto"  # what the set of photos agrees on
 SPECIES = dict.fromkeys(one.word for profile in PROFILES.values() for one in profile.segmenting.species)
 
@@ -99,7 +97,7 @@ class EnrollCog(commands.Cog):
         if not FEWEST <= len(photos) <= MOST:
             raise Sorry("enroll.wrong_count", count=len(photos))
         await interaction.response.defer(thinking=True)
-        await self._check_limits(interaction)
+        await check_room(self._services, interaction)
         job_id = new_job_id()
         try:
             taken, left_out = await self._services.uploads.take(photos, job_id)
@@ -111,15 +109,6 @@ class EnrollCog(commands.Cog):
             await self._services.uploads.discard(job_id)
             raise
         await self._welcome(interaction, job, len(taken), left_out)
-
-    async def _check_limits(self, interaction: Interaction) -> None:
-        await self._services.models.check()
-        assert interaction.guild_id  # commands are for guilds only
-        pets = await self._services.pets.of_owner(interaction.guild_id, interaction.user.id)
-        count = sum(pet.state != "failed" for pet in pets)
-        if count >= self._services.pets_each:
-            raise TooManyPets(count)
-        await self._services.jobs.check_limits(interaction.guild_id, interaction.user.id)
 
     async def _accept(
         self, interaction: Interaction, job_id: str, name: str, kind: str, taken: dict[Photo, str]
@@ -148,12 +137,7 @@ class EnrollCog(commands.Cog):
 
     async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
         """The job's row is committed: open its thread, let it run, and only then say so."""
-        try:
-            home = await self._services.threads.open(job, THREAD_S)
-            if home is not None:
-                await self._services.progress.open(home)
-        finally:
-            self._services.line.submit(job.id)
+        home = await begin(self._services, job)
         place = f"<#{home or job.channel_id}>"
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=place)]
         if home in (None, job.channel_id):

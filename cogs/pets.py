@@ -1,7 +1,8 @@
-"""/pets and /pet forget.
+"""/pets, and /pet forget, export and import.
 
 Knows: who may forget a dog, and how people are asked first. Does not know: which dog is meant
-(cogs/shared/pet_choice.py), or what belongs to a dog (storage/erasure.py). The buttons carry all they need in their
+(cogs/shared/pet_choice.py), what belongs to a dog (storage/erasure.py), or how it is taken along and brought back
+(exports.py, imports.py). The buttons carry all they need in their
 custom_id, so they also work after a restart.
 """
 
@@ -11,12 +12,15 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from cogs.exports import Exports
+from cogs.imports import Imports
 from cogs.shared.errors import Interaction, Sorry
 from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.pet_choice import choices, find_pet, known_pets
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from storage.erasure import Receipt
+from storage.names import MOST_UNITS
 from storage.pets import Pet
 
 MOST_LINES = 10  # of /pets; so many of the longest names, every character escaped, fit into a message
@@ -38,6 +42,7 @@ class PetsCog(commands.Cog):
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
         self._services = services
+        self._exports, self._imports = Exports(services), Imports(bot, services)
 
     async def cog_load(self) -> None:
         self._bot.add_dynamic_items(ForgetButton)
@@ -76,6 +81,30 @@ class PetsCog(commands.Cog):
         known = await known_pets(self._services, interaction)
         mine = (pet for pet in known if may_forget(interaction, pet))
         return await choices(self._services, interaction, mine, typed)
+
+    @pet.command(name=label("command.export"), description=label("hint.export"))
+    @app_commands.rename(pet=label("option.pet"))
+    @app_commands.describe(pet=label("about.export_pet"))
+    async def export(self, interaction: Interaction, pet: app_commands.Range[str, 1, 100]) -> None:
+        """Give its owner all that was learnt, as one zip that nobody else sees."""
+        await interaction.response.defer(ephemeral=True)
+        await self._exports.hand_over(interaction, await find_pet(self._services, interaction, pet))
+
+    @export.autocomplete("pet")
+    async def exportable_pets(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """This person's own dogs that are learnt."""
+        known = await known_pets(self._services, interaction)
+        mine = (pet for pet in known if pet.owner_id == interaction.user.id and pet.state == "ready")
+        return await choices(self._services, interaction, mine, typed)
+
+    @pet.command(name=label("command.import"), description=label("hint.import"))
+    @app_commands.rename(name=label("option.name"), file=label("option.file"))
+    @app_commands.describe(name=label("about.import_name"), file=label("about.import_file"))
+    async def import_(
+        self, interaction: Interaction, name: app_commands.Range[str, 1, MOST_UNITS], file: discord.Attachment
+    ) -> None:
+        """Enrol a dog that was learnt elsewhere."""
+        await self._imports.take_in(interaction, name, file)
 
     async def decide(self, interaction: Interaction, pet_id: int, how: How) -> None:
         """A button was pressed. Raises Sorry."""

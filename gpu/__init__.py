@@ -27,6 +27,8 @@ can be stored, retried, and run on another machine.
     memory.py      the memory plan: which models stay on the card, which take turns
     device.py      what a child computes on, and why a card cannot be used
     wire.py        the messages between the two processes
+    adapter_files.py  the files of what was learnt, as other programs read them
+    adapter_zip.py    as one zip, and back; adapter_page.py: the page in it (adapter_page.md)
     durable.py     a file or a folder that appears whole or not at all
     log.py         how a line of the log looks
     line/          in the bot: the jobs in front of the GPU, and the process that computes, seen from outside

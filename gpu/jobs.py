@@ -26,6 +26,7 @@ class Enroll:
     class_word: str = "dog"  # or "auto": what the set agrees on
     seed: int = 0
     recipe: RecipeName = "pivotal"  # how it is learnt
+    imported: bool = False  # it was learnt elsewhere: the adapter is in the folder, and there are no photos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

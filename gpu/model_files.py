@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST_HEADER = 100_000_000  # bytes, as safetensors itself has it
 
@@ -29,9 +29,39 @@ class Tensors:
         return Tensors(self.parameters + other.parameters, self.size + other.size)
 
 
+class Slice(NamedTuple):
+    """Where a tensor's bytes lie in a safetensors file, and what they are."""
+
+    dtype: str  # as the format has it: "F32"
+    shape: tuple[int, ...]
+    begin: int  # bytes from the beginning of the file
+    end: int
+
+
 def tensors(path: Path) -> dict[str, Tensors]:
     """The tensors of a safetensors file by name. Raises Damaged, also for a file that was cut off, and OSError."""
     return _tensors(path, _version(path))
+
+
+def slices(path: Path) -> dict[str, Slice]:
+    """Where the tensors of a safetensors file lie, by name. Raises Damaged, also for one cut off, and OSError.
+
+    By hand: safe_open would import numpy, which the bot's process has no use for.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size, MOST_HEADER):
+            raise Damaged("is no safetensors file, or was cut off")
+        header = _table(file.read(length))
+    try:
+        found = {name: _slice(one, 8 + length) for name, one in header.items() if name != "__metadata__"}
+    except (LookupError, TypeError, ValueError) as error:
+        raise Damaged("has a damaged header") from error
+    whole = max((one.end for one in found.values()), default=8 + length)
+    if size != whole:
+        raise Damaged(f"has {size:,} bytes of {whole:,}")
+    return found
 
 
 def values(path: Path) -> dict[str, Any]:
@@ -47,22 +77,12 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=128)
 def _tensors(path: Path, version: tuple[int, int, int]) -> dict[str, Tensors]:
-    """By hand: safe_open would import numpy, which the bot's process has no use for."""
-    size = version[1]
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size, MOST_HEADER):
-            raise Damaged("is no safetensors file, or was cut off")
-        header = _table(file.read(length))
-    try:
-        offsets = {name: one["data_offsets"] for name, one in header.items() if name != "__metadata__"}
-        found = {name: Tensors(math.prod(header[name]["shape"]), end - start) for name, (start, end) in offsets.items()}
-        whole = 8 + length + max((end for _, end in offsets.values()), default=0)
-    except (LookupError, TypeError, ValueError) as error:
-        raise Damaged("has a damaged header") from error
-    if size != whole:
-        raise Damaged(f"has {size:,} bytes of {whole:,}")
-    return found
+    return {name: Tensors(math.prod(one.shape), one.end - one.begin) for name, one in slices(path).items()}
+
+
+def _slice(said: dict[str, Any], begin: int) -> Slice:
+    start, end = said["data_offsets"]
+    return Slice(str(said["dtype"]), tuple(int(side) for side in said["shape"]), begin + start, begin + end)
 
 
 @lru_cache(maxsize=128)

@@ -62,7 +62,7 @@ class Enrolled:
     adapter: Adapter
     cutouts: tuple[Cutout, ...]
     rejected: tuple[Rejected, ...]
-    sheet: Path  # contact sheet of the cut-outs
+    sheet: Path | None  # contact sheet of the cut-outs; None: there are none, as it was imported
     portraits: tuple[Portrait, ...]  # the first one; none where it failed, or is not painted yet
     failed: Failed | None = None  # what kept the first portrait from being painted: the pet is known all the same
 

@@ -67,7 +67,7 @@ class Portrait:
     path: Path
     seed: int
     prompt: Prompt
-    likeness: float
+    likeness: float | None  # None: the pet was imported, without its photos
     photos_likeness: float | None = None  # what the pet's own photos score against each other
     agreement: float | None = None  # of the picture with the words, -1..1; None: it was not chosen from several
     copied: bool = False  # its dog is nearly that of a photo

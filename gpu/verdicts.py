@@ -32,7 +32,7 @@ class Scored(Protocol):
     """A picture with its scores; gpu/portraits.py's Portrait is one."""
 
     @property
-    def likeness(self) -> float: ...
+    def likeness(self) -> float | None: ...
     @property
     def agreement(self) -> float | None: ...
 
@@ -55,7 +55,7 @@ def ranked(pictures: Sequence[Scored]) -> list[int]:
     Each counts by how far it is from the mean in standard deviations, but in no less than LEAST: where all pictures are
     about equally like the pet, that is no reason to take one. By likeness alone copies of the photos would win.
     """
-    like, agreed = ([one.likeness for one in pictures], [one.agreement or 0.0 for one in pictures])
+    like, agreed = ([one.likeness or 0.0 for one in pictures], [one.agreement or 0.0 for one in pictures])
     worth = [sum(both) for both in zip(_standard(like, LEAST[0]), _standard(agreed, LEAST[1]), strict=True)]
     return sorted(range(len(pictures)), key=lambda number: worth[number], reverse=True)
 

@@ -6,6 +6,7 @@ and adapter lie in the folder of the job that enrolled it, so two pets never sha
 
     <root>/jobs/<job id>/photos/<sha256>.jpg      intake
     <root>/jobs/<job id>/cutouts/cut.json         the studio: what was cut out; while it is there, nothing is cut again
+    <root>/jobs/<job id>/export/<name>.zip        what was learnt, for its owner (cogs/exports.py)
     <root>/jobs/<job id>/...                      whatever the studio makes there
 """
 
@@ -45,6 +46,10 @@ class Files:
     def photo_folder(self, job_id: str) -> Path:
         """Where the photos of an enrolment lie."""
         return self.job_folder(job_id) / "photos"
+
+    def export_folder(self, job_id: str) -> Path:
+        """Where a zip of what an enrolment has learnt lies, while somebody fetches it."""
+        return self.job_folder(job_id) / "export"
 
     def keep(self, data: bytes, folder: Path, suffix: str) -> tuple[Path, str]:
         """Write `data` under the name of its SHA-256; gives path and hash. The same bytes twice are one file."""
@@ -98,6 +103,14 @@ class Files:
     def remove_cut(self, job_id: str) -> None:
         """Have the photos of an enrolment cut out anew."""
         (self.job_folder(job_id) / "cutouts" / "cut.json").unlink(missing_ok=True)
+
+    def remove_exports(self, rested_s: float) -> int:
+        """Remove the zips that have lain there for so long, and what a kill left of one; how many folders that was."""
+        latest = time.time() - rested_s
+        old = [folder for folder in self._jobs.glob("*/export") if _changed(folder) <= latest]
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(old)
 
     def found(self) -> set[str]:
         """The ids of all jobs that have a folder."""

@@ -86,19 +86,32 @@ class Jobs:
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
         look: bool = True,
+        imported: bool = False,
+        interaction_id: int | None = None,
     ) -> JobRow:
         """Add pet, photos and job in one transaction; `names` are what the photos are called.
 
         `look`: it begins with a look at the photos, after which its owner is asked (looks.py).
-        `class_word`: what the pet is, or "auto" until the photos have told.
+        `class_word`: what the pet is, or "auto" until the photos have told. `imported`: its adapter lies in the job's
+        folder already, and there are no photos. What an interaction asked for before is returned, and not added.
         The owner's pet of that name goes if nothing was learnt of it and its photos are kept only to be tried again.
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
         name = clean_name(name)
         folder = self._files.job_folder(job_id)
-        job = Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, class_word=class_word, seed=seed)
+        job = Enroll(
+            job_id=job_id,
+            folder=folder,
+            photos=photos,
+            wish=wish,
+            class_word=class_word,
+            seed=seed,
+            imported=imported,
+        )
         now = self._clock()
         async with self._db.write() as tx:
+            if known := await presses.of_interaction(tx, interaction_id):
+                return job_row(known, now)
             await self.check_limits_in(tx, guild_id, user_id)
             replaced = await pets.drop_failed(tx, guild_id, user_id, name)
             pet_id = await pets.add(
@@ -115,6 +128,7 @@ class Jobs:
             )
             row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)
             accepted = await insert(tx, job, now, row, ack, look=look)
+            await presses.note(tx, interaction_id, job_id)
         for old in replaced:
             await asyncio.to_thread(self._files.remove, old)
         return accepted

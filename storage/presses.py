@@ -21,6 +21,12 @@ async def note(tx: Transaction, interaction_id: int | None, job_id: str) -> None
         await tx.run("INSERT INTO presses (interaction_id, job_id) VALUES (?, ?)", interaction_id, job_id)
 
 
+async def of_interaction(tx: Transaction, interaction_id: int | None) -> sqlite3.Row | None:
+    """The row of the job that this very interaction has asked for."""
+    sql = "SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id WHERE interaction_id = ?"
+    return await tx.one(sql, interaction_id)
+
+
 async def find_job(
     tx: Transaction,
     interaction_id: int | None,
@@ -33,8 +39,7 @@ async def find_job(
     """The job's row, if this interaction has asked for it, or an equal press whose job still waits."""
     if interaction_id is None:
         return None
-    sql = "SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id WHERE interaction_id = ?"
-    if row := await tx.one(sql, interaction_id):
+    if row := await of_interaction(tx, interaction_id):
         return row
     waiting = await tx.all(WAITING, user_id, reply_to) if reply_to is not None else []
     same = next((row for row in waiting if _asks_for(row, wish, prompt, options)), None)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86400.0
 ORPHAN_S = DAY_S  # a folder of no known job may belong to an enrolment whose form is still open
+EXPORTS_S = 7 * DAY_S  # as people are told
 ROWS_S = 30 * DAY_S
 CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, and seconds between them; each waits for readers itself; under a minute in all
 
@@ -49,6 +50,7 @@ class Removed:
     paintings: int  # folders of painting jobs
     originals: int  # photos
     leftovers: int  # files of portraits that were taken down
+    exports: int  # zips that waited for the operator
     jobs: int  # rows
     answers: int  # rows
     settings: int  # rows: how people want to be told of whom nothing else is kept
@@ -84,6 +86,7 @@ class Retention:
             paintings=await self._paintings() if self._portraits_s else 0,
             originals=await self._originals() if self._photos_s else 0,
             leftovers=await self._leftovers(),
+            exports=await asyncio.to_thread(self._files.remove_exports, EXPORTS_S),
             answers=await self._rows(DELETE_ANSWERS),
             jobs=await self._rows(DELETE_FAILED_ENROLMENTS),
             settings=await self._settings(),

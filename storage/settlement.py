@@ -31,7 +31,9 @@ async def settle(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now:
     """
     learnt = ENROLLED.validate_json(job["learnt"]) if job["learnt"] else None
     outcome = final_outcome(outcome, learnt, now - job["claimed"] if job["claimed"] else 0.0)
-    keeps = isinstance(outcome, Failed) and job["kind"] == "enroll" and keep_failed_s and not outcome.cause.is_final
+    body = JOB.validate_json(job["body"])
+    has_photos = isinstance(body, Enroll) and not body.imported  # an import is tried again with its owner's zip
+    keeps = isinstance(outcome, Failed) and has_photos and keep_failed_s and not outcome.cause.is_final
     kept_until = now + keep_failed_s if keeps else None
     answer = await _compose_answer(tx, job, outcome, kept_until)
     state, kind = _state_and_kind(outcome)
@@ -45,7 +47,7 @@ async def settle(tx: Transaction, job: sqlite3.Row, outcome: Done | Failed, now:
     elif job["kind"] == "enroll" and not kept_until:
         await pets.drop(tx, job["pet_id"])
     channel_id = job["thread_id"] or job["channel_id"]
-    shows_sheet = kind == "enrolled" and not job["looks"]  # else people have seen it
+    shows_sheet = kind == "enrolled" and has_photos and not job["looks"]  # else people have seen it, or there is none
     for part in (Part.SHEET, Part.ANSWER) if shows_sheet else (Part.ANSWER,):
         told = answer if part is Part.ANSWER else replace(answer, reply_to=None, portraits=())
         await owe(tx, job_id=job["id"], part=part, channel_id=channel_id, kind=kind, answer=told, due=now)

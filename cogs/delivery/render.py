@@ -72,6 +72,7 @@ def _sheet(answer: AnswerPayload) -> tuple[str, tuple[Picture, ...]]:
     """The words over the contact sheet of an enrolment, and the sheet."""
     assert isinstance(answer.outcome, Done) and isinstance(answer.outcome.result, Enrolled)
     name, time = Name(answer.pet_name), duration(answer.locale, answer.outcome.seconds)
+    assert answer.outcome.result.sheet  # or there would be no such part
     sheet = Picture(path=answer.outcome.result.sheet, name="sheet")
     return say(answer.locale, "enroll.sheet", name=name, time=time), (sheet,)
 
@@ -90,6 +91,7 @@ def _words(answer: AnswerPayload) -> str:
     recipe = _recipe(answer, outcome.result.portraits, outcome.seconds)
     if isinstance(outcome.result, Enrolled):
         told = [_known(answer, outcome.result), *_rejected(answer, outcome.result.rejected)]
+        told += [] if outcome.result.sheet else [say(language, "import.no_photos", name=name)]
         return "\n".join([*told, *_scores(answer, outcome.result.portraits), *recipe])
     style, user = style_name(language, answer.wish.style), f"<@{answer.user_id}>"
     told, portraits = say(language, "portrait.painted", name=name, style=style, user=user), outcome.result.portraits
@@ -112,7 +114,7 @@ def _scores(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]
         return []
     language, first = answer.locale, portraits[0]
     lines = [say(language, "portrait.copied")] if first.copied else []
-    if first.agreement is None or first.photos_likeness is None:
+    if first.agreement is None or first.likeness is None or first.photos_likeness is None:
         return lines
     like_pet = f"likeness.{verdicts.like(first.likeness, first.photos_likeness)}"
     likeness = say(language, like_pet, name=Name(answer.pet_name))

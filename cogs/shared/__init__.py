@@ -14,7 +14,8 @@ portraits.py   what people may do with a portrait that is posted
 rerolls.py     what may be painted from a portrait that there is, as values
 portrait_buttons.py  the buttons under it, as values
 photos.py      how photos are downloaded, and how those left out are named
-uploads.py     photos that people attach: kept for a job, or left out with a reason
+uploads.py     what people attach: photos are kept for a job, or left out with a reason
+enrolments.py  what every enrolment begins with
 photo_form.py  the form that asks for them
 failed_buttons.py  the buttons under an enrolment that failed
 look_buttons.py    the buttons under photos that were looked at

@@ -5,7 +5,8 @@ redirect is followed. Does not know: what makes a photo good (storage/intake.py)
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -28,17 +29,26 @@ def allowed(url: URL, hosts: frozenset[str]) -> bool:
 
 async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str]) -> bytes:
     """The file, read no further than the limit. Raises PhotoRefused("too_big"), Sorry, aiohttp.ClientError."""
-    if not allowed(url, hosts):
-        raise Sorry("photo.elsewhere")
     data = bytearray()
-    async with http.get(url, allow_redirects=False) as response:
-        if response.status != 200:
-            raise Sorry("photo.unreachable")
-        async for chunk in response.content.iter_chunked(1 << 16):
+    async with fetched(http, url, hosts) as chunks:
+        async for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:
                 raise PhotoRefused("too_big")
     return bytes(data)
+
+
+@asynccontextmanager
+async def fetched(
+    http: aiohttp.ClientSession, url: URL, hosts: frozenset[str], patience: aiohttp.ClientTimeout | None = None
+) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """A file that somebody attached, piece by piece. Raises Sorry, aiohttp.ClientError."""
+    if not allowed(url, hosts):
+        raise Sorry("photo.elsewhere")
+    async with http.get(url, allow_redirects=False, timeout=patience or http.timeout) as response:
+        if response.status != 200:
+            raise Sorry("photo.unreachable")
+        yield response.content.iter_chunked(1 << 16)
 
 
 def photo_name(place: int, filename: str, title: str | None) -> str:

@@ -13,7 +13,7 @@ from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from gpu.line.executor import ProcessStats
 from gpu.line.line import Line
-from gpu.profile import Painting
+from gpu.profile import Painting, Profile
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files
@@ -51,6 +51,7 @@ class Services:
     progress: ProgressMessages
     owners: Owners
     uploads: Uploads
+    profile: Profile
     painting: Painting  # which presets and shapes there are
     species: tuple[str, ...]  # what can be learnt: "dog", "cat"
     look_first: bool  # are photos looked at before they are learnt from?

@@ -1,4 +1,4 @@
-"""Photos that people attach to a command or a form: downloaded, checked, and kept for a job, or left out with a reason.
+"""What people attach to a command or a form. Photos are checked, and kept for a job or left out with a reason.
 
 Knows: how many are downloaded at a time, and what each is called that is left out. Does not know: which command or form
 they came by, where photos may be downloaded from (photos.py), what makes one good (storage/intake.py).
@@ -7,6 +7,7 @@ they came by, where photos may be downloaded from (photos.py), what makes one go
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from discord import Attachment
 from yarl import URL
 
 from cogs.shared.errors import Sorry
-from cogs.shared.photos import download, photo_name
+from cogs.shared.photos import download, fetched, photo_name
 from gpu.pets import Photo
 from storage.intake import MOST_BYTES, Intake, PhotoRefused, Upload
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 FEWEST, MOST = 3, 10  # photos of one pet
 AT_ONCE = 2  # downloads; each holds up to 10 MiB
 DOWNLOAD_S = 30.0
+FILE_S = 600.0  # of a file of hundreds of megabytes
 
 LeftOut = tuple[str, str]  # a photo: its name as photo_name() gives it, and the key of the reason
 
@@ -35,6 +37,7 @@ class Uploads:
         self._intake = intake
         self._hosts = hosts
         self._downloads = asyncio.Semaphore(AT_ONCE)
+        self._large = asyncio.Semaphore(AT_ONCE)  # of its own: photos do not wait for those
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
@@ -69,6 +72,23 @@ class Uploads:
             else:
                 taken[answer] = name
         return taken, left_out
+
+    async def save(self, attachment: Attachment, target: Path, most: int) -> bool:
+        """Write a file of another kind to `target`; False: it has more than so many bytes.
+
+        Raises Sorry, aiohttp.ClientError, TimeoutError.
+        """
+        if attachment.size > most:
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        url, timeout = URL(attachment.url, encoded=True), aiohttp.ClientTimeout(total=FILE_S)
+        async with self._large, fetched(self._http, url, self._hosts, timeout) as chunks:
+            with target.open("wb") as file:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+                    if file.tell() > most:
+                        return False
+        return True
 
     async def discard(self, job_id: str) -> None:
         """Leave nothing of a job that was not accepted."""

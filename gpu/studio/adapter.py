@@ -1,12 +1,7 @@
 """What was learnt about one pet: as files, and put on a pipeline and taken off again.
 
-Knows: the files and their formats, the token rows. Does not know: how it was learnt, or how the LoRA gets into the
-UNet (lora.py).
-
-    pytorch_lora_weights.safetensors   the LoRA as diffusers reads it
-    pet.kohya.safetensors              the same as ComfyUI and A1111 read it
-    embeddings.safetensors             the tokens' rows under clip_l and clip_g
-    recipe.json                        what it was learnt from, and with what
+Knows: how the files are written (gpu/adapter_files.py names them), the token rows. Does not know: how it was learnt, or
+how the LoRA gets into the UNet (lora.py).
 """
 
 import json
@@ -26,19 +21,17 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from gpu import adapter_files
+from gpu.adapter_files import KOHYA_FILE, LORA_FILE, RECIPE_FILE, ROWS_FILE
 from gpu.durable import whole
 from gpu.errors import AdapterMismatch, ModelsMissing
 from gpu.learning import Learning
+from gpu.model_files import Damaged
 from gpu.pets import Adapter, Cutout
 from gpu.studio import tensor_files, tokens
 from gpu.studio.lora import PET, Version
 from gpu.studio.models import ModelPool
 from gpu.studio.state import LORA, State
-
-LORA_FILE = "pytorch_lora_weights.safetensors"
-KOHYA_FILE = "pet.kohya.safetensors"
-ROWS_FILE = "embeddings.safetensors"
-RECIPE_FILE = "recipe.json"
 
 
 def recipe(
@@ -102,6 +95,26 @@ def load(folder: Path) -> Adapter:
         base=learnt["base"],
         steps=learnt["steps"],
     )
+
+
+def check(pipe: StableDiffusionXLPipeline, adapter: Adapter, pool: ModelPool) -> None:
+    """Whether an adapter that came as files fits the pool's pipe, tensor by tensor.
+
+    Raises AdapterMismatch, and ModelsMissing where a file cannot be read.
+    """
+    try:
+        rows, layers = tokens.load(adapter.folder / ROWS_FILE), adapter_files.layers(adapter.folder / LORA_FILE)
+    except (OSError, SafetensorError, Damaged) as error:
+        raise ModelsMissing(f"adapter: {error}") from error
+    here = {key: live.shape for key, live in tokens.rows_of(pipe).items()}
+    if {key: one.shape for key, one in rows.items()} != here or adapter.tokens != tokens.names(len(rows["clip_l"])):
+        raise AdapterMismatch(f"{len(adapter.tokens)} tokens of another shape")
+    shapes = {name.replace(".base_layer", ""): param.shape for name, param in pipe.unet.named_parameters()}
+    for layer, parts in layers.items():
+        if shapes.get(f"{layer}.weight") != (parts["B"].shape[0], *parts["A"].shape[1:]):
+            raise AdapterMismatch(f"{layer} has another shape")
+    with apply_adapter(pipe, adapter, pool):
+        pass
 
 
 @contextmanager

@@ -117,7 +117,12 @@ class Painter:
         ]
 
     def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...]) -> list["_Scores"]:
-        """Of the dog that is found in each picture; where none is found, of the whole picture."""
+        """Of the dog that is found in each picture; where none is found, of the whole picture.
+
+        Without cut-outs there is nothing to compare with.
+        """
+        if not cutouts:
+            return [_Scores(likeness=None, photos=None, copied=False)] * len(images)
         side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
         with self._pool.use("yolo") as segmenter, self._pool.use("dino") as dino:
             pet = likeness.of_cutouts(dino, cutouts, side)
@@ -140,8 +145,8 @@ class Painter:
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    likeness: float
-    photos: float
+    likeness: float | None
+    photos: float | None
     copied: bool
 
 

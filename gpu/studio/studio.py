@@ -87,14 +87,8 @@ class Studio:
         Whatever is raised after the learning: what was learnt has been reported, and lies in the job's folder.
         """
         report(Progress(phase="loading"))
-        if not _has_begun(job):
-            self._check_models()
-        cut = self._cut(job, report)
-        if len(cut.cutouts) < self.profile.segmenting.least_photos:
-            raise TooFewPhotos(rejected=cut.rejected)
-        job = replace(job, class_word=cut.class_word)
-        pet = self._learn(job, cut.cutouts, report)
-        learnt = Enrolled(adapter=pet, cutouts=cut.cutouts, rejected=cut.rejected, sheet=cut.sheet, portraits=())
+        learnt = self._take_in(job) if job.imported else self._learn_from_photos(job, report)
+        pet = learnt.adapter
         report(Progress(phase="thinking", checkpoint=pet.steps, learnt=learnt))
         (first,) = self.painter.paint(self._first_portrait(job, learnt), report)
         return replace(learnt, adapter=replace(pet, likeness=first.likeness), portraits=(first,))
@@ -132,6 +126,23 @@ class Studio:
         """Raises ModelsMissing where a model is not there or not whole, by its headers. Llama may be missing."""
         if found := [problem for problem in weights.problems(self.profile) if problem.stops_jobs]:
             raise ModelsMissing("; ".join(map(str, found)))
+
+    def _learn_from_photos(self, job: Enroll, report: Report) -> Enrolled:
+        if not _has_begun(job):
+            self._check_models()
+        cut = self._cut(job, report)
+        if len(cut.cutouts) < self.profile.segmenting.least_photos:
+            raise TooFewPhotos(rejected=cut.rejected)
+        pet = self._learn(replace(job, class_word=cut.class_word), cut.cutouts, report)
+        return Enrolled(adapter=pet, cutouts=cut.cutouts, rejected=cut.rejected, sheet=cut.sheet, portraits=())
+
+    def _take_in(self, job: Enroll) -> Enrolled:
+        """An adapter that was learnt elsewhere. Raises AdapterMismatch where it does not fit the models here."""
+        self._check_models()
+        pet = adapter.load(job.folder / "adapter")
+        with self.pool.use("sdxl") as pipe:
+            adapter.check(pipe, pet, self.pool)
+        return Enrolled(adapter=pet, cutouts=(), rejected=(), sheet=None, portraits=())
 
     def _cut(self, job: Enroll | Look, report: Report) -> Looked:
         """The cut-outs, made earlier or now; each photo is a step."""

@@ -24,6 +24,7 @@ from cogs.shared.text import (
     style_name,
     without_tokens,
 )
+from gpu.adapter_zip import Reason as RefusedZip
 from gpu.jobs import JobKind
 from gpu.outcomes import Cause, Progress
 from gpu.pets import Advice, Flaw, Lack
@@ -85,7 +86,7 @@ def test_names_in_the_command_list_are_names(spoken: str):
 def test_a_command_that_a_sentence_names_is_called_so(spoken: str):
     command = TEXTS[spoken]["command"]
     names = {command[name] for name in ("enroll", "portrait", "pets", "queue", "cancel", "notify", "styles")}
-    names |= {f"{command['pet']} {command['forget']}"}
+    names |= {f"{command['pet']} {command[name]}" for name in ("forget", "export", "import")}
     assert set(re.findall(r"`/([^`]+)`", str(TEXTS[spoken]))) <= names
     assert f"`{TEXTS[spoken]['option']['pet']}`" in say(spoken, "sorry.which_pet")
 
@@ -96,6 +97,8 @@ def test_everything_that_can_go_wrong_has_a_sentence(spoken: str):
         assert say(spoken, f"error.{cause}", name=Name("Rex"))
     for reason in get_args(Reason):
         assert say(spoken, f"photo.{reason}")
+    for refused in get_args(RefusedZip):
+        assert say(spoken, f"import.{refused}")
     for section, kinds in (("cut", Flaw), ("advice", Advice), ("lack", Lack)):
         assert [say(spoken, f"{section}.{kind}") for kind in get_args(kinds)]
     for profile in PROFILES.values():

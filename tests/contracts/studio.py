@@ -3,13 +3,14 @@
 Knows: StudioProtocol (gpu/worker/control.py). Does not know: whether models or a double do the work.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from gpu.errors import Cancelled, PauseAsked
+from gpu.errors import AdapterMismatch, Cancelled, PauseAsked
 from gpu.jobs import Enroll, Look, Paint
 from gpu.outcomes import Enrolled, Looked, Painted, Progress
 from gpu.worker.control import StudioProtocol
@@ -53,6 +54,11 @@ class StudioContract:
     @pytest.fixture
     def looking(self) -> Look:
         """At several photos, for another enrolment."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def importing(self) -> Enroll:
+        """Of what was learnt elsewhere, on the base model that is here."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -118,6 +124,28 @@ class StudioContract:
         looked = studio.look(looking, Listener())
         assert len(looked.cutouts) + len(looked.rejected) == len(looking.photos)
         assert build().look(looking, Listener()) == looked
+
+    def test_what_was_learnt_elsewhere_is_taken_in(
+        self, build: Callable[[], StudioProtocol], importing: Enroll
+    ) -> None:
+        listener = Listener()
+        result = build().enroll(importing, listener)
+        assert not {"cutting", "learning"} & {progress.phase for progress in listener.heard}
+        [told] = [progress for progress in listener.heard if progress.learnt]
+        assert told.learnt and told.learnt.portraits == () and told.checkpoint > 0
+        assert result.adapter.folder == importing.folder / "adapter" and result.adapter.likeness is None
+        assert (result.cutouts, result.rejected, result.sheet) == ((), (), None)
+        [first] = result.portraits
+        assert first.path.is_file() and first.likeness is None
+
+    def test_what_was_learnt_on_another_base_model_is_refused_before_it_is_known(
+        self, build: Callable[[], StudioProtocol], importing: Enroll
+    ) -> None:
+        path, listener = importing.folder / "adapter" / "recipe.json", Listener()
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"base": "e" * 64}))
+        with pytest.raises(AdapterMismatch):
+            build().enroll(importing, listener)
+        assert not [progress for progress in listener.heard if progress.learnt]
 
     def test_paints_one_for_each_seed(self, build: Callable[[], StudioProtocol], painting: Paint) -> None:
         result = build().paint(painting, Listener())

@@ -6,6 +6,7 @@ delivery_env.py    storage, cogs and discord.py, on a clock of ours
 line_env.py        a line with a journal in memory
 storage_env.py     storage on one folder; looked_rows.py: enrolments in it that were looked at
 bot_process.py     the bot as its own process; fake_bot.py: the same with a fake child
+adapter_folder.py  an adapter's files without models
 fake_studio.py     a studio without models, which can misbehave on demand; fake_jobs.py: what it leaves behind
 inline_executor.py  memory_journal.py    the seams without a process, without a database
 tiny_models.py     the real model classes, as small as they get

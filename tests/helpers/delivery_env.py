@@ -110,7 +110,8 @@ class DeliveryEnv:
             looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
             takedowns=Takedowns(db), notifications=Notifications(db), styles=ServerStyles(db), line=line,
             models=Models(PROFILES["pocket"], None), threads=threads, progress=self.progress, owners=Owners(),
-            painting=painting, species=("dog",), pets_each=5, stats=Stats(db), process=ProcessStats,
+            profile=PROFILES["pocket"], painting=painting,
+            species=("dog",), pets_each=5, stats=Stats(db), process=ProcessStats,
         )  # fmt: skip
         self.delivery = DeliveryCog(self.bot, self.services, self.clock)
         self.reactions = ReactionsCog(self.bot, self.services)

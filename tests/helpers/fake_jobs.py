@@ -10,11 +10,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu.adapter_files import recipe
+from gpu.errors import AdapterMismatch
 from gpu.jobs import Enroll, Job, Look, Paint
 from gpu.outcomes import LOOKED, Done, Enrolled, Looked, Painted
 from gpu.pets import Adapter, Cutout, Photo, Rejected, Remark
 from gpu.portraits import Portrait, Prompt, Wish
 from gpu.styles import medium
+from tests.helpers.adapter_folder import BASE, write_adapter
 
 TILE, SIDE = 32, 128  # pixels
 
@@ -82,14 +85,14 @@ def learn(job: Enroll, steps: int) -> None:
     fresh = job.folder / "adapter.tmp"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    (fresh / "light.safetensors").write_bytes(hashlib.sha256(f"{job.seed} {steps}".encode()).digest())
+    write_adapter(fresh, job.seed, steps)
     fresh.rename(job.folder / "adapter")
     (job.folder / "checkpoint").unlink(missing_ok=True)
 
 
 def adapter(folder: Path, steps: int, class_word: str = "dog") -> Adapter:
     return Adapter(
-        folder=folder / "adapter", tokens=("<s0>", "<s1>"), class_word=class_word, base="0", steps=steps, likeness=0.5
+        folder=folder / "adapter", tokens=("<s0>", "<s1>"), class_word=class_word, base=BASE, steps=steps, likeness=0.5
     )
 
 
@@ -151,9 +154,28 @@ def learnt(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
     )
 
 
+def import_job(root: Path, job_id: str, base: str = BASE) -> Enroll:
+    """What was learnt elsewhere, on this base model."""
+    job = replace(enroll_job(root, job_id), imported=True)
+    (job.folder / "adapter").mkdir(parents=True)
+    write_adapter(job.folder / "adapter", 1, 20, base=base)
+    return job
+
+
+def taken_in(job: Enroll) -> Enrolled:
+    """An import before its first portrait. Raises AdapterMismatch."""
+    found = recipe(job.folder / "adapter")
+    if found.base != BASE:
+        raise AdapterMismatch
+    pet = replace(adapter(job.folder, found.steps, found.class_word), likeness=None)
+    return Enrolled(adapter=pet, cutouts=(), rejected=(), sheet=None, portraits=())
+
+
 def enrolled(job: Enroll, steps: int = 20, rejects: int = 0) -> Enrolled:
-    first, known = portrait(job.folder, job.seed, prompt(job.wish)), learnt(job, steps, rejects)
-    return replace(known, adapter=replace(known.adapter, likeness=0.5), portraits=(first,))
+    known = taken_in(job) if job.imported else learnt(job, steps, rejects)
+    first, likeness = portrait(job.folder, job.seed, prompt(job.wish)), None if job.imported else 0.5
+    adapter, first = replace(known.adapter, likeness=likeness), replace(first, likeness=likeness)
+    return replace(known, adapter=adapter, portraits=(first,))
 
 
 def painted(job: Paint) -> Painted:

@@ -22,7 +22,7 @@ from gpu.jobs import Enroll, Look, Paint
 from gpu.outcomes import Enrolled, Looked, Painted, Progress, Report
 from gpu.profile import SDXL, RecyclePolicy
 from gpu.worker.serve import serve
-from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, looked, painted, saved_step, seen_before
+from tests.helpers.fake_jobs import cut, enrolled, learn, learnt, looked, painted, saved_step, seen_before, taken_in
 
 COMMAND = (sys.executable, "-m", "tests.helpers.fake_studio")
 CHECKPOINT_EVERY = 10  # steps; and at the first step of every run, as gpu/studio/train.py does
@@ -76,11 +76,12 @@ class FakeStudio:
         plan = self.plan.changed(job.wish.text)
         report = _stuck_at_its_phase(report, plan)
         report(Progress(phase="loading"))
-        self._cut(job, plan, report)
+        if not job.imported:
+            self._cut(job, plan, report)
         if not (job.folder / "adapter").exists():
             self._learn(job, plan, report)
-        done = learnt(job, plan.steps, self.rejects)
-        report(Progress(phase="thinking", checkpoint=plan.steps, learnt=done))
+        done = taken_in(job) if job.imported else learnt(job, plan.steps, self.rejects)
+        report(Progress(phase="thinking", checkpoint=done.adapter.steps, learnt=done))
         self._stroke(replace(plan, steps=STROKES), report)
         return enrolled(job, plan.steps, self.rejects)
 

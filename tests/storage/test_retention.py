@@ -22,7 +22,7 @@ from tests.helpers.storage_env import THREAD, StorageEnv, enrolled, painted
 
 NOW = 1000 * DAY_S
 PHOTOS, PORTRAITS, ROWS = 10, 5, 30  # days
-NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, jobs=0, answers=0, settings=0)
+NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, exports=0, jobs=0, answers=0, settings=0)
 
 
 class Case(NamedTuple):
@@ -230,3 +230,17 @@ async def test_a_pass_that_fails_is_not_the_last(
 def test_the_next_night(now: int, hours: int) -> None:
     moment = datetime(2026, 3, 1, now, tzinfo=timezone(timedelta(hours=9)))
     assert next_time(4, moment) - moment == timedelta(hours=hours)
+
+
+async def test_a_zip_waits_a_week_for_the_operator(env: StorageEnv) -> None:
+    """And what a kill left of one; what the dog is painted from stays."""
+    pet = await env.ready("Rex")
+    assert pet.adapter
+    other = await env.enroll("Bo")
+    waits, goes = (env.files.export_folder(job_id) for job_id in (pet.adapter.folder.parent.name, other.id))
+    for folder, days in ((waits, 6), (goes, 8)):
+        folder.mkdir(parents=True)
+        (folder / "rex.zip.tmp").write_text("half")
+        os.utime(folder, (time.time() - days * DAY_S,) * 2)
+    removed = await retention(env).tidy()
+    assert removed.exports == 1 and waits.exists() and not goes.exists() and pet.adapter.folder.exists()

@@ -25,7 +25,7 @@ from gpu.worker.control import StudioProtocol
 from tests.contracts.executor import SLOW, StudioExecutorContract, Watcher
 from tests.contracts.studio import StudioContract
 from tests.helpers.children import child_started, children, ended
-from tests.helpers.fake_jobs import enroll_job, look_job, paint_job, steps_taken
+from tests.helpers.fake_jobs import enroll_job, import_job, look_job, paint_job, steps_taken
 from tests.helpers.fake_studio import COMMAND, FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
 
@@ -63,6 +63,10 @@ class TestFakeStudio(StudioContract):
     @pytest.fixture
     def looking(self, tmp_path: Path) -> Look:
         return look_job(tmp_path, "other")
+
+    @pytest.fixture
+    def importing(self, tmp_path: Path) -> Enroll:
+        return import_job(tmp_path, "import")
 
     @pytest.fixture
     def painting(self, tmp_path: Path) -> Paint:

@@ -13,7 +13,7 @@ from gpu.memory import KEPT, REAL, USABLE, plan
 from gpu.profile import SDXL
 from gpu.studio import tokens
 from gpu.studio.dataset import Sample
-from gpu.studio.objective import BatchSampler, losses, predict
+from gpu.studio.objective import BatchSampler, background_losses, losses, predict
 from gpu.studio.state import State
 from gpu.studio.tokens import TextEmbeddings
 from tests.bench.card.models import FULL, make_sdxl
@@ -60,7 +60,7 @@ def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
     text = TextEmbeddings(empty(1, 77, 2048), empty(1, 1280))
     with FlashAttention(), torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         predicted = predict(pipe, pictures, text)
-        losses(pictures, predicted, torch.empty_like(predicted), SDXL.learning.background_weight)
+        losses(pictures, predicted) + background_losses(pictures, predicted, torch.empty_like(predicted))
     return sum(storage.nbytes() for storage in kept.values())
 
 
@@ -68,7 +68,7 @@ def test_what_a_step_keeps_is_what_the_plan_says_and_24_gb_hold_it_without_check
     pipe: StableDiffusionXLPipeline,
 ) -> None:
     state = State(pipe, SDXL.learning, {"class_word": "dog", "seed": 1})
-    state.pivot()
+    state.begin_lora()
     kept = kept_by_a_step(pipe)
     assert pytest.approx(kept, rel=0.01) == KEPT
     made = plan(SDXL, REAL, memory=24 * 10**9, host=64 * 10**9)

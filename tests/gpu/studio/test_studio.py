@@ -80,6 +80,11 @@ class TestContract(StudioContract):
         return look_job(tmp_path, "other")
 
     @pytest.fixture
+    def importing(self, painting: Paint, tmp_path: Path) -> Enroll:
+        shutil.copytree(painting.adapter.folder, tmp_path / "adapter")
+        return Enroll(job_id="import", folder=tmp_path, photos=(), wish=Wish(style="photo"), imported=True)
+
+    @pytest.fixture
     def painting(self, painting: Paint) -> Paint:
         return painting
 

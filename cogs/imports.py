@@ -1,0 +1,113 @@
+"""A dog that was learnt elsewhere comes as a zip of /pet export, and is enrolled without photos.
+
+The promise kept here is that of /enroll: what is said to be safe is committed, and what is refused leaves nothing.
+Knows: the way from an attachment to a job, and what is said. Does not know: what a good zip is (gpu/adapter_zip.py), or
+whether it fits the models here: only the process that has them can tell, and its answer is the job's.
+"""
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+
+import aiohttp
+from discord import Attachment
+from discord.ext import commands
+
+from cogs.shared.access import check_here
+from cogs.shared.enrolments import FIRST_WISH, begin, check_room
+from cogs.shared.errors import DROPPED, Interaction, Sorry
+from cogs.shared.services import Services
+from cogs.shared.text import Name, language, say
+from gpu.adapter_files import Recipe
+from gpu.adapter_zip import MOST_BYTES, ZipRefused, unpack
+from storage.jobs import JobRow, new_job_id
+from storage.names import clean_name
+from storage.pets import NameTaken
+
+log = logging.getLogger(__name__)
+
+
+class Imports:
+    """Takes zips in, one at a time: to unpack one takes the disk for seconds."""
+
+    def __init__(self, bot: commands.Bot, services: Services) -> None:
+        self._bot = bot
+        self._services = services
+        self._turn = asyncio.Lock()
+
+    async def take_in(self, interaction: Interaction, name: str, given: Attachment) -> None:
+        """Everything from the zip to the job. Raises Sorry, BadName and what accepting a job does; nothing is kept."""
+        name = clean_name(name)
+        check_here(self._bot, interaction)
+        await interaction.response.defer(thinking=True)
+        await check_room(self._services, interaction)
+        job_id = new_job_id()
+        try:
+            recipe = await self._unpacked(job_id, given)
+            if recipe.class_word not in self._services.species:
+                raise Sorry("import.kind")
+            job = await self._accept(interaction, job_id, name, recipe)
+        except Exception:  # not CancelledError: the job may be accepted by then
+            await self._services.uploads.discard(job_id)
+            raise
+        if job.id != job_id:  # Discord sent the command twice
+            await self._services.uploads.discard(job_id)
+        await self._welcome(interaction, job)
+
+    async def _unpacked(self, job_id: str, given: Attachment) -> Recipe:
+        """The adapter lies in the folder of the job to come. Raises Sorry."""
+        folder = self._services.files.job_folder(job_id)
+        zipped = folder / "import.zip"
+        try:
+            if not await self._services.uploads.save(given, zipped, MOST_BYTES):
+                raise Sorry("import.too_big")
+            async with self._turn:
+                return await asyncio.to_thread(_unpack, zipped, folder / "adapter")
+        except ZipRefused as error:
+            log.info("Zip %s is refused: %s", given.id, error)
+            raise Sorry(f"import.{error.reason}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.info("Zip %s could not be downloaded: %s", given.id, type(error).__name__)
+            raise Sorry("import.unreachable") from error
+
+    async def _accept(self, interaction: Interaction, job_id: str, name: str, recipe: Recipe) -> JobRow:
+        answer = await interaction.original_response()
+        assert interaction.guild_id  # commands are for guilds only
+        try:
+            return await self._services.jobs.accept_enroll(
+                job_id=job_id,
+                guild_id=interaction.guild_id,
+                user_id=interaction.user.id,
+                channel_id=answer.channel.id,
+                name=name,
+                class_word=recipe.class_word,
+                photos=(),
+                names=(),
+                wish=FIRST_WISH,
+                seed=secrets.randbits(32),
+                locale=language(interaction.locale),
+                ack=(answer.channel.id, answer.id),
+                pets_each=self._services.pets_each,
+                look=False,
+                imported=True,
+                interaction_id=interaction.id,
+            )
+        except NameTaken:
+            raise Sorry("sorry.taken", name=Name(name)) from None
+
+    async def _welcome(self, interaction: Interaction, job: JobRow) -> None:
+        """The job's row is committed: only now it is said."""
+        home = await begin(self._services, job)
+        told = say(job.locale, "import.accepted", name=Name(job.pet_name), place=f"<#{home or job.channel_id}>")
+        try:
+            await interaction.edit_original_response(content=told)
+        except DROPPED as error:  # the job is in line all the same, and its thread says so
+            log.warning("The answer to job %s was dropped: %s", job.id, error)
+
+
+def _unpack(zipped: Path, folder: Path) -> Recipe:
+    """unpack(), after which the zip goes. Raises ZipRefused."""
+    recipe = unpack(zipped, folder)
+    zipped.unlink()
+    return recipe
