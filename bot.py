@@ -152,6 +152,7 @@ async def serve(settings: Settings, executor: Executor) -> int:
             profile=profile,
             painting=profile.painting,
             species=tuple(one.word for one in profile.segmenting.species),
+            recipes=settings.recipes,
             look_first=look_s > 0,
             pets_each=settings.pets_each,
             stats=(stats := Stats(db)),

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from functools import partial
+from typing import get_args
 
 import discord
 from discord import Attachment, app_commands
@@ -23,6 +24,7 @@ from cogs.shared.photos import reasons
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.uploads import FEWEST, MOST, LeftOut
+from gpu.learning import RecipeName
 from gpu.pets import Photo
 from gpu.profile import PROFILES
 from storage.jobs import JobRow, new_job_id
@@ -35,6 +37,7 @@ AUTO = "auto"  # what the set of photos agrees on
 SPECIES = dict.fromkeys(one.word for profile in PROFILES.values() for one in profile.segmenting.species)
 
 PHOTOS = [f"photo{n}" for n in range(1, MOST + 1)]
+RECIPES = [app_commands.Choice(name=label(f"recipe.{one}"), value=one) for one in get_args(RecipeName)]
 KINDS = [app_commands.Choice(name=label(f"kind.{kind}"), value=kind) for kind in (AUTO, *SPECIES)]
 
 
@@ -44,17 +47,24 @@ class EnrollCog(commands.Cog):
     def __init__(self, bot: commands.Bot, services: Services) -> None:
         self._bot = bot
         self._services = services
+        if not services.recipes:
+            # Of this bot's copy of the command, whose callback has a default: discord.py knows no way to hide an option.
+            del self.enroll._params["recipe"]  # pyright: ignore[reportPrivateUsage]
 
     @app_commands.command(name=label("command.enroll"), description=label("hint.enroll"))
     @app_commands.rename(
         name=label("option.name"),
         kind=label("option.kind"),
+        recipe=label("option.recipe"),
         **{photo: label("option.photo", n=n) for n, photo in enumerate(PHOTOS, start=1)},
     )
     @app_commands.describe(
-        name=label("about.name"), kind=label("about.kind"), **{photo: label("about.photo") for photo in PHOTOS}
+        name=label("about.name"),
+        kind=label("about.kind"),
+        recipe=label("about.recipe"),
+        **{photo: label("about.photo") for photo in PHOTOS},
     )
-    @app_commands.choices(kind=KINDS)
+    @app_commands.choices(kind=KINDS, recipe=RECIPES)
     async def enroll(
         self,
         interaction: Interaction,
@@ -70,6 +80,7 @@ class EnrollCog(commands.Cog):
         photo8: Attachment | None = None,
         photo9: Attachment | None = None,
         photo10: Attachment | None = None,
+        recipe: RecipeName = "pivotal",
     ) -> None:
         """Take the photos that are attached; show the form if there are none."""
         name = clean_name(name)
@@ -78,10 +89,10 @@ class EnrollCog(commands.Cog):
             raise Sorry("sorry.kind", kind=say(language(interaction.locale), f"kind.{kind}"))
         given = (photo1, photo2, photo3, photo4, photo5, photo6, photo7, photo8, photo9, photo10)
         if photos := [photo for photo in given if photo]:
-            await self.take_in(name, kind, interaction, photos)
+            await self.take_in(name, kind, recipe, interaction, photos)
         else:
             await self._services.models.check()
-            tongue, take = language(interaction.locale), partial(self.take_in, name, kind)
+            tongue, take = language(interaction.locale), partial(self.take_in, name, kind, recipe)
             title, asked = say(tongue, "enroll.title"), say(tongue, "enroll.photos")
             await interaction.response.send_modal(PhotoForm(tongue, title, asked, FEWEST, MOST, take))
 
@@ -92,7 +103,9 @@ class EnrollCog(commands.Cog):
         if form and is_lost(str(form.get("custom_id", ""))):
             await tell(interaction, say(language(interaction.locale), "sorry.restarted"))
 
-    async def take_in(self, name: str, kind: str, interaction: Interaction, photos: Sequence[Attachment]) -> None:
+    async def take_in(
+        self, name: str, kind: str, recipe: RecipeName, interaction: Interaction, photos: Sequence[Attachment]
+    ) -> None:
         """Everything from the photos to the job. Raises Sorry, with nothing kept."""
         if not FEWEST <= len(photos) <= MOST:
             raise Sorry("enroll.wrong_count", count=len(photos))
@@ -104,14 +117,20 @@ class EnrollCog(commands.Cog):
             if len(taken) < FEWEST:
                 told = reasons(language(interaction.locale), left_out)
                 raise Sorry("enroll.too_few", count=len(taken), reasons=told)
-            job = await self._accept(interaction, job_id, name, kind, taken)
+            job = await self._accept(interaction, job_id, name, kind, recipe, taken)
         except Exception:  # not CancelledError: the job may be accepted by then
             await self._services.uploads.discard(job_id)
             raise
         await self._welcome(interaction, job, len(taken), left_out)
 
     async def _accept(
-        self, interaction: Interaction, job_id: str, name: str, kind: str, taken: dict[Photo, str]
+        self,
+        interaction: Interaction,
+        job_id: str,
+        name: str,
+        kind: str,
+        recipe: RecipeName,
+        taken: dict[Photo, str],
     ) -> JobRow:
         answer = await interaction.original_response()
         assert interaction.guild_id
@@ -127,6 +146,7 @@ class EnrollCog(commands.Cog):
                 names=tuple(taken.values()),
                 wish=FIRST_WISH,
                 seed=secrets.randbits(32),
+                recipe=recipe,
                 locale=language(interaction.locale),
                 ack=(answer.channel.id, answer.id),
                 pets_each=self._services.pets_each,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import time
 
 from gpu.jobs import JOB, Enroll, JobKind, Paint, PaintOptions
+from gpu.learning import RecipeName
 from gpu.pets import ADAPTER, CUTOUTS, Photo
 from gpu.portraits import Prompt, Wish
 from storage import pets, presses
@@ -83,6 +84,7 @@ class Jobs:
         wish: Wish,
         seed: int,
         locale: str,
+        recipe: RecipeName = "pivotal",
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
         look: bool = True,
@@ -107,6 +109,7 @@ class Jobs:
             class_word=class_word,
             seed=seed,
             imported=imported,
+            recipe=recipe,
         )
         now = self._clock()
         async with self._db.write() as tx:

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     jobs_total: int = Field(200, ge=1, le=10_000)
     photos_days: int = Field(0, ge=0, le=36_500)
     portraits_days: int = Field(90, ge=0, le=36_500)
+    recipes: bool = False
     look_minutes: int = Field(15, ge=0, le=1440)
     failed_photos_hours: int = Field(24, ge=0, le=8760)
     tidy_hour: int = Field(4, ge=0, le=23)
@@ -72,7 +73,11 @@ class Settings(BaseSettings):
             "sdxl": self.sdxl_model, "few_step": self.few_step_model, "vae": self.vae_model,
             "llama": self.llama_model, "dino": self.dino_model,
         }  # fmt: skip
-        changed: dict[str, Any] = {"rewrite": self.rewrite, "allow_cpu": profile.allow_cpu or self.allow_cpu}
+        changed: dict[str, Any] = {
+            "rewrite": self.rewrite,
+            "allow_cpu": profile.allow_cpu or self.allow_cpu,
+            "cache": str(self.data / "cache"),
+        }
         for name, model in own.items():
             changed |= _pinned(name, model) if model else {}
         segmenter = str(Path(self.segmenter).expanduser()) if self.segmenter else profile.segmenter

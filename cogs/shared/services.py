@@ -54,6 +54,7 @@ class Services:
     profile: Profile
     painting: Painting  # which presets and shapes there are
     species: tuple[str, ...]  # what can be learnt: "dog", "cat"
+    recipes: bool  # may people choose how a dog is learnt?
     look_first: bool  # are photos looked at before they are learnt from?
     pets_each: int  # most pets of one person in one server
     stats: Stats

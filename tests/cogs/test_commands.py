@@ -1,8 +1,12 @@
 """What people see: the whole bot against a loopback Discord, with a studio without models."""
 
 import asyncio
+import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from yarl import URL
 
@@ -10,7 +14,7 @@ from cogs.shared import photos as shared_photos
 from gpu.errors import OutOfMemory
 from gpu.jobs import PaintOptions
 from gpu.profile import PROFILES
-from tests.helpers.bot_env import BotEnv, enrolled, named, now, photos, portraits, pressed, private, whole
+from tests.helpers.bot_env import BotEnv, bot_env, enrolled, named, now, photos, portraits, pressed, private, whole
 from tests.loopback import Upload
 
 PAINTING = PROFILES["pocket"].painting
@@ -206,6 +210,24 @@ async def test_cancel_knows_the_dogs_name_and_offers_only_what_is_here(alive: Bo
     assert "over already" in await private(await mina.slash("/cancel", thread, job="Bello"))
     assert await private(await mina.slash("/cancel", thread, job="rex")) == "Cancelled."
     await alive.message(thread, "Cancelled, as you wished")
+
+
+def options(alive: BotEnv) -> set[str]:
+    [enroll] = [command for command in alive.discord.commands if command["name"] == "enroll"]
+    return {option["name"] for option in enroll["options"]}
+
+
+async def test_how_a_dog_is_learnt_may_be_chosen_where_the_operator_lets_people(alive: BotEnv, tmp_path: Path):
+    assert "recipe" not in options(alive)
+    async with bot_env(tmp_path / "other", recipes=True) as other:
+        assert options(other) == options(alive) | {"recipe"}
+        mina = other.discord.person("Mina")
+        given = {"name": "Rex", "recipe": "dreambooth-lora", **named(photos(3))}
+        await (await mina.slash("/enroll", other.discord.channel, **given)).message(25)
+        await other.message(other.discord.threads[0], "I know **Rex** now")
+        with closing(sqlite3.connect(other.data / "pawtrait.db")) as db:
+            [(body,)] = db.execute("SELECT body FROM jobs").fetchall()
+        assert json.loads(body)["recipe"] == "dreambooth-lora"
 
 
 async def test_photos_come_from_discord_only():

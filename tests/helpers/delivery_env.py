@@ -105,7 +105,8 @@ class DeliveryEnv:
         painting = PROFILES["pocket"].painting
         self.progress = ProgressMessages(self.bot, jobs, threads, line, painting, clock, monotonic=clock)
         self.services = Services(
-            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, pets=pets, guilds=Guilds(db),
+            files=files, uploads=Uploads(Intake(files), frozenset()), look_first=False, recipes=False,
+            pets=pets, guilds=Guilds(db),
             erasure=Erasure(db, files, clock), failed=FailedEnrolments(db, files, jobs, clock), jobs=jobs,
             looks=Looks(db, files, jobs, clock), portraits=Portraits(db), outbox=Outbox(db, clock),
             takedowns=Takedowns(db), notifications=Notifications(db), styles=ServerStyles(db), line=line,
