@@ -101,15 +101,15 @@ def layers(path: Path) -> dict[str, dict[str, Slice]]:
     return found
 
 
-def write_kohya(folder: Path) -> None:
+def write_kohya(folder: Path, target: Path) -> None:
     """Make kohya's file of diffusers', as diffusers does: alpha is the rank."""
-    _write(folder / KOHYA_FILE, _kohya(folder / LORA_FILE))
+    _write(target, _kohya(folder / LORA_FILE))
 
 
 def write_bundle(folder: Path, name: str, target: Path) -> None:
     """LoRA and embeddings in one file, as A1111 reads it since its pull request 13568: `bundle_emb.<name>.<key>`."""
     rows = (one._replace(name=f"bundle_emb.{name}.{one.name}") for one in tensors(folder / ROWS_FILE))
-    _write(target, [*tensors(folder / KOHYA_FILE), *rows])
+    _write(target, [*_kohya(folder / LORA_FILE), *rows])
 
 
 def tensors(path: Path) -> Iterator[Tensor]:

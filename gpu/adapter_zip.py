@@ -77,12 +77,13 @@ def file_name(folder: Path, pet: str) -> str:
 
 def pack(folder: Path, name: str, page: str, target: Path) -> None:
     """Write the adapter in this folder as a zip, whole or not at all. Raises OSError, and Damaged for its files."""
-    with whole(target) as fresh, TemporaryDirectory(dir=target.parent, prefix=".bundle-") as work:
-        bundle = Path(work) / "bundle.safetensors"
+    with whole(target) as fresh, TemporaryDirectory(dir=target.parent, prefix=".made-") as work:
+        kohya, bundle = Path(work) / "kohya", Path(work) / "bundle"
+        write_kohya(folder, kohya)
         write_bundle(folder, name, bundle)
         entries = {
             f"diffusers/{name}.safetensors": folder / LORA_FILE,
-            f"lora/{name}.safetensors": folder / KOHYA_FILE,
+            f"lora/{name}.safetensors": kohya,
             f"embeddings/{name}.safetensors": folder / ROWS_FILE,
             f"bundle/{name}-bundle.safetensors": bundle,
             RECIPE_FILE: folder / RECIPE_FILE,
@@ -110,7 +111,7 @@ def unpack(source: Path, folder: Path) -> Recipe:
                 with given.open(info) as file, (fresh / name).open("wb") as out:
                     shutil.copyfileobj(file, out, 1 << 20)
             found = check(fresh)
-            write_kohya(fresh)
+            write_kohya(fresh, fresh / KOHYA_FILE)
             return found
     except (Damaged, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ZipRefused("damaged", str(error)) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cogs import enroll
+from cogs.shared import enrolments
 from cogs.shared.access import INVITED
 from tests.helpers.bot_env import BotEnv, enrolled, named, photos, portraits, private, whole
 from tests.loopback import threads
@@ -126,7 +126,7 @@ async def test_a_failure_that_passes_is_no_missing_right(alive: BotEnv, status: 
 
 
 async def test_a_thread_that_comes_late_is_where_the_answer_goes(alive: BotEnv, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(enroll, "THREAD_S", 0.1)
+    monkeypatch.setattr(enrolments, "THREAD_S", 0.1)
     alive.studio.open.clear()
     down = alive.discord.fail("POST", THREADS, status=503, times=1000)
     asked = await alive.discord.person("Mina").slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
@@ -139,7 +139,7 @@ async def test_a_thread_that_comes_late_is_where_the_answer_goes(alive: BotEnv, 
 
 
 async def test_without_a_thread_the_answer_comes_all_the_same(alive: BotEnv, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(enroll, "THREAD_S", 0.1)
+    monkeypatch.setattr(enrolments, "THREAD_S", 0.1)
     down = alive.discord.fail("POST", THREADS, status=503, times=1000)
     await alive.discord.person("Mina").slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
     await alive.message(alive.discord.channel, "I know **Rex**")
@@ -149,7 +149,7 @@ async def test_without_a_thread_the_answer_comes_all_the_same(alive: BotEnv, mon
 async def test_a_thread_that_an_earlier_process_could_not_open_is_opened(
     alive: BotEnv, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(enroll, "THREAD_S", 0.1)
+    monkeypatch.setattr(enrolments, "THREAD_S", 0.1)
     alive.studio.open.clear()
     down = alive.discord.fail("POST", THREADS, status=503, times=1000)
     asked = await alive.discord.person("Mina").slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))

@@ -1,7 +1,9 @@
 """A dog taken along and brought back, through the whole bot: who may, what is said, and what is left of it."""
 
+import asyncio
 import io
 import json
+import os
 import threading
 import zipfile
 from pathlib import Path
@@ -35,6 +37,17 @@ async def thread_of(alive: BotEnv, name: str, number: int) -> Thread:
     return found[0]
 
 
+async def gone(alive: BotEnv, below: str = "") -> None:
+    """Wait until there is no file in any folder whose path holds this."""
+
+    def left() -> list[str]:
+        return [name for path, _, names in os.walk(alive.data / "jobs") if below in path for name in names]
+
+    async with asyncio.timeout(10):
+        while left():  # noqa: ASYNC110 - nobody can tell us
+            await asyncio.sleep(0.01)
+
+
 def adapters(alive: BotEnv) -> list[dict[str, bytes]]:
     """All that was learnt, by dog."""
     folders = sorted((alive.data / "jobs").glob("*/adapter"))
@@ -55,7 +68,7 @@ async def forgotten(alive: BotEnv, owner: Person, name: str = "Rex") -> None:
     question = await (await owner.slash("/pet forget", alive.discord.channel, pet=name)).message(25)
     [forget, *_] = [button["custom_id"] for button in question["components"][0]["components"]]
     await owner.click(question, forget)
-    await alive.discord.until(lambda: not [path for path in (alive.data / "jobs").rglob("*") if path.is_file()])
+    await gone(alive)
 
 
 async def test_a_dog_is_taken_along_forgotten_and_brought_back(alive: BotEnv):
@@ -64,7 +77,7 @@ async def test_a_dog_is_taken_along_forgotten_and_brought_back(alive: BotEnv):
     [before] = adapters(alive)
     given = await exported(alive, mina)
     assert given.name.startswith("rex-")
-    await alive.discord.until(lambda: not list((alive.data / "jobs").glob("*/export")))
+    await gone(alive, "export")
     await forgotten(alive, mina)
     said = await imported(alive, mina, given, "Rexine")
     thread = await thread_of(alive, "Rexine", 0)
@@ -122,7 +135,7 @@ async def test_a_zip_that_is_not_good_leaves_nothing_and_is_told(alive: BotEnv):
     ]
     for bad, words in cases:
         assert words in await imported(alive, mina, bad)
-        assert not [path for path in (alive.data / "jobs").rglob("*") if path.is_file()]
+        await gone(alive)
     assert "1 to 32" in await imported(alive, mina, given, "\u200b")
     assert "don't know any dog" in await private(await mina.slash("/pets", alive.discord.channel))
 
@@ -137,7 +150,7 @@ async def test_a_dog_that_was_learnt_on_another_base_model_is_refused_and_gone(a
     answer = await alive.message(thread, "learnt with another model than I have now")
     assert "photos" not in answer["content"] and not answer["components"]
     assert "don't know any dog" in await private(await mina.slash("/pets", alive.discord.channel))
-    await alive.discord.until(lambda: not [path for path in (alive.data / "jobs").rglob("*") if path.is_file()])
+    await gone(alive)
 
 
 async def test_an_import_that_is_in_line_outlives_the_bot(alive: BotEnv):
@@ -174,4 +187,4 @@ async def test_an_export_of_a_dog_that_is_forgotten_meanwhile_leaves_nothing(
     await forgotten(alive, mina)
     go_on.set()
     assert "forgotten already" in await private(asked)
-    assert not [path for path in (alive.data / "jobs").rglob("*") if path.is_file()]
+    await gone(alive)

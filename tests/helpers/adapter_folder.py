@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from gpu.adapter_files import LORA_FILE, RECIPE_FILE, ROWS_FILE, write_kohya
+from gpu.adapter_files import KOHYA_FILE, LORA_FILE, RECIPE_FILE, ROWS_FILE, write_kohya
 
 BASE = "b" * 64  # the hash of the base model that the fake studio has
 LAYERS = {"down_blocks.1.attentions.0.attn1.to_q": (8, 8), "mid_block.resnets.0.conv1": (8, 8, 3, 3)}
@@ -27,7 +27,7 @@ def write_adapter(folder: Path, seed: int, steps: int, class_word: str = "dog", 
     rows = {key: chance.standard_normal((2, width), np.float32) for key, width in (("clip_l", 8), ("clip_g", 16))}
     save_file(lora, folder / LORA_FILE, {"format": "pt"})
     save_file(rows, folder / ROWS_FILE)
-    write_kohya(folder)
+    write_kohya(folder, folder / KOHYA_FILE)
     learnt = {"base": base, "profile": "light", "dtype": "torch.float32", "tokens": ["<s0>", "<s1>"]}
     learnt |= {"class_word": class_word, "steps": steps, "seed": seed}
     (folder / RECIPE_FILE).write_text(json.dumps(learnt))

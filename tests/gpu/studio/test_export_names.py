@@ -75,7 +75,7 @@ def test_every_tensor_of_kohyas_file_has_its_layer(
 ) -> None:
     zeros = {f"unet.{name}": torch.zeros(one.shape, dtype=torch.float16) for name, one in lora.items()}
     save_file(zeros, tmp_path / LORA_FILE)
-    write_kohya(tmp_path)
+    write_kohya(tmp_path, tmp_path / KOHYA_FILE)
     known = {kohya_name(layer, "alpha").removesuffix(".alpha"): one.shape for layer, one in weights.items()}
     assert len(known) == len(weights), "no two layers have one name"
     found = {name: one.shape for name, one in slices(tmp_path / KOHYA_FILE).items()}
