@@ -70,9 +70,13 @@ class Bench:
         self.clock = Clock(self.pool.device)
 
     def pool_for(self, token_steps: int, lora_steps: int) -> ModelPool:
-        """The pool, in whose profile the phases of a training have so many steps, one after the other."""
+        """The pool, in whose profile the phases of a training have so many steps, one after the other.
+
+        Without previews and reminders: a step is about the photos alone.
+        """
+        alone = {"overlap": 0, "evaluate_every": 0, "reminder": None}
         pool, learning = copy.copy(self.pool), self.pool.profile.learning
-        learning = replace(learning, token_steps=token_steps, lora_steps=lora_steps)
+        learning = replace(learning, token_steps=token_steps, lora_steps=lora_steps, **alone)
         pool.profile = replace(pool.profile, learning=learning)
         return pool
 
