@@ -30,6 +30,7 @@ things.py      what wishes name, in four languages (no torch)
 gate.py        whether a plan is fit to be painted (no torch)
 examples.py    wishes with good plans, and the nearest of them (no torch)
 rewrite.py     wish -> plan, by Llama (prompts/)
+decoding.py    its answer, token by token, inside a grammar
 painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures

@@ -86,13 +86,16 @@ def _described(thing: str, text: str) -> bool:
 
 def _phrase(text: str, start: int) -> tuple[str, int]:
     """The refused words that begin here, and where they end; a list that ends in "or" is refused as a whole."""
-    end = _END.search(text, start)
-    stop = end.start() if end else len(text)
-    more = _LIST.match(text, stop)
-    if more:
-        after = _END.search(text, more.start("last"))
-        stop = after.start() if after else len(text)
+    stop = _end(text, start)
+    if more := _LIST.match(text, stop):
+        stop = _end(text, more.start("last"))
     return text[start:stop], stop
+
+
+def _end(text: str, start: int) -> int:
+    """Where the clause ends that is read from here."""
+    found = _END.search(text, start)
+    return found.start() if found else len(text)
 
 
 def _note(refused: list[str], phrase: str, known_only: bool = True) -> str:

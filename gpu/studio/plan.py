@@ -19,6 +19,7 @@ from gpu.studio import gate
 from gpu.studio.exclusions import Reading, read
 from gpu.studio.phrases import names, once, tidy, without
 from gpu.studio.things import Thing
+from gpu.styles import Style
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
 UNNAMED = "a picture"  # of a style whose words the painter cannot read
@@ -97,26 +98,37 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     has no word of refusal that we know, the plan may know better what is not wanted.
     """
     asked = _read(wish)
-    style = _style(wish, plan)
     refused = (*asked.refused, *_refused_by(plan))
+    style = _style(wish, plan, refused)
     subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
-    own = "" if wish.negative else without(plan.part("medium"), refused)
-    medium = style.medium if style else own or _medium(wish.style)
     wanted = [thing for thing in asked.things if asked.is_clear or not names(plan.negative, [thing.name])]
-    subject = _worn(_after(subject, class_word), scene, wanted)
+    dog = " ".join([*tokens, class_word, _worn(_after(subject, class_word), scene, wanted)]).strip()
     place = where(plan.box)
-    dog = " ".join([*tokens, class_word, subject]).strip()
-    details = without(style.details, refused) if style else ""
-    said = once(_list([f"{medium} of {dog}", place, scene or _scene(asked), lighting]))
-    text = _list([said, details])
-    negative = _list([style.negative if style else wish.negative, *refused, *_unwanted(plan, wanted)])
+    said = once(_list([f"{style.medium} of {dog}", place, scene or _scene(asked), lighting]))
+    text = _list([said, without(style.details, refused)])
+    negative = _list([style.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
     return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
 
 
-def _style(wish: Wish, plan: Plan) -> styles.Style | None:
-    """The catalogue's style that is asked for, or that the plan understands; a server's own one is none of them."""
-    return styles.find(wish.style) or (None if wish.negative else styles.find(plan.medium))
+def _style(wish: Wish, plan: Plan, refused: Iterable[str]) -> Style:
+    """The catalogue's style that is asked for, or that the plan understands; else one in the plan's words. A server's
+    own style stays as that server says it.
+    """
+    if wish.negative:
+        return _asked_style(wish)
+    known = styles.find(wish.style) or styles.find(plan.medium)
+    medium = without(plan.part("medium"), refused)
+    return known or (_in_words(medium) if medium else _asked_style(wish))
+
+
+def _asked_style(wish: Wish) -> Style:
+    """The style of the wish alone: the catalogue's, or one in own words."""
+    return styles.find(wish.style) or _in_words(_medium(wish.style), wish.negative)
+
+
+def _in_words(medium: str, negative: str = "") -> Style:
+    return Style(key="", names={}, medium=medium, negative=negative)
 
 
 def _unwanted(plan: Plan, wanted: Iterable[Thing]) -> list[str]:
@@ -128,13 +140,12 @@ def _unwanted(plan: Plan, wanted: Iterable[Thing]) -> list[str]:
 def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     """The prompt without a model: the wish itself, or what is known of it if the encoders cannot read its script."""
     asked = _read(wish)
-    style = styles.find(wish.style)
-    said = tidy(without(without_talk(harmless(asked.wanted)), asked.refused))
-    dog = f"{style.medium if style else _medium(wish.style)} of {' '.join(tokens)} {class_word}"
+    style = _asked_style(wish)
+    said = without(without_talk(harmless(asked.wanted)), asked.refused)
+    dog = f"{style.medium} of {' '.join(tokens)} {class_word}"
     parts = [dog, said] if said.isascii() else [_worn(dog, "", asked.things), _scene(asked)]
-    text = ", ".join(filter(None, [*parts, without(style.details, asked.refused) if style else ""]))
-    negative = _list([style.negative if style else wish.negative, *asked.refused])
-    return Prompt(text=text, negative=negative, source="template")
+    text = _list([*parts, without(style.details, asked.refused)])
+    return Prompt(text=text, negative=_list([style.negative, *asked.refused]), source="template")
 
 
 def _read(wish: Wish) -> Reading:

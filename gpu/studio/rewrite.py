@@ -1,18 +1,14 @@
 """Wish -> Prompt: asks Llama for a plan of the picture, in JSON that cannot leave the schema while it is decoded.
 
 A plan that cannot be painted is asked for once more, with the reason. Without a usable one, or without Llama, the
-template speaks: a prompt is never worth a job. Knows: the chat, decoding, the constraint on it, and when there is no
-Llama to ask. Does not know: what a plan holds and how it becomes a prompt (plan.py), what is wrong with one (gate.py),
-where models lie. The instructions are data: prompts/*.md; examples come from a library (examples.py).
-
-Each token of the answer is one step of generate(), also one that the grammar forces (14 % of them): a LogitsProcessor
-chooses one token, and to append several would take a decoding loop of our own in place of the library's.
+template speaks: a prompt is never worth a job. Knows: the chat, and when there is no Llama to ask. Does not know: how
+an answer is decoded (decoding.py), what a plan holds and how it becomes a prompt (plan.py), what is wrong with one
+(gate.py), where models lie. The instructions are data: prompts/*.md; examples come from a library (examples.py).
 """
 
 import copy
 import json
 import logging
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,18 +17,18 @@ from pathlib import Path
 from typing import Literal
 
 import llguidance.hf
-import llguidance.numpy as masks
 import torch
 from llguidance import LLMatcher
 from pydantic import ValidationError
 from torch import Tensor
-from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList
+from transformers import DynamicCache
 
 from gpu import styles
 from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.portraits import Prompt, Wish
 from gpu.profile import Rewriting
 from gpu.studio import gate
+from gpu.studio.decoding import decode
 from gpu.studio.examples import Examples, curated
 from gpu.studio.models import Llama, ModelPool
 from gpu.studio.plan import SCHEMA, Plan, join, template
@@ -62,25 +58,6 @@ def request(wish: Wish, why: str = "") -> Message:
     """The last message: the style in the catalogue's words, the wish as typed, harmless, and why it is asked again."""
     said = [f"style: {harmless(styles.medium(wish.style))}", f"wish: {harmless(wish.text)}".rstrip()]
     return {"role": "user", "content": "\n".join([*said, f"note: {why}"] if why else said)}
-
-
-class _Guide(LogitsProcessor):
-    """Lets through only tokens that keep the answer inside SCHEMA. Made anew for every answer; one answer at a time."""
-
-    def __init__(self, matcher: LLMatcher, prompt_length: int, vocabulary: int) -> None:
-        self.matcher, self.seen = matcher, prompt_length
-        self.mask = masks.allocate_token_bitmask(1, vocabulary)  # [1, vocabulary / 32] of int32
-        self.words = torch.from_numpy(self.mask)  # the same memory
-        self.bits = torch.arange(32, dtype=torch.int32)
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        for token in input_ids[0, self.seen :].tolist():
-            self.matcher.consume_token(token)
-        self.seen = input_ids.shape[1]
-        masks.fill_next_token_bitmask(self.matcher, self.mask)
-        # By hand: llguidance.torch compiles this, which needs a C++ compiler, and takes seconds to import.
-        allowed = (self.words[..., None] >> self.bits & 1).flatten(1)[:, : scores.shape[1]]  # [1, vocabulary]
-        return scores.masked_fill(allowed.to(scores.device) == 0, -math.inf)
 
 
 class PromptWriter:
@@ -161,27 +138,15 @@ class Rewriter:
             for message in (request(example.wish), {"role": "assistant", "content": example.plan.as_text()})
         ]
 
-    @torch.no_grad()
     def ask(self, message: Message, seed: int, shown: Sequence[Message] = ()) -> str:
         """The raw answer: JSON inside SCHEMA, unless rewriting.tokens cut it off."""
-        # generate() draws from the global state
-        with self.pool.use("llama") as llama, torch.random.fork_rng(), _threads(self.rewriting.threads):
+        how = self.rewriting
+        with self.pool.use("llama") as llama, _threads(how.threads):
             text = _chat(llama, [*self.fixed, *shown, message], ask=True)
             ids = torch.cat([self.head_ids, _ids(llama, text.removeprefix(self.head))], dim=1)
-            guide = _Guide(LLMatcher(self.words, self.grammar), ids.shape[1], llama.model.config.vocab_size)
-            torch.manual_seed(seed)
-            out = llama.model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                past_key_values=copy.deepcopy(self.cache),  # generate() writes into it
-                max_new_tokens=self.rewriting.tokens,
-                do_sample=True,
-                temperature=self.rewriting.temperature,
-                top_p=0.9,
-                pad_token_id=llama.tokenizer.eos_token_id,
-                logits_processor=LogitsProcessorList([guide]),
-            )
-            return str(llama.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+            cache, matcher = copy.deepcopy(self.cache), LLMatcher(self.words, self.grammar)
+            said = decode(llama.model, ids, cache, matcher, seed, how.temperature, how.tokens)
+            return str(llama.tokenizer.decode(said, skip_special_tokens=True))
 
 
 def _head(llama: Llama, fixed: list[Message]) -> str:

@@ -144,7 +144,7 @@ def test_the_examples_stand_after_the_fixed_part() -> None:
 
 def test_it_computes_on_as_many_threads_as_the_profile_says_and_leaves_the_rest_alone() -> None:
     seen = list[int]()
-    rewriter = Rewriter(tiny_models.pool(), replace(tiny_models.pool().profile.rewriting, tokens=3, threads=1))
+    rewriter = Rewriter(tiny_models.pool(), replace(tiny_models.pool().profile.rewriting, tokens=30, threads=1))
     with tiny_models.pool().use("llama") as llama:
         hook = llama.model.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
     torch.set_num_threads(2)
