@@ -48,7 +48,7 @@ class EnrollCog(commands.Cog):
         self._bot = bot
         self._services = services
         if not services.recipes:
-            # Of this bot's copy of the command, whose callback has a default: discord.py knows no way to hide an option.
+            # Of this bot's copy of the command, whose callback has a default. discord.py knows no other way.
             del self.enroll._params["recipe"]  # pyright: ignore[reportPrivateUsage]
 
     @app_commands.command(name=label("command.enroll"), description=label("hint.enroll"))
