@@ -14,6 +14,7 @@ can be stored, retried, and run on another machine.
     profile.py     which models, and every number the studio works with
     sampling.py    what a job leaves to the profile, and how much work a painting is
     segmenting.py  those of the segment stage
+    learning.py    those of the learning, and the methods of the field as values of them
     sources.py     which models a profile needs, and which of their files
     weights.py     where they are on this machine, and whether each is there and whole
     model_files.py whether one file is whole

@@ -20,7 +20,14 @@ convert.py     an ultralytics checkpoint -> a segmenter's folder; a program of i
 dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
-train.py       pivotal tuning
+train.py       the training, step by step
+  state.py         all that changes in it
+  checkpoint.py    that in a file which proves that it is whole
+  evaluation.py    how it gets on, by photos that are held out
+  reminding.py     what the base model must not forget,
+  class_pictures.py    and the pictures of it
+denoise.py     painting beside a training
+tensor_files.py  equal bytes for equal tensors
 adapter.py     what was learnt, as files, and applied to a pipeline
 lora.py        its layers, put into the UNet and taken out
 plan.py        the picture as a plan, and the plan as a prompt (no torch)
