@@ -1,0 +1,64 @@
+"""What the methods' pictures show, summed up: a row for each method, each figure with its standard error over dogs.
+
+Knows: the reader, what was asked for, what counts as kept. Does not know: how a dog was learnt.
+"""
+
+from collections.abc import Sequence
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+
+from gpu.pocket.world.dogs import Dog
+from gpu.portraits import Wish
+from tests.bench.ablation import trial
+from tests.bench.pocket import leak
+from tests.bench.pocket.enrolment import SHOWING, look, unseen, wishes
+from tests.bench.pocket.obeyed import SCENELESS
+from tests.bench.pocket.reader import Reader, Reading
+
+Figures = dict[str, float]
+
+
+def of_dog(eyes: Reader, folder: Path, method: str, number: int, seconds: float) -> Figures:
+    """One method and one dog: shares of pictures, and what the learning took."""
+    shown, leaked = trial.images(folder, method, number)
+    asked, dog = wishes(number, trial.PROMPTS), unseen(number)[0]
+    marks = _marks(eyes, dog, asked, shown)
+    words = fmean(_obeyed(one, reading) for one, reading in zip(asked, eyes.read(shown), strict=True))
+    leaks = fmean(leak.leaks(reading) for reading in eyes.read(leaked))
+    mean = fmean(marks.values())
+    return {**marks, "marks": mean, "words": words, "both": mean * words, "leak": leaks, "seconds": seconds}
+
+
+def _marks(eyes: Reader, dog: Dog, asked: Sequence[Wish], shown: Sequence) -> Figures:
+    """Of the dog's own: a patch is looked for in every style, a colour in those whose drawings show it."""
+    seen = look(eyes, dog, asked, shown)
+    coloured = [one.verdict for one in seen if one.style in SHOWING]
+    return {
+        "coat": fmean(one.coat for one in coloured),
+        "patch": fmean(one.verdict.patch for one in seen),
+        "second": fmean(one.second for one in coloured),
+    }
+
+
+def _obeyed(wish: Wish, reading: Reading) -> float:
+    """The share of its words, style and place, that a picture shows."""
+    said = [reading.style == wish.style]
+    if wish.style != SCENELESS:
+        said.append(reading.scene == wish.text)
+    return fmean(said)
+
+
+def row(dogs: Sequence[Figures]) -> dict[str, object]:
+    """Means over the dogs, and their standard errors."""
+    return {"dogs": len(dogs), **{name: _with_error([dog[name] for dog in dogs]) for name in dogs[0]}}
+
+
+def _with_error(each: Sequence[float]) -> list[float]:
+    error = stdev(each) / sqrt(len(each)) if len(each) > 1 else 0.0
+    return [round(fmean(each), 3), round(error, 3)]
+
+
+def better(one: Sequence[Figures], other: Sequence[Figures]) -> list[float]:
+    """By how much marks x words of one method surpass another's, dog by dog, and the standard error of that."""
+    return _with_error([mine["both"] - theirs["both"] for mine, theirs in zip(one, other, strict=False)])
