@@ -1,7 +1,6 @@
 """A training that is marked as it goes: it ends where there is no gain, with its best, and with the same bytes."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,14 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from gpu.outcomes import Progress
-from gpu.studio import adapter, dataset, evaluation, train
+from gpu.studio import adapter, evaluation
 from gpu.studio.evaluation import Evaluator
-from gpu.studio.state import Mark, State
+from gpu.studio.state import Mark
 from tests.helpers import tiny_models
+from tests.helpers.tiny_training import LEARNING, Run
 
 pytestmark = tiny_models.QUIET
 CPU = torch.device("cpu")
-LEARNING = replace(tiny_models.pool().profile.learning, evaluate_every=1, patience=2)
 
 
 @pytest.fixture
@@ -51,30 +50,6 @@ def test_it_is_over_where_the_last_marks_brought_nothing() -> None:
     assert not evaluation.is_over(curve(0.5, 0.4), 2)
     assert evaluation.is_over(curve(0.5, 0.4, 0.5), 2)
     assert not evaluation.is_over(curve(0.5, 0.4, 0.5), 0), "never"
-
-
-class Run:
-    """A training of six photos in a folder of its own."""
-
-    def __init__(self, pipe: StableDiffusionXLPipeline, folder: Path) -> None:
-        learnt, held = evaluation.split(tiny_models.cutouts(folder / "cutouts", 6), LEARNING, 7)
-        self.folder, pool = folder, tiny_models.pool()
-        self.state = State(pipe, LEARNING, adapter.recipe(pool, learnt, "dog", 7, held))
-        self.state.resume(folder / "kept" / "training.safetensors")
-        evaluator = Evaluator(pool, learnt, held, folder / "previews")
-        self.steps = train.train(self.state, dataset.samples(pipe, learnt, 64), CPU, evaluator=evaluator)
-
-    def files(self) -> dict[str, bytes]:
-        """What it learnt, once it is over."""
-        folder = adapter.save(self.state, self.folder / "adapter").folder
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-    def kill(self, after: int) -> bool:
-        """Whether there was so much progress; a checkpoint is left."""
-        heard = [progress for _, progress in zip(range(after), self.steps, strict=False)]
-        self.state.save(self.folder / "kept" / "training.safetensors")
-        self.state.close()
-        return len(heard) == after
 
 
 @pytest.fixture(scope="module")
