@@ -2,7 +2,7 @@
 
 Knows: tiny models of the real classes, points in a training drawn by chance, another process with another order of
 sets. Does not know: how a training works. Each point is a kill, or a pause in which another pet is painted; the
-training marks many steps, paints previews, and stops by itself. A point may lie between two steps of denoising a preview.
+training marks many steps, paints previews, and stops by itself. A point may lie within the painting of a preview.
 """
 
 import os
