@@ -17,7 +17,7 @@ from gpu import adapter_files, adapter_zip
 from gpu.adapter_page import page
 from gpu.errors import AdapterMismatch
 from gpu.jobs import Enroll, Paint, PaintOptions
-from gpu.outcomes import Cause, Enrolled, Failed
+from gpu.outcomes import Cause, Failed
 from gpu.pets import Adapter
 from gpu.portraits import Prompt, Wish
 from gpu.studio import adapter, studio
