@@ -43,9 +43,12 @@ class Exports:
             raise Sorry(f"sorry.{pet.state}", name=Name(pet.name))
         folder = self._services.files.export_folder(pet.adapter.folder.parent.name)
         async with self._turn:
-            made = await self._packed(pet, pet.adapter.folder, folder)
-            if await self._sent(interaction, pet, made):
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            made, waits = await self._packed(pet, pet.adapter.folder, folder), False
+            try:
+                waits = not await self._sent(interaction, pet, made)
+            finally:
+                if not waits:
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _packed(self, pet: Pet, adapter: Path, folder: Path) -> Path:
         """The zip. Raises Sorry, also where the dog was forgotten meanwhile: then nothing of it is left."""

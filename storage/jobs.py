@@ -208,9 +208,12 @@ class Jobs:
             await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
 
     async def durations(self, kind: JobKind) -> float | None:
-        """Seconds that the last ten jobs of this kind took on average; None if none is done yet."""
-        sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs
-                 WHERE kind = ? AND state = 'done' ORDER BY finished DESC LIMIT 10)"""
+        """Seconds that the last ten jobs of this kind took on average; None if none is done yet.
+
+        Imports are enrolments that take seconds, and tell nothing of the others.
+        """
+        sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs WHERE kind = ? AND state = 'done'
+                 AND instr(body, '"imported":true') = 0 ORDER BY finished DESC LIMIT 10)"""
         looks = """SELECT avg(look_seconds) FROM (SELECT look_seconds FROM jobs
                    WHERE look_seconds IS NOT NULL ORDER BY created DESC LIMIT 10)"""
         row = await (self._db.one(looks) if kind == "look" else self._db.one(sql, kind))

@@ -17,7 +17,7 @@ from gpu import adapter_files, adapter_zip
 from gpu.adapter_page import page
 from gpu.errors import AdapterMismatch
 from gpu.jobs import Enroll, Paint, PaintOptions
-from gpu.outcomes import Cause, Enrolled, Failed
+from gpu.outcomes import Cause, Failed
 from gpu.pets import Adapter
 from gpu.portraits import Prompt, Wish
 from gpu.studio import adapter, studio
@@ -94,8 +94,7 @@ def test_the_lines_of_the_page_paint_the_bots_own_pixels(
     assert Image.open(out / f"{called}.png").tobytes() == done["images"][0].tobytes()
 
 
-def test_each_of_the_pages_three_things_is_needed(pet: Adapter, tmp_path: Path) -> None:
-    """Without them other pixels come: the page asks for nothing that is not needed."""
+def test_what_the_page_does_beyond_diffusers_own_lines_is_needed(pet: Adapter, tmp_path: Path) -> None:
     called, out = unzipped(pet, tmp_path)
 
     def pooled(fixed: bool) -> torch.Tensor:
@@ -113,6 +112,9 @@ def test_each_of_the_pages_three_things_is_needed(pet: Adapter, tmp_path: Path) 
 
     assert not pooled(False).any(), "every word after the new tokens is lost"
     assert pooled(True).abs().max() > 0.01
+    plain = StableDiffusionXLPipeline.from_pretrained(tiny_models.pool().profile.sdxl, add_watermarker=False)
+    (_, none, *_), (_, empty, *_) = (plain.encode_prompt("a dog", negative_prompt=words) for words in (None, ""))
+    assert not none.any() and empty.any(), "no negative prompt is not the empty one"
 
 
 @pytest.fixture(scope="module")
@@ -198,15 +200,15 @@ def test_what_does_not_fit_the_models_here_is_refused(change: Any, built: Studio
     job = imported(packed(pet, tmp_path)[1], tmp_path / "back")
     change(job.folder)
     listener = Listener()
-    with pytest.raises(AdapterMismatch):
-        built.enroll(job, listener)
-    assert not [progress for progress in listener.heard if progress.learnt]
     outcome = run_job(built, job, JobControl(), listener)
     assert isinstance(outcome, Failed) and outcome.cause is Cause.ADAPTER_MISMATCH
-    assert adapter.load(pet.folder) == pet and isinstance(
-        built.enroll(imported_again(pet, tmp_path), listener), Enrolled
-    )
+    assert not [progress for progress in listener.heard if progress.learnt]
 
 
-def imported_again(pet: Adapter, folder: Path) -> Enroll:
-    return imported(packed(pet, folder)[1], folder / "well")
+def test_what_was_refused_leaves_nothing_in_the_models(built: Studio, pet: Adapter, tmp_path: Path) -> None:
+    before = painted(built, pet, tmp_path / "before")
+    job = imported(packed(pet, tmp_path)[1], tmp_path / "back")
+    wider_layer(job.folder)
+    with pytest.raises(AdapterMismatch):
+        built.enroll(job, Listener())
+    assert painted(built, pet, tmp_path / "after") == before
