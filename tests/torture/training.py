@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from gpu.adapter_files import KOHYA_FILE, LORA_FILE, RECIPE_FILE, ROWS_FILE
 from gpu.jobs import JOB, Enroll
 from tests.torture.stage import Stage
 
-LEARNT = ("adapter/pet.kohya.safetensors", "adapter/embeddings.safetensors", "adapter/recipe.json")
-"""diffusers' own LoRA file holds the same numbers as kohya's, under a header whose order is chance."""
+LEARNT = tuple(f"adapter/{name}" for name in (LORA_FILE, KOHYA_FILE, ROWS_FILE, RECIPE_FILE))
 
 BETWEEN = 7  # steps between two portraits: 50 of them in the 360 steps of one enrolment, and nothing is owed for them
 
