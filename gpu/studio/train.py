@@ -18,7 +18,7 @@ from statistics import fmean
 import torch
 from torch import Tensor, nn
 
-from gpu.errors import NotFinite
+from gpu.errors import NotFinite, StudioError
 from gpu.learning import Reminder
 from gpu.outcomes import Progress
 from gpu.pets import Rejected
@@ -75,8 +75,8 @@ def train(
     checkpointed = -math.inf  # the first step is kept at once: a run that is killed soon after was not for nothing
     spent: list[float] = []  # seconds of every step, without pauses
 
-    if evaluator and state.step:  # it may have been interrupted before its mark
-        yield from _evaluated(state, evaluator, _progress(state, 0.0))
+    if state.step:  # it may have been interrupted before its mark
+        evaluator = yield from _evaluated(state, evaluator, _progress(state, 0.0))
     while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
@@ -91,8 +91,7 @@ def train(
         spent.append(time.monotonic() - began)
         progress = _progress(state, fmean(spent[-20:]))
         yield progress
-        if evaluator:
-            yield from _evaluated(state, evaluator, progress)
+        evaluator = yield from _evaluated(state, evaluator, progress)
     if not state.lora.params:
         state.begin_lora()  # that changes nothing: every adapter has one, whatever was learnt
     state.take_best()
@@ -120,10 +119,26 @@ def _is_over(state: State, evaluator: Evaluator | None) -> bool:
     return stops or state.step >= state.steps
 
 
-def _evaluated(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[Progress]:
-    """The mark of the step that was made last, if it gets one; a pause may come between the steps of denoising."""
-    if not evaluator.is_due(state):
-        return
+def _evaluated(
+    state: State, evaluator: Evaluator | None, progress: Progress
+) -> Generator[Progress, None, Evaluator | None]:
+    """Mark the step that was made last, if it gets a mark; a pause may come between the steps of denoising.
+
+    Gives the evaluator for the steps to come: none once a model that it needs is no good, and then nothing is chosen.
+    A training is too dear to end for that.
+    """
+    if not evaluator or not evaluator.is_due(state):
+        return evaluator
+    try:
+        yield from _marked(state, evaluator, progress)
+    except StudioError as error:
+        log.warning("No previews from step %d on: %s", state.step, error)
+        state.best.clear()
+        return None
+    return evaluator
+
+
+def _marked(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[Progress]:
     for found in evaluator.evaluate(state):
         if found:
             mark, picture = found
