@@ -111,7 +111,7 @@ def check_the_end(scene: Scene) -> None:
     assert [file["filename"][-10:] for file in sheet["attachments"]] == ["-sheet.png"]
     sent = scene.rows("SELECT message_id, channel_id FROM outbox ORDER BY part")
     assert sent == [(int(one["id"]), int(thread.id)) for one in (answer, sheet)]
-    assert len(scene.found("adapter/*.safetensors")) == 1
+    assert len(scene.found("adapter/recipe.json")) == 1
     assert scene.whole()
 
 
