@@ -111,7 +111,7 @@ class Progress:
     steps: int = 0
     seconds_left: float | None = None
     picture: Path | None = None  # to be shown: the contact sheet, once there is one, or a preview of what is learnt
-    evaluates: bool = False  # this step was told before, and is looked at by painting
+    painted: int = 0  # denoising steps since that step: pictures by which it is judged, or that a training begins with
     checkpoint: int = 0  # the newest training step that is safe on disk
     learnt: Enrolled | None = None  # said once, when the adapter is safe on disk: whatever fails after it, it is kept
 

@@ -150,7 +150,7 @@ class ProgressMessages(commands.Cog):
                 await self._put(place, jobs, [active[one.job.id] for one in jobs])
 
     async def _put(self, place: Place, jobs: list[Standing], rows: list[JobRow]) -> None:
-        """The picture is the contact sheet of the dog that is being learnt, as soon as there is one."""
+        """The picture is of the dog that is being learnt: the contact sheet, as soon as there is one, then previews."""
         progress = [self._latest[row.id] for row in rows if row.id in self._latest]
         picture = next((one.picture for one in progress if one.picture), None)
         hidden_until = await place.show(rows, describe(jobs, self._latest), picture)

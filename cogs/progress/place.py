@@ -134,9 +134,9 @@ class Place:
         return message.id
 
     def _files(self, jobs: Sequence[JobRow]) -> list[discord.File]:
-        """The contact sheet of the dog that is being learnt, opened anew for each try."""
+        """The picture of the dog that is being learnt, opened anew for each try."""
         picture = self._shown[1]
-        return [discord.File(picture, filename=f"{jobs[0].id}-sheet.png")] if picture else []
+        return [discord.File(picture, filename=f"{jobs[0].id}-{picture.name}")] if picture else []
 
     def _message(self, guild_id: int, message_id: int) -> discord.PartialMessage:
         return self._bot.get_partial_messageable(self._home, guild_id=guild_id).get_partial_message(message_id)

@@ -20,7 +20,7 @@ class Watchdog:
         self.deadline = now + timeouts.after(self._last)
 
     def observe(self, progress: Progress, now: float) -> None:
-        """A report came; only a new phase, step, picture or checkpoint moves the deadline."""
+        """A report came; only a new phase, step, picture or checkpoint moves the deadline, or more that is painted."""
         if _position(progress) != _position(self._last):
             self._last = progress
             self.deadline = now + self._timeouts.after(progress)
@@ -34,7 +34,7 @@ class Watchdog:
 
 
 def _position(progress: Progress) -> tuple[object, ...]:
-    return progress.phase, progress.step, progress.picture, progress.checkpoint
+    return progress.phase, progress.step, progress.painted, progress.picture, progress.checkpoint
 
 
 class StartBackoff:

@@ -91,6 +91,7 @@ class State:
         self.slowed = 1.0  # of the learning rate, its share
         self.skipped = 0  # steps in a row, the last ones, whose numbers were no good
         self.curve: list[Mark] = []
+        self.preview: Path | None = None  # the newest one that was painted by this process
         self.best: dict[str, Tensor] = {}  # all that was learnt, at the best mark
         start = tokens.word_rows(self.pipe, self.recipe["class_word"])
         tokens.put_rows(self.pipe, start)

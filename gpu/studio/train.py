@@ -103,15 +103,23 @@ def _reminding(
     """The second loss, once its pictures are painted, by the base model alone."""
     assert painted, "a reminder needs its pictures"
     state.enable_lora(False)
-    while not (pictures := next(painted)):
-        yield replace(_progress(state, 0.0), evaluates=True)
-    state.enable_lora(True)
-    return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
+    for number, pictures in enumerate(painted, start=1):
+        if pictures:
+            state.enable_lora(True)
+            return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
+        yield replace(_progress(state, 0.0), painted=number)
+    raise AssertionError("the pictures of the class never came")
 
 
 def _progress(state: State, step_s: float) -> Progress:
-    left = step_s * (state.steps - state.step)
-    return Progress(phase="learning", step=state.step, steps=state.steps, seconds_left=left, checkpoint=state.saved)
+    return Progress(
+        phase="learning",
+        step=state.step,
+        steps=state.steps,
+        seconds_left=step_s * (state.steps - state.step),
+        checkpoint=state.saved,
+        picture=state.preview,
+    )
 
 
 def _is_over(state: State, evaluator: Evaluator | None) -> bool:
@@ -139,14 +147,13 @@ def _evaluated(
 
 
 def _marked(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[Progress]:
-    for found in evaluator.evaluate(state):
+    for number, found in enumerate(evaluator.evaluate(state), start=1):
         if found:
-            mark, picture = found
+            mark, state.preview = found
             state.curve.append(mark)
             if evaluator.chooses and best(state.curve) == len(state.curve) - 1:
                 state.keep_best()
-            progress = replace(progress, picture=picture)
-        yield replace(progress, evaluates=True)
+        yield replace(progress, picture=state.preview, painted=number)
 
 
 def _keep(state: State, checkpoint: Path) -> None:

@@ -82,7 +82,7 @@ class Bench:
         await self.over(job)
         breaker.mend()
         row, pet = await self.env.row(job.id), await self.env.pets.get(job.pet_id or 0)
-        steps = [progress.step for progress in breaker.heard if progress.phase == "learning" and not progress.evaluates]
+        steps = [progress.step for progress in breaker.heard if progress.phase == "learning" and not progress.painted]
         known = pet is not None and pet.adapter is not None and pet.adapter.folder.is_dir()
         return Trial(
             state=pet.state if pet else "gone",

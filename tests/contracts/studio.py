@@ -32,7 +32,7 @@ class Listener:
     @property
     def learnt(self) -> list[int]:
         """The steps that were made, in order."""
-        made = (one for one in self.heard if one.phase == "learning" and one.step and not one.evaluates)
+        made = (one for one in self.heard if one.phase == "learning" and one.step and not one.painted)
         return [progress.step for progress in made]
 
 

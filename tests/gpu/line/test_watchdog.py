@@ -38,6 +38,7 @@ def test_each_phase_has_its_own_patience(phase: str) -> None:
         ({"steps": 99}, False),
         ({"step": 4}, True),
         ({"step": 2}, True),  # begun anew
+        ({"painted": 1}, True),
         ({"picture": Path("sheet.png")}, True),
         ({"checkpoint": 3}, True),
         ({"phase": "thinking"}, True),

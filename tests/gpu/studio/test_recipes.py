@@ -73,7 +73,7 @@ def test_it_learns_and_paints_and_goes_on_after_a_kill(
     learning, path = METHODS[name], tmp_path / "kept" / "training.safetensors"
     before = {key: value.clone() for key, value in pipe.unet.state_dict().items()}
     run = Run(pipe, learning, samples, path)
-    assert [one.step for one in run.steps if not one.evaluates] == list(range(1, run.state.steps + 1))
+    assert [one.step for one in run.steps if not one.painted] == list(range(1, run.state.steps + 1))
     straight, pet = run.learnt(), adapter.save(run.state, tmp_path / "adapter")
     run.state.close()
     assert same(before, pipe.unet.state_dict())
