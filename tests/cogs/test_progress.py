@@ -1,8 +1,10 @@
 """One progress message for each thread, which leaves alone what refuses it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cogs.progress import place
 from gpu.outcomes import Progress
@@ -295,3 +297,19 @@ async def test_a_job_whose_answer_goes_nowhere_is_not_shown_as_running(env: Deli
     env.mina.user.closed = True
     await env.rounds(5.0)
     assert await env.closed(job) and not env.net.messages(thread)
+
+
+async def test_a_preview_hangs_in_the_message_until_the_next_one(env: DeliveryEnv, tmp_path: Path):
+    thread = env.thread()
+    job = await ordered(env, thread)
+    assert await env.journal.claim(job.id)
+    for number in (115, 230):
+        picture = tmp_path / f"{number}.png"
+        Image.new("RGB", (8, 8)).save(picture)
+        for beyond in (0, 1):
+            progress = Progress(phase="learning", step=number + beyond, steps=460, picture=picture)
+            await env.progress.on_job_progress(job.id, progress)
+            await env.progress.update()
+            env.pass_time(place.EVERY_S)
+            [message] = env.net.messages(thread)
+            assert [file["filename"] for file in message["attachments"]] == [f"{job.id}-{number}.png"]
