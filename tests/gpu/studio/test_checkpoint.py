@@ -3,7 +3,7 @@
 import json
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +19,6 @@ from gpu.studio.state import HALVED, State
 from tests.helpers import tiny_models
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        return dataset.samples(pipe, tiny_models.cutouts(tmp_path_factory.mktemp("cutouts")), 64)
 
 
 def begin(pipe: StableDiffusionXLPipeline, seed: int = 7, photos: int = 0) -> State:

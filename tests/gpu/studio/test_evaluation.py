@@ -1,6 +1,5 @@
 """A training that is marked as it goes: it ends where there is no gain, with its best, and with the same bytes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.helpers.tiny_training import LEARNING, Run
 
 pytestmark = tiny_models.QUIET
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
 
 
 def curve(*marks: float, copied: tuple[int, ...] = ()) -> list[Mark]:

@@ -1,6 +1,5 @@
 """Every method of the field learns, ends in an adapter that paints, and goes on bit for bit after a kill."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from gpu.learning import Learning, RecipeName, Reminder, recipe
 from gpu.portraits import Prompt
-from gpu.studio import adapter, class_pictures, dataset, objective, tokens, train
+from gpu.studio import adapter, class_pictures, objective, tokens, train
 from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
 from gpu.studio.generate import generate
@@ -36,18 +35,6 @@ METHODS |= {
     "now and then": replace(TINY, background_every=2),
     "no masks": replace(TINY, masked=False),
 }
-
-
-@pytest.fixture
-def pipe() -> Iterator[StableDiffusionXLPipeline]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        yield pipe
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        return dataset.samples(pipe, tiny_models.cutouts(tmp_path_factory.mktemp("cutouts")), 64)
 
 
 class Run:

@@ -24,12 +24,6 @@ pytestmark = tiny_models.QUIET
 STEPS = 6  # of the tiny_models' profile: three for the tokens, three for the LoRA
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    with tiny_models.pool().use("sdxl") as pipe:
-        return dataset.samples(pipe, tiny_models.cutouts(tmp_path_factory.mktemp("cutouts")), 64)
-
-
 def begin(pipe: StableDiffusionXLPipeline, seed: int = 7) -> State:
     return State(pipe, tiny_models.pool().profile.learning, adapter.recipe(tiny_models.pool(), (), "dog", seed))
 
