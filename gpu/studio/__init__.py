@@ -21,6 +21,7 @@ dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
 train.py       the training, step by step
+  shared_text.py   one caption for a whole batch
   state.py         all that changes in it
   checkpoint.py    that in a file which proves that it is whole
   evaluation.py    how it gets on, by photos that are held out

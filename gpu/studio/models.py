@@ -30,6 +30,7 @@ from gpu.profile import Profile
 from gpu.studio import lora, segmenter, tokens
 from gpu.studio.device import card_memory, probe, prove, reproducible, usable_device
 from gpu.studio.hub import configuration_files, files, variant
+from gpu.studio.shared_text import SharedText
 
 HOST = torch.device("cpu")
 PETS = 4  # whose LoRA is kept in host memory: at full size 50 to 100 MB each
@@ -154,6 +155,7 @@ class ModelPool:
                 place, variant=variant(place, profile.sdxl_variant), **kinds, **other
             )
         tokens.install(pipe, profile.learning.token_count)
+        pipe.unet.set_attn_processor(SharedText())
         if self.plan.checkpointing:
             pipe.unet.enable_gradient_checkpointing()
         return self._place_pipe("sdxl", pipe)

@@ -117,11 +117,11 @@ class CaptionEmbeddings:
 
 
 def predict(pipe: StableDiffusionXLPipeline, pictures: Batch, text: TextEmbeddings) -> Tensor:
-    """The noise that the UNet predicts [b, c, h, w], fp32; one text for the whole batch."""
-    count = len(pictures.noisy)
-    hidden = text.hidden.expand(count, -1, -1)
-    added = {"text_embeds": text.pooled.expand(count, -1), "time_ids": pictures.sizes}
-    return pipe.unet(pictures.noisy, pictures.t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
+    """What the UNet predicts [b, c, h, w], fp32; one text for the whole batch (shared_text.py)."""
+    added = {"text_embeds": text.pooled.expand(len(pictures.noisy), -1), "time_ids": pictures.sizes}
+    return pipe.unet(
+        pictures.noisy, pictures.t, encoder_hidden_states=text.hidden, added_cond_kwargs=added
+    ).sample.float()
 
 
 def losses(pictures: Batch, predicted: Tensor) -> Tensor:

@@ -214,6 +214,26 @@ def test_the_same_training_writes_the_same_bytes(
         assert {(folder / file.name).read_bytes() for folder in folders} == {file.read_bytes()}, file.name
 
 
+def test_a_caption_is_computed_once_for_all_pictures_of_a_step(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    """And the UNet says what it says when each picture brings its own."""
+    pictures, _ = objective.BatchSampler(pipe, tiny_models.pool().profile.learning, samples, torch.device("cpu")).draw(
+        7, 0, dropping=False
+    )
+    text, seen = tokens.encode(pipe, ["a photo of a dog"]), list[int]()
+    keys = [module.to_k for name, module in pipe.unet.named_modules() if name.endswith("attn2")]
+    hooks = [layer.register_forward_pre_hook(lambda module, args: seen.append(len(args[0]))) for layer in keys]
+    with torch.no_grad():
+        once = objective.predict(pipe, pictures, text)
+        for hook in hooks:
+            hook.remove()
+        each = text._replace(hidden=text.hidden.expand(len(pictures.t), -1, -1))
+        torch.testing.assert_close(once, objective.predict(pipe, pictures, each), rtol=1e-4, atol=1e-5)
+    assert len(pictures.t) > 1
+    assert set(seen) == {1}
+
+
 def test_a_small_dog_counts_as_much_as_a_large_one() -> None:
     mask = torch.zeros(2, 1, 4, 4)
     mask[0, :, :1, :1] = mask[1, :, :3, :3] = 1
