@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class SharedText(AttnProcessor2_0):
-    """As diffusers' own; with a single text all places [b, pixels, width] of a batch look at it as those of one picture.
+    """As diffusers' own; with a single text all places [b, pixels, width] look at it as if they were of one picture.
 
     In a training all pictures of a step have the same caption: a sixteenth of the step (Pawtrait's own bench).
     """
