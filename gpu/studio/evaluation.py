@@ -103,5 +103,7 @@ class Evaluator:
             masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
             pairs = list(zip(images, masks, strict=True))
             marks = [likeness.likeness(dino, image, mask, pet, side) for image, mask in pairs]
+        with self.pool.use("sdxl"):  # on a small card it had to make room
+            pass
         copied = sum(copies.is_copy(image, mask, self.learnt) for image, mask in pairs)
         return Mark(step=step, likeness=round(fmean(marks), 4), copied=2 * copied > len(pairs))

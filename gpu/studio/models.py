@@ -154,7 +154,11 @@ class ModelPool:
             pipe = StableDiffusionXLPipeline.from_pretrained(
                 place, variant=variant(place, profile.sdxl_variant), **kinds, **other
             )
-        tokens.install(pipe, profile.learning.token_count)
+        return self._prepared(pipe)
+
+    def _prepared(self, pipe: StableDiffusionXLPipeline) -> StableDiffusionXLPipeline:
+        """With the pet's tokens, and ready to be trained."""
+        tokens.install(pipe, self.profile.learning.token_count)
         pipe.unet.set_attn_processor(SharedText())
         if self.plan.checkpointing:
             pipe.unet.enable_gradient_checkpointing()

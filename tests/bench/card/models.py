@@ -29,7 +29,6 @@ from transformers import (
 from gpu.errors import OutOfMemory
 from gpu.memory import CALLED, Name
 from gpu.profile import PROFILES, SDXL, Profile
-from gpu.studio import tokens
 from gpu.studio.models import Llama, ModelPool
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -107,11 +106,7 @@ class RandomPool(ModelPool):
         return super()._load(name)
 
     def _sdxl(self) -> StableDiffusionXLPipeline:
-        pipe = make_sdxl(self.scale, self.device, self.dtype)
-        tokens.install(pipe, self.profile.learning.token_count)
-        if self.plan.checkpointing:
-            pipe.unet.enable_gradient_checkpointing()
-        return self._place_pipe("sdxl", pipe)
+        return self._prepared(make_sdxl(self.scale, self.device, self.dtype))
 
     def _llama(self) -> Llama:
         if self.plan.llama != "full":
