@@ -27,12 +27,8 @@ help:
 demo: .venv/ready  ## The whole bot against a Discord on this machine; ends with demo/index.html
 	HF_HUB_OFFLINE=1 $(PY) -m tests.demo
 
-# Tests whose bounds are seconds of real processes need the machine to themselves.
-TIMED := tests/gpu/line tests/test_bot.py tests/test_kills.py tests/test_bad_starts.py tests/test_lost_trainings.py
-
 test: .venv/ready check  ## Everything proved
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(TIMED))
-	HF_HUB_OFFLINE=1 $(PY) -m pytest $(TIMED)
+	HF_HUB_OFFLINE=1 $(PY) -m pytest
 
 check: .venv/ready  ## Style and types
 	$(PY) -m ruff check
