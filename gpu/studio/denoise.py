@@ -1,7 +1,7 @@
 """Painting beside a training, step by step: with whatever stands in the UNet now, and a pause between any two steps.
 
-Knows: the loop of guided denoising. Does not know: what is painted for whom. The pipeline's own call would do
-the same in one piece, and by a scheduler that may be another painting's meanwhile.
+Knows: the loop of guided denoising. Does not know: what is painted for whom. The pipeline's own call would do the same
+in one piece, and by a scheduler that may be another painting's meanwhile.
 """
 
 from collections.abc import Iterator, Sequence

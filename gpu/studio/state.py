@@ -43,7 +43,7 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class Part:
-    """What is learnt from step `begin` on, for `steps` steps: rows or LoRA. No parameters: not begun."""
+    """What is learnt from step `begin` on, for `steps` steps: rows or LoRA. Without parameters it has not begun."""
 
     lr: float
     begin: int
@@ -177,6 +177,7 @@ class State:
             return
         except Unfit as unfit:
             log.warning("The training begins anew: %s %s", path.name, unfit)
+            self.begin()  # a LoRA may have been put in for it
             return
         self._take(facts, tensors)
 
