@@ -48,6 +48,7 @@ class PaintOptions:
     size: Size | None = None  # None: the square
     batch: int | None = None  # a recipe's own: with it, and nothing else, the pixels are the same again
     around: Around = ()
+    placed: bool = True  # where the prompt has a box, the dog is led to it; not so in older recipes
     choose: bool = False  # the best of all that are painted; else exactly these seeds
     parent: str | None = None  # as in Portrait
 

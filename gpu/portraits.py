@@ -76,6 +76,7 @@ class Portrait:
     preset: Preset | None = None
     size: Size | None = None
     around: Around = ()
+    placed: bool = False  # the prompt's box decided about the pixels, too
     parent: str | None = None  # how it was asked for under which portrait: "style 0123456789ab/77", a job and a seed
     versions: tuple[tuple[str, str], ...]
     seconds: float

@@ -20,6 +20,7 @@ class Sampling:
     size: Size
     batch: int
     around: Around = ()
+    placed: bool = True  # by the prompt's box, if it has one
 
 
 def sampling(job: Paint, painting: Painting) -> Sampling:
@@ -30,6 +31,7 @@ def sampling(job: Paint, painting: Painting) -> Sampling:
         size=job.options.size or painting.shapes["square"],
         batch=job.options.batch or preset.batch or painting.batch,
         around=job.options.around,
+        placed=job.options.placed,
     )
 
 

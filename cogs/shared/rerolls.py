@@ -75,6 +75,7 @@ def _options(row: PortraitRow, way: Way) -> PaintOptions:
         size=portrait.size,
         batch=portrait.batch if way == "exact" else None,
         around=portrait.around if keeps_noise else _around(portrait, way),
+        placed=portrait.placed or not keeps_noise,
         choose=not keeps_noise,
         parent=f"{way} {row.job_id}/{portrait.seed}",
     )

@@ -27,10 +27,12 @@ from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
 from gpu.portraits import Preset, Prompt
 from gpu.sampling import Sampling, full
-from gpu.studio import tokens
+from gpu.studio import layout, tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
+from gpu.studio.attention import target
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
+from gpu.studio.layout import Steering, StepEnd
 from gpu.studio.models import ModelPool
 
 
@@ -61,7 +63,7 @@ def generate(
     rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
     reporter = StepReporter(report, len(rounds), sampling.preset.steps, after / batch)
     with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
-        session = PaintSession(pool, reporter, base, prompt, sampling)
+        session = PaintSession(pool, reporter, base, prompt, adapter.tokens, sampling)
         for some in rounds:
             start = time.monotonic()
             reporter.begin_round()
@@ -88,28 +90,43 @@ class PaintSession:
     """The prompt as the pipeline embeds it, for all batches."""
 
     def __init__(
-        self, pool: ModelPool, reporter: "StepReporter", base: Any, prompt: Prompt, sampling: Sampling
+        self,
+        pool: ModelPool,
+        reporter: "StepReporter",
+        base: Any,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        sampling: Sampling,
     ) -> None:
         self._pool, self._reporter, self._sampling = pool, reporter, sampling
         self._texts = embeddings(base, prompt, sampling.batch)
+        self._target = target(base, prompt, names, sampling.size) if sampling.placed and prompt.box else None
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
         preset, (width, height) = self._sampling.preset, self._sampling.size
-        with self._pool.use("sdxl") as pipe:
+        with self._pool.use("sdxl") as pipe, self._steering(pipe) as steering:
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
             images = pipe(
                 **self._texts,
-                latents=torch.cat([latents for latents, _ in begun]),
+                latents=steering.begin(torch.cat([latents for latents, _ in begun])),
                 generator=[generator for _, generator in begun],
                 num_inference_steps=preset.steps,
                 guidance_scale=preset.guidance,
                 width=width,
                 height=height,
-                callback_on_step_end=self._reporter.on_step_end,
+                callback_on_step_end=_both(steering.on_step_end, self._reporter.on_step_end),
                 output_type="np",
             ).images
             return _pictures(pipe, images)
+
+    def _steering(self, pipe: StableDiffusionXLPipeline) -> AbstractContextManager[Steering]:
+        """To the box that was asked for."""
+        return layout.WAY(pipe, self._target, self._sampling.preset.steps) if self._target else nullcontext(Steering())
+
+
+def _both(one: StepEnd, other: StepEnd) -> StepEnd:
+    return lambda pipe, step, t, inputs: other(pipe, step, t, one(pipe, step, t, inputs))
 
 
 def noise(pipe: Any, seed: int, sampling: Sampling) -> tuple[Tensor, torch.Generator]:

@@ -141,14 +141,20 @@ def rolled(pipe: StableDiffusionXLPipeline, target: Target, steps: int) -> Itera
         with torch.no_grad():
             latents = noise * pipe.scheduler.init_noise_sigma
             few = max(1, round(LOOK_AT * steps))
+            chance = [torch.Generator().manual_seed(0) for _ in noise]  # whatever is painted beside
             pipe.scheduler.set_timesteps(steps, device=noise.device)
             for number in range(few):
                 predicted = gaze.look(pipe, latents, number)
-                latents = pipe.scheduler.step(predicted, pipe.scheduler.timesteps[number], latents).prev_sample
+                t = pipe.scheduler.timesteps[number]
+                latents = pipe.scheduler.step(predicted, t, latents, generator=chance).prev_sample
         return torch.stack([moved_by(one, *way, "circular") for one, way in zip(noise, gaze.ways(), strict=True)])
 
     with attending(pipe, gaze.attend):
         yield Steering(begin=begin)
+
+
+WAY: Way = rolled
+"""What portraits are painted with."""
 
 
 @dataclass(slots=True)

@@ -107,6 +107,7 @@ class Painter:
                 preset=how.preset,
                 size=how.size,
                 around=how.around,
+                placed=how.placed and prompt.box is not None,
                 parent=job.options.parent,
                 versions=VERSIONS,
                 seconds=picture.seconds,

@@ -61,10 +61,21 @@ def test_exactly_again_is_the_whole_recipe():
 
 def test_exactly_again_from_a_recipe_that_knew_no_presets_leaves_them_to_the_profile():
     older = PORTRAIT.dump_python(RECIPE, mode="json")
-    for name in ("preset", "size", "around", "parent", "agreement"):
+    for name in ("preset", "size", "around", "parent", "agreement", "placed"):
         del older[name]
     ask = reroll([replace(ROW, portrait=PORTRAIT.validate_python(older))], "exact")
     assert (ask.options.preset, ask.options.size, ask.options.batch, ask.options.around) == (None, None, 2, ())
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_what_keeps_the_noise_keeps_how_the_dog_was_placed(placed: bool):
+    row = replace(ROW, portrait=replace(RECIPE, placed=placed))
+    assert [reroll([row], way).options.placed for way in ("exact", "style", "again", "far")] == [
+        placed,
+        placed,
+        True,
+        True,
+    ]
 
 
 def test_another_style_keeps_the_seed_and_every_other_word():

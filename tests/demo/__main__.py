@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from rich.console import Console
 
-from tests.demo.choices import another_style, ask, qualities
+from tests.demo.choices import another_style, ask, placed, qualities
 from tests.demo.page import Story, write_page
 from tests.demo.poster import poster
 from tests.demo.stage import Demo, Json
@@ -200,6 +200,7 @@ async def story(demo: Demo) -> None:
     memory = demo.bot.memory()
     demo.check("the bot itself takes at most 200 MB", memory <= 200, f"{memory:.0f} MB")
     await qualities(demo, theo, thread, known)
+    await placed(demo, theo, thread, known)
     await another_style(demo, theo, thread, known, made[0])
     await react(demo, theo, thread, known, made)
     await restart(demo, theo, thread, known, made)

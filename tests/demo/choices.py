@@ -42,6 +42,16 @@ async def qualities(demo: Demo, theo: Person, thread: Thread, known: set[str]) -
     )
 
 
+async def placed(demo: Demo, theo: Person, thread: Thread, known: set[str]) -> None:
+    """Where the dog is to stand, and what must not be there. Whether the picture obeys, the page shows."""
+    demo.chapter("Where the dog stands, and what it must not wear")
+    for place in ("on the left", "on the right"):
+        message = await ask(demo, theo, thread, known, style="oil", wish=f"{place}, in the snow, no hat")
+        medium, words, _ = recipe(message)
+        demo.check(f"“{place}” stands in the prompt", place in words, words)
+        demo.check("what a wish refuses is in no word of its prompt", "hat" not in f"{medium} {words}".split())
+
+
 async def another_style(demo: Demo, theo: Person, thread: Thread, known: set[str], portrait: Json) -> None:
     """The seed and all words but the medium stay, so the composition does."""
     demo.chapter("The same picture in another style")

@@ -16,7 +16,9 @@ from gpu.jobs import Enroll, Job, Look, Paint
 from gpu.outcomes import LOOKED, Done, Enrolled, Looked, Painted
 from gpu.pets import Adapter, Cutout, Photo, Rejected, Remark
 from gpu.portraits import Portrait, Prompt, Wish
+from gpu.studio.exclusions import read
 from gpu.styles import medium
+from gpu.words import clean
 from tests.helpers.adapter_folder import BASE, write_adapter
 
 TILE, SIDE = 32, 128  # pixels
@@ -107,7 +109,8 @@ def portrait(folder: Path, seed: int, prompt: Prompt) -> Portrait:
 
 
 def prompt(wish: Wish) -> Prompt:
-    return Prompt(text=", ".join(filter(None, [f"{medium(wish.style)} of <s0> <s1> dog", wish.text])))
+    wanted = read(clean(wish.text)).wanted
+    return Prompt(text=", ".join(filter(None, [f"{medium(wish.style)} of <s0> <s1> dog", wanted])))
 
 
 def _save(image: Image.Image, path: Path) -> None:

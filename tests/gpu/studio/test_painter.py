@@ -82,7 +82,8 @@ def pixels(portrait: Portrait) -> bytes:
 
 def recipe(portrait: Portrait) -> PaintOptions:
     """As "exactly the same again" takes it from a recipe (cogs/shared/rerolls.py)."""
-    return PaintOptions(preset=portrait.preset, size=portrait.size, batch=portrait.batch, around=portrait.around)
+    kept = {name: getattr(portrait, name) for name in ("preset", "size", "batch", "around", "placed")}
+    return PaintOptions(**kept)
 
 
 def again(painter: Painter, job: Paint, portrait: Portrait) -> Portrait:
@@ -113,7 +114,8 @@ def test_a_recipe_of_an_older_version_paints_what_that_version_painted(
 ) -> None:
     """Its call of the pipeline was this one, and its own picture's hash is kept with the recipe."""
     older = PORTRAIT.validate_python(OLD["recipe"])
-    assert (older.preset, older.size, older.around) == (None, None, ())
+    assert (older.preset, older.size, older.around, older.placed) == (None, None, (), False)
+    assert older.prompt.box, "which nobody read then"
     now = again(painter, replace(job, prompt=older.prompt), older)
     with pet_pipeline(pool, pet) as pipe, torch.no_grad():
         then = pipe(
@@ -193,6 +195,19 @@ def test_a_variation_is_the_nearer_the_less_noise_is_new(painter: Painter, job: 
         distance(paint(painter, replace(job, seeds=(6,)), around=((5, share),))[0], root) for share in (0.1, 0.5)
     )
     assert 0 < near < far < distance(paint(painter, replace(job, seeds=(6,)))[0], root)
+
+
+def test_a_box_decides_where_the_dog_stands_and_its_recipe_paints_it_again(painter: Painter, job: Paint) -> None:
+    """Wherever in a batch it stood; a prompt without one is painted as ever."""
+    boxed = replace(job, seeds=(4, 5), prompt=replace(PROMPT, box=(0.0, 0.0, 0.5, 0.5)))
+    _, portrait = paint(painter, boxed)
+    placed = pixels(portrait)
+    assert portrait.placed and pixels(again(painter, boxed, portrait)) == placed
+    (free,) = paint(painter, replace(boxed, seeds=(5,)), placed=False)
+    without = pixels(free)
+    assert not free.placed and without != placed
+    (plain,) = paint(painter, job)
+    assert not plain.placed and pixels(plain) == without
 
 
 # ---- the best of a batch, and memory ---------------------------------------------------------------------------------
