@@ -5,6 +5,7 @@ Knows: how they are painted, cut out and kept, once for each base model. Does no
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from gpu.learning import Reminder
 from gpu.studio import segment, tensor_files
 from gpu.studio.denoise import decoded, denoised
 from gpu.studio.models import ModelPool
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,7 @@ def paint(pool: ModelPool, word: str, reminder: Reminder) -> Iterator[ClassPictu
             found.append((stacked.float().cpu(), _masks(pool, stacked)))
     pictures = ClassPictures(*(torch.stack(each) for each in zip(*found, strict=True)))
     if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file) as fresh:
-            tensor_files.save({"latents": pictures.latents, "masks": pictures.masks}, fresh)
+        _keep(file, pictures)
     yield pictures
 
 
@@ -73,6 +75,16 @@ def _key(pool: ModelPool, word: str, reminder: Reminder) -> str:
     """Another name for whatever would be painted otherwise."""
     what = [pool.base, str(pool.dtype), word, reminder.prompts, reminder.each, reminder.steps]
     return hashlib.sha256(json.dumps([*what, pool.profile.learning.size_px]).encode()).hexdigest()[:16]
+
+
+def _keep(file: Path, pictures: ClassPictures) -> None:
+    """For the trainings to come. This one needs no disk for them."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole(file) as fresh:
+            tensor_files.save({"latents": pictures.latents, "masks": pictures.masks}, fresh)
+    except OSError as error:
+        log.warning("The pictures of the class are not kept, so they will be painted again: %s", error)
 
 
 def _read(file: Path) -> ClassPictures | None:

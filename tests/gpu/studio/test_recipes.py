@@ -95,6 +95,16 @@ def test_class_pictures_are_painted_once_for_each_base(tmp_path: Path) -> None:
     assert len([*class_pictures.paint(pool, "cat", PRACTICE)]) == 3, "another word, other pictures"
 
 
+def test_class_pictures_that_cannot_be_kept_are_used_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    pool = ModelPool(replace(tiny_models.pool().profile, cache=str(tmp_path / "cache")))
+    torch.set_num_threads(1)
+    *_, pictures = class_pictures.paint(pool, "dog", PRACTICE)
+    assert isinstance(pictures, ClassPictures) and "will be painted again" in caplog.text
+
+
 def test_practice_is_about_what_a_lora_has_changed(pipe: StableDiffusionXLPipeline) -> None:
     """Nothing, as long as it has changed nothing and the tokens mean their word."""
     learning = replace(TINY, token_steps=0, reminder=replace(PRACTICE, every=1))
