@@ -97,7 +97,7 @@ def full(folder: Path) -> Profile:
     return replace(
         SDXL, name="fullsize", sdxl=str(folder / "sdxl"), sdxl_variant=None, vae=None,
         llama=str(folder / "llama"), dino=pocket.dino, dino_px=pocket.dino_px, segmenter=pocket.segmenter,
-        segmenting=replace(SDXL.segmenting, dogs=pocket.segmenting.dogs, size_px=pocket.segmenting.size_px),
+        segmenting=pocket.segmenting,
         learning=replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1),
         rewriting=replace(SDXL.rewriting, tokens=120),
         painting=replace(

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from gpu.errors import TooFewPhotos
-from gpu.jobs import Enroll, Paint
+from gpu.jobs import Enroll, Paint, PaintOptions
 from gpu.outcomes import Enrolled, Progress
 from gpu.pocket.world.dogs import Dog, a_dog, a_shot, photo_shots
 from gpu.pocket.world.kennel import draw, sheet
@@ -164,7 +164,7 @@ def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) 
         prompt = template(wish, pet.adapter.tokens, enrol.class_word)
         ask = Paint(
             job_id=enrol.job_id, folder=enrol.folder, adapter=pet.adapter, cutouts=pet.cutouts, wish=wish, seeds=seeds,
-            prompt=prompt, choose=True,
+            prompt=prompt, options=PaintOptions(choose=True),
         )  # fmt: skip
         (painted,) = studio.paint(ask, quiet).portraits
         best.append(Image.open(painted.path).convert("RGB"))

@@ -1,5 +1,7 @@
 """What a full-size training step keeps for its backward pass, counted on the meta device, against the memory plan."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from gpu.studio.objective import BatchSampler, background_losses, losses, predic
 from gpu.studio.state import State
 from gpu.studio.tokens import TextEmbeddings
 from tests.bench.card.models import FULL, make_sdxl
+from tests.bench.fullsize import full
 
 META = torch.device("meta")
 
@@ -74,3 +77,9 @@ def test_what_a_step_keeps_is_what_the_plan_says_and_24_gb_hold_it_without_check
     made = plan(SDXL, REAL, memory=24 * 10**9, host=64 * 10**9)
     assert made.fits and not made.checkpointing
     assert made.peak - KEPT + kept <= USABLE * made.memory
+
+
+def test_the_bench_at_full_size_learns_as_profile_sdxl_does_in_two_steps(tmp_path: Path) -> None:
+    profile = full(tmp_path)
+    assert profile.learning == replace(SDXL.learning, size_px=512, token_steps=1, lora_steps=1)
+    assert profile.painting.presets[profile.painting.quality].steps == 2
