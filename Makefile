@@ -8,6 +8,8 @@ PY := .venv/bin/python
 export YOLO_AUTOINSTALL := 0
 export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
+# Tests of real processes and of the clock, which want the machine to themselves.
+ALONE := tests/demo tests/gpu/line tests/test_bot.py tests/test_kills.py tests/test_bad_starts.py tests/test_lost_trainings.py
 SDXL_CONFIG ?= ../shared/data/sdxl-config
 
 .PHONY: help demo doctor test check models run service backup restore bench bench-pocket torture torture-long fullsize card pocket clean
@@ -28,7 +30,8 @@ demo: .venv/ready  ## The whole bot against a Discord on this machine; ends with
 	HF_HUB_OFFLINE=1 $(PY) -m tests.demo
 
 test: .venv/ready check  ## Everything proved
-	HF_HUB_OFFLINE=1 $(PY) -m pytest
+	HF_HUB_OFFLINE=1 $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ALONE:%=--ignore=%)
+	HF_HUB_OFFLINE=1 $(PY) -m pytest $(ALONE)
 
 check: .venv/ready  ## Style and types
 	$(PY) -m ruff check

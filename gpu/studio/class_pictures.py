@@ -22,7 +22,6 @@ from gpu.studio import segment, tensor_files
 from gpu.studio.denoise import decoded, denoised
 from gpu.studio.models import ModelPool
 
-
 log = logging.getLogger(__name__)
 
 

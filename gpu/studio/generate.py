@@ -66,7 +66,6 @@ def generate(
         session = PaintSession(pool, reporter, base, prompt, adapter.tokens, sampling)
         for some in rounds:
             start = time.monotonic()
-            reporter.begin_round()
             pictures = session.paint(full(some, batch))
             seconds = (time.monotonic() - start) / len(some)
             for seed, picture in zip(some, pictures, strict=False):  # what filled the batch is thrown away
@@ -107,9 +106,11 @@ class PaintSession:
         preset, (width, height) = self._sampling.preset, self._sampling.size
         with self._pool.use("sdxl") as pipe, self._steering(pipe) as steering:
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
+            latents = steering.begin(torch.cat([one for one, _ in begun]))
+            self._reporter.begin_round()
             images = pipe(
                 **self._texts,
-                latents=steering.begin(torch.cat([latents for latents, _ in begun])),
+                latents=latents,
                 generator=[generator for _, generator in begun],
                 num_inference_steps=preset.steps,
                 guidance_scale=preset.guidance,
@@ -182,7 +183,7 @@ class StepReporter:
         self._last = clock()
 
     def begin_round(self) -> None:
-        """Before the first step of each."""
+        """Right before the first step of each; what steers the dog to a box may have taken time before."""
         elapsed = self._elapsed()
         self._between += elapsed if self._step else 0.0
 

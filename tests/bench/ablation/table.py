@@ -21,13 +21,16 @@ Figures = dict[str, float]
 
 def of_dog(eyes: Reader, folder: Path, method: str, number: int, seconds: float) -> Figures:
     """One method and one dog: shares of pictures, and what the learning took."""
-    shown, leaked = trial.images(folder, method, number)
+    painted = trial.images(folder, method, number)
+    shown = painted["shown"]
     asked, dog = wishes(number, trial.PROMPTS), unseen(number)[0]
     marks = _marks(eyes, dog, asked, shown)
     words = fmean(_obeyed(one, reading) for one, reading in zip(asked, eyes.read(shown), strict=True))
-    leaks = fmean(leak.leaks(reading) for reading in eyes.read(leaked))
     mean = fmean(marks.values())
-    return {**marks, "marks": mean, "words": words, "both": mean * words, "leak": leaks, "seconds": seconds}
+    found = {**marks, "marks": mean, "words": words, "both": mean * words, "seconds": seconds}
+    if "leaked" in painted:
+        found["leak"] = fmean(leak.leaks(reading) for reading in eyes.read(painted["leaked"]))
+    return found
 
 
 def _marks(eyes: Reader, dog: Dog, asked: Sequence[Wish], shown: Sequence) -> Figures:
@@ -50,8 +53,9 @@ def _obeyed(wish: Wish, reading: Reading) -> float:
 
 
 def row(dogs: Sequence[Figures]) -> dict[str, object]:
-    """Means over the dogs, and their standard errors."""
-    return {"dogs": len(dogs), **{name: _with_error([dog[name] for dog in dogs]) for name in dogs[0]}}
+    """Means over the dogs of which there is a figure, and their standard errors."""
+    names = dict.fromkeys(name for dog in dogs for name in dog)
+    return {"dogs": len(dogs), **{name: _with_error([dog[name] for dog in dogs if name in dog]) for name in names}}
 
 
 def _with_error(each: Sequence[float]) -> list[float]:

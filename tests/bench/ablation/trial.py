@@ -24,7 +24,8 @@ from gpu.studio.studio import Studio, build
 from tests.bench.pocket import leak
 from tests.bench.pocket.enrolment import POCKET, job, pictures, unseen, wishes
 
-PROMPTS, LEAKS = 25, 10  # pictures of a dog
+PROMPTS, LEAKS = 25, 20  # pictures of a dog
+LEAKING = 2  # dogs whose photos share a room and a hand, for which another enrolment is needed
 
 
 class Clock:
@@ -50,10 +51,12 @@ def make(folder: Path, method: str, learning: Learning, dog: int) -> None:
     if file.is_file():
         return
     studio = build(replace(POCKET, learning=learning, cache=str(folder / "cache")))
-    elsewhere = [Wish(style="photo", text=leak.ELSEWHERE)] * LEAKS
     seconds, shown = _learnt(studio, unseen(dog)[1], wishes(dog, PROMPTS))
-    _, leaked = _learnt(studio, leak.unseen(dog)[1], elsewhere)
-    np.savez_compressed(file.with_suffix(".npz"), shown=np.stack(shown), leaked=np.stack(leaked))
+    painted = {"shown": np.stack(shown)}
+    if dog < LEAKING:
+        elsewhere = [Wish(style="photo", text=leak.ELSEWHERE)] * LEAKS
+        painted["leaked"] = np.stack(_learnt(studio, leak.unseen(dog)[1], elsewhere)[1])
+    np.savez_compressed(file.with_suffix(".npz"), **painted)
     with whole(file) as fresh:
         fresh.write_text(json.dumps({"learning_cpu_s": seconds}))
 
@@ -68,7 +71,7 @@ def _learnt(
     return clock.ended - clock.began, [np.asarray(one) for one in some]
 
 
-def images(folder: Path, method: str, dog: int) -> tuple[list[Image.Image], list[Image.Image]]:
-    """Of the prompts, and those in which something of the photos may leak."""
+def images(folder: Path, method: str, dog: int) -> dict[str, list[Image.Image]]:
+    """`shown`: of the prompts; of some dogs `leaked`: those in which something of the photos may leak."""
     with np.load(path(folder, method, dog).with_suffix(".npz")) as kept:
-        return [Image.fromarray(one) for one in kept["shown"]], [Image.fromarray(one) for one in kept["leaked"]]
+        return {name: [Image.fromarray(one) for one in some] for name, some in kept.items()}
