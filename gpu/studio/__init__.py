@@ -42,8 +42,7 @@ decoding.py    its answer, token by token, inside a grammar
 painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
-layout.py      where the dog stands in the picture
-attention.py   what the UNet looks at in the prompt
+layout.py      the dog led to where it is asked to stand
 likeness.py    how much a picture looks like the pet
 agreement.py   whether it shows what was asked for
 copies.py      whether it is a photo again (no torch)

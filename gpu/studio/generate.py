@@ -25,14 +25,13 @@ from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
-from gpu.portraits import Preset, Prompt
+from gpu.portraits import Box, Preset, Prompt
 from gpu.sampling import Sampling, full
-from gpu.studio import layout, tokens
+from gpu.studio import segment, tokens
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
-from gpu.studio.attention import target
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
-from gpu.studio.layout import Steering, StepEnd
+from gpu.studio.layout import Placing
 from gpu.studio.models import ModelPool
 
 
@@ -63,7 +62,7 @@ def generate(
     rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
     reporter = StepReporter(report, len(rounds), sampling.preset.steps, after / batch)
     with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
-        session = PaintSession(pool, reporter, base, prompt, adapter.tokens, sampling)
+        session = PaintSession(pool, reporter, base, prompt, sampling)
         for some in rounds:
             start = time.monotonic()
             pictures = session.paint(full(some, batch))
@@ -89,45 +88,44 @@ class PaintSession:
     """The prompt as the pipeline embeds it, for all batches."""
 
     def __init__(
-        self,
-        pool: ModelPool,
-        reporter: "StepReporter",
-        base: Any,
-        prompt: Prompt,
-        names: tuple[str, ...],
-        sampling: Sampling,
+        self, pool: ModelPool, reporter: "StepReporter", base: Any, prompt: Prompt, sampling: Sampling
     ) -> None:
-        self._pool, self._reporter, self._sampling = pool, reporter, sampling
-        self._texts = embeddings(base, prompt, sampling.batch)
-        self._target = target(base, prompt, names, sampling.size) if sampling.placed and prompt.box else None
+        self._pool, self._reporter, self._sampling, preset = pool, reporter, sampling, sampling.preset
+        self._texts = texts = embeddings(base, prompt, sampling.batch)
+        placed = sampling.placed and prompt.box
+        self._placing = Placing(prompt.box, preset.steps, preset.guidance, texts, self._find) if placed else None
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
         preset, (width, height) = self._sampling.preset, self._sampling.size
-        with self._pool.use("sdxl") as pipe, self._steering(pipe) as steering:
+        with self._pool.use("sdxl") as pipe:
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
-            latents = steering.begin(torch.cat([one for one, _ in begun]))
+            latents = torch.cat([one for one, _ in begun])
             self._reporter.begin_round()
             images = pipe(
                 **self._texts,
-                latents=latents,
+                latents=self._placing.begin(latents) if self._placing else latents,
                 generator=[generator for _, generator in begun],
                 num_inference_steps=preset.steps,
                 guidance_scale=preset.guidance,
                 width=width,
                 height=height,
-                callback_on_step_end=_both(steering.on_step_end, self._reporter.on_step_end),
+                callback_on_step_end=self._on_step_end,
                 output_type="np",
             ).images
             return _pictures(pipe, images)
 
-    def _steering(self, pipe: StableDiffusionXLPipeline) -> AbstractContextManager[Steering]:
-        """To the box that was asked for."""
-        return layout.WAY(pipe, self._target, self._sampling.preset.steps) if self._target else nullcontext(Steering())
+    def _on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self._placing:
+            inputs = self._placing.on_step_end(pipe, step, timestep, inputs)
+        return self._reporter.on_step_end(pipe, step, timestep, inputs)
 
-
-def _both(one: StepEnd, other: StepEnd) -> StepEnd:
-    return lambda pipe, step, t, inputs: other(pipe, step, t, one(pipe, step, t, inputs))
+    def _find(self, images: list[Image.Image]) -> list[Box | None]:
+        """Where the dog is in each."""
+        with self._pool.use("yolo") as segmenter:
+            found = [segment.place(segmenter, image, self._pool.profile.segmenting) for image in images]
+        with self._pool.use("sdxl"):  # on a small card it had to make room
+            return found
 
 
 def noise(pipe: Any, seed: int, sampling: Sampling) -> tuple[Tensor, torch.Generator]:
@@ -183,7 +181,7 @@ class StepReporter:
         self._last = clock()
 
     def begin_round(self) -> None:
-        """Right before the first step of each; what steers the dog to a box may have taken time before."""
+        """Right before the first step of each."""
         elapsed = self._elapsed()
         self._between += elapsed if self._step else 0.0
 

@@ -1,7 +1,7 @@
-"""Whether the dog stands where it was asked to: every way of gpu/studio/layout.py, against words and against nothing.
+"""Whether the dog stands where it was asked to: led there as portraits are, by words alone, and without a word of it.
 
-Knows: four boxes off the centre and the words for them, a pet that is learnt for this bench. Does not know: how a way
-steers. Each way paints the same pictures from the same noise; the middle of the found dog lies in the box, or not.
+Knows: four boxes off the centre and the words for them, a pet that is learnt for this bench. Does not know: how a dog
+is led. Each way paints the same pictures from the same noise; the middle of the found dog lies in the box, or not.
 What is painted stays in the folder, so a run that was ended goes on; figures come after each way.
 
     python -m tests.bench.layout [--folder FOLDER] [--sdxl FOLDER] [--pictures 60] [way ...]
@@ -15,13 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-import torch
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from gpu.durable import whole
@@ -30,10 +27,9 @@ from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.portraits import Box, Prompt
 from gpu.profile import PROFILES, Profile
-from gpu.studio import layout, likeness, segment
-from gpu.studio.attention import target
-from gpu.studio.generate import embeddings, pet_pipeline
-from gpu.studio.layout import Steering, Way
+from gpu.sampling import Sampling
+from gpu.studio import likeness, segment
+from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import build
 from tests.bench.pocket.enrolment import job, quiet, unseen
@@ -45,17 +41,8 @@ PLACES: dict[str, Box] = {
     "at the top on the left": (0.0, 0.0, 0.5, 0.5),
     "at the bottom on the right": (0.5, 0.5, 1.0, 1.0),
 }
-WAYS: dict[str, Way | None] = {
-    "none": None,
-    "biased": layout.biased,
-    "regional": layout.regional,
-    "drawn": layout.drawn,
-    "shifted": layout.shifted,
-    "rolled": layout.rolled,
-}
-WORDS = "words"  # the place is in the prompt; "words+biased" and so on for both
-NAMES = [*WAYS, WORDS, *(f"{WORDS}+{way}" for way in WAYS if way != "none")]
-SIZE, STEPS, GUIDANCE, BATCH = (128, 128), 20, 1.75, 4
+WAYS = ("none", "words", "led")  # "led" has the words, too, as every plan's prompt has
+BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +70,20 @@ class Painted:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare ways to put the dog where it was asked for.")
-    parser.add_argument("names", nargs="*", default=NAMES, metavar="way", help=", ".join(NAMES))
+    parser.add_argument("ways", nargs="*", default=WAYS, metavar="way", help=", ".join(WAYS))
     parser.add_argument("--folder", type=Path, help="where the pet and what is painted stay (default: nowhere)")
     parser.add_argument("--sdxl", type=Path, help="another painter than the pocket's")
     parser.add_argument("--pictures", type=int, default=60)
     args = parser.parse_args()
-    if unknown := set(args.names) - set(NAMES):
+    if unknown := set(args.ways) - set(WAYS):
         parser.error(f"no such way: {', '.join(sorted(unknown))}")
     profile = replace(PROFILES["pocket"], sdxl=str(args.sdxl)) if args.sdxl else PROFILES["pocket"]
     with tempfile.TemporaryDirectory() as gone:
-        compare(profile, args.folder or Path(gone), args.names, args.pictures)
+        compare(profile, args.folder or Path(gone), args.ways, args.pictures)
     return 0
 
 
-def compare(profile: Profile, folder: Path, names: Sequence[str], pictures: int) -> None:
+def compare(profile: Profile, folder: Path, ways: Sequence[str], pictures: int) -> None:
     """Figures of each way, kept as soon as they are there."""
     pool = ModelPool(profile)
     here = folder / pool.base[:12]
@@ -104,13 +91,11 @@ def compare(profile: Profile, folder: Path, names: Sequence[str], pictures: int)
     with pool.use("dino") as dino:
         look = likeness.of_cutouts(dino, pet.cutouts, profile.dino_px)
     found = dict[str, dict[str, float]]()
-    for name in names:
-        painted = list(batches(pool, pet, look, name, here, pictures))
-        found[name] = figures(painted)
-        print(name, found[name], flush=True)
-        keep(
-            "layout", {"base": pool.base[:12], "steps": STEPS, "photos_likeness": round(look.photos, 3), "ways": found}
-        )
+    for way in ways:
+        painted = list(batches(pool, pet, look, way, here, pictures))
+        found[way] = figures(painted)
+        print(way, found[way], flush=True)
+        keep("layout", {"base": pool.base[:12], "photos_likeness": round(look.photos, 3), "ways": found})
 
 
 def learnt(profile: Profile, folder: Path) -> Enrolled:
@@ -137,51 +122,29 @@ def asked(pictures: int) -> list[Asked]:
 
 
 def batches(
-    pool: ModelPool, pet: Enrolled, look: likeness.Look, name: str, folder: Path, pictures: int
+    pool: ModelPool, pet: Enrolled, look: likeness.Look, way: str, folder: Path, pictures: int
 ) -> Iterator[Painted]:
     """Painted before, or now."""
     for number, one in enumerate(asked(pictures)):
-        file = folder / name / f"{number}.json"
+        file = folder / way / f"{number}.json"
         if not file.is_file():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            images, seconds = paint(pool, pet, name, one)
-            for at, image in enumerate(images):
-                image.save(file.with_name(f"{number}-{at}.png"))
+            images, seconds = paint(pool, pet, way, one, file.with_suffix(""))
             inside, scores = judged(pool, images, look, PLACES[one.place])
             with whole(file) as fresh:
                 fresh.write_text(json.dumps({"inside": inside, "likeness": scores, "seconds": seconds}))
         yield Painted(**json.loads(file.read_text()))
 
 
-def paint(pool: ModelPool, pet: Enrolled, name: str, one: Asked) -> tuple[list[Image.Image], float]:
+def paint(pool: ModelPool, pet: Enrolled, way: str, one: Asked, out: Path) -> tuple[list[Image.Image], float]:
     """The pictures, and seconds for all of them."""
-    prompt, way = one.prompt(pet.adapter.tokens, said=name.startswith(WORDS)), WAYS.get(name.split("+")[-1])
-    with pet_pipeline(pool, pet.adapter) as pipe:
-        began = time.monotonic()
-        with steering(pipe, way, prompt, pet.adapter.tokens) as steer:
-            images = pipe(
-                **embeddings(pipe, prompt, BATCH),
-                latents=steer.begin(noise(pipe, one.seeds)),
-                callback_on_step_end=steer.on_step_end,
-                generator=[torch.Generator().manual_seed(seed) for seed in one.seeds],
-                num_inference_steps=STEPS,
-                guidance_scale=GUIDANCE,
-                width=SIZE[0],
-                height=SIZE[1],
-            ).images
-        return images, time.monotonic() - began
-
-
-def steering(
-    pipe: StableDiffusionXLPipeline, way: Way | None, prompt: Prompt, names: tuple[str, ...]
-) -> AbstractContextManager[Steering]:
-    return way(pipe, target(pipe, prompt, names, SIZE), STEPS) if way else nullcontext(Steering())
-
-
-def noise(pipe: StableDiffusionXLPipeline, seeds: Sequence[int]) -> torch.Tensor:
-    width, height = (side // pipe.vae_scale_factor for side in SIZE)
-    shape = (1, pipe.unet.config.in_channels, height, width)
-    return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    prompt, painting = one.prompt(pet.adapter.tokens, said=way != "none"), pool.profile.painting
+    how = Sampling(
+        preset=painting.presets["normal"], size=painting.shapes["square"], batch=BATCH, placed=way == "led"
+    )  # fmt: skip
+    began = time.monotonic()
+    made = list(generate(pool, pet.adapter, prompt, one.seeds, how, out, quiet))
+    seconds = time.monotonic() - began
+    return [Image.open(picture.path).convert("RGB") for picture in made], seconds
 
 
 def judged(

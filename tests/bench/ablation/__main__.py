@@ -30,18 +30,9 @@ def main(words: Sequence[str] | None = None) -> None:
     until = time.time() + 3600 * args.hours
     todo = [(method, dog) for dog in range(DOGS) for method in args.methods]
     with one_a_core() as pool:
-        for said in pool.map(partial(run, args.folder, until), todo):
+        for said in pool.map(partial(trial.run, args.folder, until), todo):
             print(said, flush=True)
     results.keep("ablation", figures(reader(args.folder), args.folder))
-
-
-def run(folder: Path, until: float, what: tuple[str, int]) -> str:
-    """One trial, if there is time for it."""
-    method, dog = what
-    if time.time() > until:
-        return f"{method}, dog {dog}: no time left"
-    trial.make(folder, method, METHODS[method], dog)
-    return f"{method}, dog {dog}"
 
 
 def figures(eyes: Reader, folder: Path) -> dict[str, object]:

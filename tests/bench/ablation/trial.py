@@ -21,6 +21,7 @@ from gpu.outcomes import Progress
 from gpu.portraits import Wish
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
+from tests.bench.ablation.methods import METHODS
 from tests.bench.pocket import leak
 from tests.bench.pocket.enrolment import POCKET, job, pictures, unseen, wishes
 
@@ -43,6 +44,15 @@ class Clock:
 
 def path(folder: Path, method: str, dog: int) -> Path:
     return folder / f"{method.replace(' ', '-').replace(',', '')}-{dog}.json"
+
+
+def run(folder: Path, until: float, what: tuple[str, int]) -> str:
+    """One trial in a process of its own, if there is time for it; what to say about it."""
+    method, dog = what
+    if time.time() > until:
+        return f"{method}, dog {dog}: no time left"
+    make(folder, method, METHODS[method], dog)
+    return f"{method}, dog {dog}"
 
 
 def make(folder: Path, method: str, learning: Learning, dog: int) -> None:

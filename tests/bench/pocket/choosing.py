@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import quantiles
 
 from PIL import Image
 
@@ -55,6 +56,7 @@ def measure(folder: Path, dogs: int = 2, count: int = 40) -> dict[str, object]:
         "dogs": dogs,
         "wishes": count,
         **figures(eyes, [unseen(number)[0] for number in range(dogs)], asked, painted),
+        "agreement": agreement_by_lacking(eyes, asked, painted),
     }
 
 
@@ -98,6 +100,20 @@ def figures(
                 marks += [verdict.coat, verdict.patch, verdict.second]
         found[name] = {"asked": round(sum(hits) / len(hits), 3), "marks": round(sum(marks) / len(marks), 3)}
     return found
+
+
+def agreement_by_lacking(
+    eyes: Reader, asked: Sequence[Asked], painted: Sequence[Sequence[Sequence[Candidate]]]
+) -> dict[str, list[float]]:
+    """Quartiles of the agreement of pictures that lack nothing of what was asked for, one thing, or more: what the
+    words of gpu/verdicts.py rest on."""
+    found: dict[str, list[float]] = {"0": [], "1": [], "2+": []}
+    for sets in painted:
+        for one, some in zip(asked, sets, strict=True):
+            for candidate, reading in zip(some, eyes.read([each.image for each in some]), strict=True):
+                lacking = shown(one, reading).count(False)
+                found[str(lacking) if lacking < 2 else "2+"].append(candidate.agreement)
+    return {lacking: [round(one, 3) for one in quantiles(some)] for lacking, some in found.items() if len(some) > 1}
 
 
 def shown(asked: Asked, reading: Reading) -> list[bool]:

@@ -1,70 +1,95 @@
-"""Ways to steer the dog into a box: they act where they should, and leave the pipeline as it was."""
+"""Leading the dog to a box: the picture moves as it should, keeps its noise, and does so for each by itself."""
 
+import random
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline
+from PIL import Image
+from torch import Tensor
 
-from gpu.portraits import Prompt
-from gpu.studio import layout
-from gpu.studio.attention import Target, attending, looked_up, target
+from gpu.pocket.world.dogs import a_dog, a_shot
+from gpu.pocket.world.kennel import draw
+from gpu.portraits import Box, Prompt
+from gpu.profile import PROFILES, WEIGHTS
+from gpu.studio import segment
 from gpu.studio.generate import embeddings
-from gpu.studio.layout import Steering, Way, moved_by
+from gpu.studio.layout import Placing, moved_to
+from gpu.studio.segmenter import load
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
-PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", box=(0.0, 0.0, 0.5, 1.0))
-FREE = Steering()
-NAMES, SIDE, STEPS = ("<s0>", "<s1>"), 64, 4
-WAYS = (layout.biased, layout.regional, layout.drawn, layout.shifted, layout.rolled)
+PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park")
+BOX: Box = (0.0, 0.0, 0.5, 0.5)
+SIDE, STEPS, GUIDANCE = 64, 4, 5.0
 
 
-def aim(pipe: StableDiffusionXLPipeline) -> Target:
-    return target(pipe, PROMPT, NAMES, (SIDE, SIDE))
-
-
-def noise() -> torch.Tensor:
-    return torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
-
-
-def painted(pipe: StableDiffusionXLPipeline, steering: Steering = FREE) -> list[bytes]:
+def painted(pipe: StableDiffusionXLPipeline, found: Sequence[Box | None] = (), *, count: int = 2) -> list[bytes]:
+    """`found`: where the dog is seen in each picture half-way; without, no box was asked for."""
+    texts = embeddings(pipe, PROMPT, count)
+    noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))[-count:]
+    how: dict[str, object] = {"latents": noise}
+    if found:
+        placing = Placing(BOX, STEPS, GUIDANCE, texts, lambda images: [found[n] for n in range(len(images))])
+        how = {"latents": placing.begin(noise), "callback_on_step_end": placing.on_step_end}
     images = pipe(
-        **embeddings(pipe, PROMPT, 2),
-        latents=steering.begin(noise()),
-        callback_on_step_end=steering.on_step_end,
-        num_inference_steps=STEPS,
-        guidance_scale=5.0,
-        width=SIDE,
-        height=SIDE,
-    ).images
+        **texts, **how, num_inference_steps=STEPS, guidance_scale=GUIDANCE, width=SIDE, height=SIDE
+    ).images  # fmt: skip
     return [image.tobytes() for image in images]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_a_way_changes_the_picture_and_leaves_no_trace(pipe: StableDiffusionXLPipeline, way: Way) -> None:
-    before, processors = painted(pipe), {name: id(one) for name, one in pipe.unet.attn_processors.items()}
-    with way(pipe, aim(pipe), STEPS) as steering:
-        assert painted(pipe, steering) != before
-    assert {name: id(one) for name, one in pipe.unet.attn_processors.items()} == processors
-    assert painted(pipe) == before
+@pytest.mark.parametrize("scheduler", [EulerDiscreteScheduler, DDIMScheduler])
+def test_a_dog_that_is_elsewhere_changes_its_own_picture_alone(
+    pipe: StableDiffusionXLPipeline, scheduler: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe, "scheduler", scheduler.from_config(pipe.scheduler.config))
+    seen: Box = (0.5, 0.5, 1.0, 1.0)
+    one, other = painted(pipe, [seen, None])
+    assert [one, other] != painted(pipe) and painted(pipe, [None, None])[1] == other
+    assert painted(pipe, [seen], count=1) != painted(pipe, [None], count=1)
+    assert painted(pipe, [seen, None])[0] == one
 
 
-def test_attention_that_is_only_looked_at_paints_the_same(pipe: StableDiffusionXLPipeline) -> None:
-    before = painted(pipe)
-    with attending(pipe, looked_up):
-        assert painted(pipe) == before
+def test_what_is_moved_comes_to_the_box() -> None:
+    """A square of four latents, from the lower right to the upper left."""
+    picture = torch.zeros(1, 16, 16)
+    picture[:, 10:14, 10:14] = 1
+    moved = moved_to((0.0, 0.0, 0.5, 0.5), picture, (10 / 16, 10 / 16, 14 / 16, 14 / 16))
+    rows, columns = (torch.nonzero(moved[0].sum(axis) > 0.5).flatten().float() for axis in (1, 0))
+    assert (float(rows.mean()) + 0.5, float(columns.mean()) + 0.5) == (4.0, 4.0)
+    assert len(rows) == len(columns) == 6, "as much larger as a dog may become"
 
 
-def test_the_dogs_words_and_the_box_are_where_they_are(pipe: StableDiffusionXLPipeline) -> None:
-    found = aim(pipe)
-    ids = [pipe.tokenizer.bos_token_id, *pipe.tokenizer(PROMPT.text, add_special_tokens=False).input_ids]
-    said = pipe.tokenizer.convert_ids_to_tokens([ids[at] for at in found.dog])
-    assert said[:2] == list(NAMES) and said[2].startswith("d")
-    assert found.size == (8, 8)
-    assert found.inside(16).view(4, 4).tolist() == [[1.0, 1.0, 0.0, 0.0]] * 4
+def test_a_dog_that_is_in_its_box_or_nowhere_stays() -> None:
+    picture = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(moved_to(BOX, picture, None), picture)
+    assert torch.allclose(moved_to(BOX, picture, BOX), picture, atol=1e-5)
 
 
-def test_latents_move_by_whole_places() -> None:
-    one = torch.arange(12.0).view(1, 3, 4)
-    assert torch.equal(moved_by(one, 1, -1, "circular"), one.roll((1, -1), (1, 2)))
-    assert torch.equal(moved_by(one, 0, 1, "reflect")[0, 0], torch.tensor([1.0, 0.0, 1.0, 2.0]))
-    assert torch.equal(moved_by(one, 0, 0, "reflect"), one)
+def test_what_the_denoising_is_told_is_finished_is_what_it_would_become(pipe: StableDiffusionXLPipeline) -> None:
+    """As DDIM of diffusers finishes it, from the same place in as many steps."""
+    ddim = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading", clip_sample=False)
+    ddim.set_timesteps(STEPS)
+    texts = embeddings(pipe, PROMPT, 1)
+    placing = Placing(BOX, STEPS, GUIDANCE, texts, lambda _: [None])
+    noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    x: Tensor = noise
+    with torch.no_grad():
+        for t in ddim.timesteps:
+            a = ddim.alphas_cumprod[int(t)]
+            x = ddim.step(placing._noise_in(pipe, x, t, a), t, x).prev_sample
+        ours = placing._finished(pipe, noise, ddim.timesteps)
+    assert torch.allclose(ours, x, atol=1e-3)
+
+
+def test_the_place_of_the_largest_dog_is_a_box_of_shares() -> None:
+    segmenting, yolo = PROFILES["pocket"].segmenting, load(WEIGHTS / "yolo", torch.device("cpu"))
+    plain = Image.fromarray(np.full((128, 128, 3), 200, np.uint8))
+    assert segment.place(yolo, plain, segmenting) is None
+    rng = random.Random("a place")
+    drawn = draw(a_dog(rng), a_shot(rng, "photo", "on a beach", "middle"))
+    left, top, right, bottom = drawn.masks[0].getbbox() or (0, 0, 0, 0)
+    found = segment.place(yolo, drawn.image, segmenting)
+    assert found == pytest.approx([left / 128, top / 128, right / 128, bottom / 128], abs=0.06)
