@@ -43,6 +43,7 @@ painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
 layout.py      the dog led to where it is asked to stand
+places.py      where a wish wants the dog
 likeness.py    how much a picture looks like the pet
 agreement.py   whether it shows what was asked for
 copies.py      whether it is a photo again (no torch)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from gpu import styles
 from gpu.portraits import Box, Prompt, Wish
-from gpu.studio import gate
+from gpu.studio import gate, places
 from gpu.studio.exclusions import Reading, read
 from gpu.studio.phrases import names, once, tidy, without
 from gpu.studio.things import Thing
@@ -103,12 +103,19 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     subject, scene, lighting = (without(plan.part(name), refused) for name in ("subject", "scene", "lighting"))
     wanted = [thing for thing in asked.things if asked.is_clear or not names(plan.negative, [thing.name])]
     dog = " ".join([*tokens, class_word, _worn(_after(subject, class_word), scene, wanted)]).strip()
-    place = where(plan.box)
+    box = _box(plan, asked)
+    place = where(box)
     said = once(_list([f"{style.medium} of {dog}", place, scene or _scene(asked), lighting]))
     text = _list([said, without(style.details, refused)])
     negative = _list([style.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
-    return Prompt(text=text, negative=negative, thought=thought, box=_shares(plan.box) if place else None)
+    return Prompt(text=text, negative=negative, thought=thought, box=_shares(box) if place else None)
+
+
+def _box(plan: Plan, asked: Reading) -> places.Percent:
+    """The plan's, unless the wish names another place."""
+    named = places.box(asked.wanted)
+    return plan.box if named is None or where(plan.box) == where(named) else named
 
 
 def _style(wish: Wish, plan: Plan, refused: Iterable[str]) -> Style:
@@ -143,9 +150,12 @@ def template(wish: Wish, tokens: tuple[str, ...], class_word: str) -> Prompt:
     style = _asked_style(wish)
     said = without(without_talk(harmless(asked.wanted)), asked.refused)
     dog = f"{style.medium} of {' '.join(tokens)} {class_word}"
-    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked.things), _scene(asked)]
+    box = places.box(asked.wanted)
+    place = where(box) if box else ""
+    parts = [dog, said] if said.isascii() else [_worn(dog, "", asked.things), place, _scene(asked)]
     text = _list([*parts, without(style.details, asked.refused)])
-    return Prompt(text=text, negative=_list([style.negative, *asked.refused]), source="template")
+    shares = _shares(box) if box and place else None
+    return Prompt(text=text, negative=_list([style.negative, *asked.refused]), box=shares, source="template")
 
 
 def _read(wish: Wish) -> Reading:

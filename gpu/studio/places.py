@@ -1,0 +1,42 @@
+"""Where a wish wants the dog: "on the left", "멀리서", "左上に", "en primer plano". No torch.
+
+Knows: the words for it in four languages (places.toml), and the box that each of them means. Does not know: plans,
+prompts, how a dog is led to a box (layout.py). A small language model overhears such words; the person does not.
+"""
+
+import re
+import tomllib
+import unicodedata
+from pathlib import Path
+
+Percent = tuple[int, int, int, int]
+"""Left, top, right, bottom of a box, in percent of the picture."""
+
+_TEXT = Path(__file__).with_suffix(".toml").read_text("utf-8")
+_PLACES = {
+    name: re.compile("|".join(patterns), re.IGNORECASE)
+    for name, patterns in tomllib.loads(unicodedata.normalize("NFKC", _TEXT)).items()
+}  # as fold() leaves a wish
+SIDES = {"left": (0, 45), "right": (55, 100), "top": (0, 50), "bottom": (50, 100)}
+WIDTH, HEIGHT = (25, 75), (15, 95)  # where nothing is said of one of them
+FAR = 0.4  # of the box's sides, about its middle
+
+
+def box(text: str) -> Percent | None:
+    """The box that a wish names, as exclusions.read() leaves it; None: it names none."""
+    said = {name for name, pattern in _PLACES.items() if pattern.search(text)}
+    if not said:
+        return None
+    if "near" in said:
+        return (0, 0, 100, 100)
+    left, right = next((SIDES[name] for name in ("left", "right") if name in said), WIDTH)
+    top, bottom = next((SIDES[name] for name in ("top", "bottom") if name in said), HEIGHT)
+    if "far" in said:
+        left, right = _shrunk(left, right)
+        top, bottom = _shrunk(top, bottom)
+    return (left, top, right, bottom)
+
+
+def _shrunk(low: int, high: int) -> tuple[int, int]:
+    middle, half = (low + high) / 2, (high - low) / 2 * FAR
+    return round(middle - half), round(middle + half)
