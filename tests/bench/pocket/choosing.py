@@ -23,7 +23,7 @@ from gpu.studio.generate import pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.verdicts import ranked
 from tests.bench.pocket import painter
-from tests.bench.pocket.enrolment import POCKET, job, one_a_core, quiet, studio_of, unseen
+from tests.bench.pocket.enrolment import LEARNING, job, one_a_core, quiet, studio_of, unseen
 from tests.bench.pocket.examples import WORN
 from tests.bench.pocket.obeyed import Asked, wishes
 from tests.bench.pocket.reader import Reader, Reading, reader
@@ -68,7 +68,7 @@ def worn_wishes(count: int) -> list[Asked]:
 
 def candidates(number: int, asked: Sequence[Asked]) -> list[list[Candidate]]:
     """TRIES pictures for each wish of a dog that is learnt for it."""
-    studio = studio_of(POCKET)
+    studio = studio_of(LEARNING)
     with tempfile.TemporaryDirectory() as name:
         pet = studio.enroll(asyncio.run(job(Path(name), unseen(number)[1])), quiet)
         return [tries(studio.pool, pet.adapter, pet.cutouts, one, at * TRIES) for at, one in enumerate(asked)]

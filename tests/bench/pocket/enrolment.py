@@ -29,13 +29,14 @@ from PIL import Image
 
 from gpu.errors import TooFewPhotos
 from gpu.jobs import Enroll, Paint, PaintOptions
+from gpu.learning import Learning
 from gpu.outcomes import Enrolled, Progress
 from gpu.pocket.world.dogs import Dog, a_dog, a_shot, photo_shots
 from gpu.pocket.world.kennel import draw, sheet
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.portraits import Wish
-from gpu.profile import PROFILES, Profile
+from gpu.profile import PROFILES
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.plan import template
 from gpu.studio.studio import Studio, build
@@ -49,9 +50,8 @@ from tests.bench.pocket.truth import Verdict, delta_e, judge, lab, share
 POCKET = PROFILES["pocket"]
 LEARNING = POCKET.learning
 PLAIN_LORA = replace(
-    POCKET,
-    learning=replace(LEARNING, token_count=1, token_steps=0, lora_steps=LEARNING.token_steps + LEARNING.lora_steps),
-)
+    LEARNING, token_count=1, token_steps=0, lora_steps=LEARNING.token_steps + LEARNING.lora_steps
+)  # fmt: skip
 IN_THE_WAY = ((), ("hand",), ("furniture",), ("person",), ("blur",))  # of five photos
 PHOTO_PX = 512
 WAYS = ("trained", "likest", "plain_lora", "untrained", "drawn")
@@ -112,16 +112,17 @@ def in_every_way(number: int, prompts: int) -> dict[str, list[Image.Image]]:
     dog, photos = unseen(number)
     asked = wishes(number, prompts)
     return {
-        **portraits(studio_of(POCKET), photos, {"trained": as_it_comes, "likest": likest}, asked),
+        **portraits(studio_of(LEARNING), photos, {"trained": as_it_comes, "likest": likest}, asked),
         **portraits(studio_of(PLAIN_LORA), photos, {"plain_lora": as_it_comes}, asked),
-        "untrained": pictures(studio_of(POCKET), asked, ("a",), nullcontext()),
+        "untrained": pictures(studio_of(LEARNING), asked, ("a",), nullcontext()),
         "drawn": drawings(dog, asked),
     }
 
 
 @cache
-def studio_of(profile: Profile) -> Studio:
-    return build(profile)
+def studio_of(learning: Learning) -> Studio:
+    """The pocket studio that learns in this way; one for all dogs of a process."""
+    return build(replace(POCKET, learning=learning))
 
 
 def unseen(number: int) -> tuple[Dog, list[Image.Image]]:

@@ -22,7 +22,7 @@ from gpu.pocket.world.styling import MEDIA
 from gpu.portraits import Prompt
 from gpu.studio.generate import pet_pipeline
 from tests.bench.pocket import painter
-from tests.bench.pocket.enrolment import POCKET, job, one_a_core, quiet, studio_of, unseen
+from tests.bench.pocket.enrolment import LEARNING, job, one_a_core, quiet, studio_of, unseen
 from tests.bench.pocket.examples import WORN
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
@@ -73,7 +73,7 @@ def wishes(each: int) -> Iterator[Asked]:
 
 def portraits(number: int, asked: Sequence[Asked]) -> list[Image.Image]:
     """One picture for each wish of a dog that is learnt for it."""
-    studio = studio_of(POCKET)
+    studio = studio_of(LEARNING)
     with tempfile.TemporaryDirectory() as name:
         pet = studio.enroll(asyncio.run(job(Path(name), unseen(number)[1])), quiet).adapter
         with pet_pipeline(studio.pool, pet):

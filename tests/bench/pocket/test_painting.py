@@ -68,6 +68,12 @@ def test_a_leak_is_a_hand_or_a_room_and_none_counts_as_one() -> None:
     assert leak.figures({"mask": [hand, room], "all_ones": [hand, room]})["times"] == 1
 
 
+def test_a_process_has_one_studio_for_each_way_of_learning() -> None:
+    one, plain = enrolment.studio_of(enrolment.LEARNING), enrolment.studio_of(enrolment.PLAIN_LORA)
+    assert enrolment.studio_of(enrolment.LEARNING) is one and one is not plain
+    assert plain.profile.learning == enrolment.PLAIN_LORA
+
+
 async def test_a_mask_of_ones_is_all_that_changes(tmp_path: Path) -> None:
     _, photos = enrolment.unseen(0)
     studio, enrol = build(enrolment.POCKET), await enrolment.job(tmp_path, photos[:1])
