@@ -1,7 +1,7 @@
 """Prompt + Adapter -> pictures, by SDXL.
 
-Knows: seeds, noise, batches, guidance, sizes, few steps. Does not know: wishes, likeness, what a preset is called,
-Discord.
+Knows: seeds, noise, batches, guidance, sizes, few steps, when a box counts. Does not know: wishes, likeness, what a
+preset is called, Discord.
 
 The same seed gives the same pixels on the same machine: pictures are always painted in full batches of sampling.batch,
 since another batch size gives other bits, and each has a generator of its own.

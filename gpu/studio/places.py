@@ -1,7 +1,7 @@
 """Where a wish wants the dog: "on the left", "멀리서", "左上に", "en primer plano". No torch.
 
 Knows: the words for it in four languages (places.toml), and the box that each of them means. Does not know: plans,
-prompts, how a dog is led to a box (layout.py). A small language model overhears such words; the person does not.
+prompts, how a dog is led to a box (layout.py). A small language model often misses such words.
 """
 
 import re

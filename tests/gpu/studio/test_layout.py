@@ -41,7 +41,7 @@ def painted(pipe: StableDiffusionXLPipeline, found: Sequence[Box | None] = (), *
 
 
 @pytest.mark.parametrize("scheduler", [EulerDiscreteScheduler, DDIMScheduler])
-def test_a_dog_that_is_elsewhere_changes_its_own_picture_alone(
+def test_moving_one_dog_changes_no_other_picture(
     pipe: StableDiffusionXLPipeline, scheduler: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipe, "scheduler", scheduler.from_config(pipe.scheduler.config))
@@ -68,8 +68,8 @@ def test_a_dog_that_is_in_its_box_or_nowhere_stays() -> None:
     assert torch.allclose(moved_to(BOX, picture, BOX), picture, atol=1e-5)
 
 
-def test_what_the_denoising_is_told_is_finished_is_what_it_would_become(pipe: StableDiffusionXLPipeline) -> None:
-    """As DDIM of diffusers finishes it, from the same place in as many steps."""
+def test_a_picture_is_finished_as_ddim_of_diffusers_finishes_it(pipe: StableDiffusionXLPipeline) -> None:
+    """From the same latents, in as many steps."""
     ddim = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading", clip_sample=False)
     ddim.set_timesteps(STEPS)
     texts = embeddings(pipe, PROMPT, 1)
