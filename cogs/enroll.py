@@ -7,8 +7,8 @@ channel's messages.
 """
 
 import logging
-import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -17,7 +17,7 @@ from discord import Attachment, app_commands
 from discord.ext import commands
 
 from cogs.shared.access import check_here
-from cogs.shared.enrolments import FIRST_WISH, begin, check_room
+from cogs.shared.enrolments import accept, begin, check_room, to_come
 from cogs.shared.errors import DROPPED, Interaction, Sorry, tell
 from cogs.shared.photo_form import PhotoForm, is_lost
 from cogs.shared.photos import reasons
@@ -25,11 +25,9 @@ from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
 from cogs.shared.uploads import FEWEST, MOST, LeftOut
 from gpu.learning import RecipeName
-from gpu.pets import Photo
 from gpu.profile import PROFILES
-from storage.jobs import JobRow, new_job_id
+from storage.jobs import JobRow
 from storage.names import MOST_UNITS, clean_name
-from storage.pets import NameTaken
 
 log = logging.getLogger(__name__)
 
@@ -111,49 +109,15 @@ class EnrollCog(commands.Cog):
             raise Sorry("enroll.wrong_count", count=len(photos))
         await interaction.response.defer(thinking=True)
         await check_room(self._services, interaction)
-        job_id = new_job_id()
-        try:
-            taken, left_out = await self._services.uploads.take(photos, job_id)
+        async with to_come(self._services) as job:
+            taken, left_out = await self._services.uploads.take(photos, job.job_id)
             if len(taken) < FEWEST:
                 told = reasons(language(interaction.locale), left_out)
                 raise Sorry("enroll.too_few", count=len(taken), reasons=told)
-            job = await self._accept(interaction, job_id, name, kind, recipe, taken)
-        except Exception:  # not CancelledError: the job may be accepted by then
-            await self._services.uploads.discard(job_id)
-            raise
-        await self._welcome(interaction, job, len(taken), left_out)
-
-    async def _accept(
-        self,
-        interaction: Interaction,
-        job_id: str,
-        name: str,
-        kind: str,
-        recipe: RecipeName,
-        taken: dict[Photo, str],
-    ) -> JobRow:
-        answer = await interaction.original_response()
-        assert interaction.guild_id
-        try:
-            return await self._services.jobs.accept_enroll(
-                job_id=job_id,
-                guild_id=interaction.guild_id,
-                user_id=interaction.user.id,
-                channel_id=answer.channel.id,
-                name=name,
-                class_word=kind,
-                photos=tuple(taken),
-                names=tuple(taken.values()),
-                wish=FIRST_WISH,
-                seed=secrets.randbits(32),
-                recipe=recipe,
-                locale=language(interaction.locale),
-                ack=(answer.channel.id, answer.id),
-                pets_each=self._services.pets_each,
-                look=self._services.look_first,
-            )
-        except NameTaken:
-            raise Sorry("sorry.taken", name=Name(name)) from None
+            job = replace(job, photos=tuple(taken), class_word=kind, recipe=recipe)
+            names, look = tuple(taken.values()), self._services.look_first
+            row = await accept(self._services, interaction, job, name, names, look=look)
+        await self._welcome(interaction, row, len(taken), left_out)
 
     async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
         """The job's row is committed: open its thread, let it run, and only then say so."""

@@ -7,7 +7,7 @@ whether it fits the models here: only the process that has them can tell, and it
 
 import asyncio
 import logging
-import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,15 +15,14 @@ from discord import Attachment
 from discord.ext import commands
 
 from cogs.shared.access import check_here
-from cogs.shared.enrolments import FIRST_WISH, begin, check_room
+from cogs.shared.enrolments import accept, begin, check_room, to_come
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.services import Services
-from cogs.shared.text import Name, language, say
+from cogs.shared.text import Name, say
 from gpu.adapter_files import Recipe
 from gpu.adapter_zip import MOST_BYTES, ZipRefused, unpack
-from storage.jobs import JobRow, new_job_id
+from storage.jobs import JobRow
 from storage.names import clean_name
-from storage.pets import NameTaken
 
 log = logging.getLogger(__name__)
 
@@ -42,22 +41,16 @@ class Imports:
         check_here(self._bot, interaction)
         await interaction.response.defer(thinking=True)
         await check_room(self._services, interaction)
-        job_id = new_job_id()
-        try:
-            recipe = await self._unpacked(job_id, given)
+        async with to_come(self._services) as job:
+            recipe = await self._unpacked(job.folder, given)
             if recipe.class_word not in self._services.species:
                 raise Sorry("import.kind")
-            job = await self._accept(interaction, job_id, name, recipe)
-        except Exception:  # not CancelledError: the job may be accepted by then
-            await self._services.uploads.discard(job_id)
-            raise
-        if job.id != job_id:  # Discord sent the command twice
-            await self._services.uploads.discard(job_id)
-        await self._welcome(interaction, job)
+            job = replace(job, class_word=recipe.class_word, imported=True)
+            row = await accept(self._services, interaction, job, name, (), look=False)
+        await self._welcome(interaction, row)
 
-    async def _unpacked(self, job_id: str, given: Attachment) -> Recipe:
+    async def _unpacked(self, folder: Path, given: Attachment) -> Recipe:
         """The adapter lies in the folder of the job to come. Raises Sorry."""
-        folder = self._services.files.job_folder(job_id)
         zipped = folder / "import.zip"
         try:
             if not await self._services.uploads.save(given, zipped, MOST_BYTES):
@@ -70,31 +63,6 @@ class Imports:
         except (aiohttp.ClientError, TimeoutError) as error:
             log.info("Zip %s could not be downloaded: %s", given.id, type(error).__name__)
             raise Sorry("import.unreachable") from error
-
-    async def _accept(self, interaction: Interaction, job_id: str, name: str, recipe: Recipe) -> JobRow:
-        answer = await interaction.original_response()
-        assert interaction.guild_id  # commands are for guilds only
-        try:
-            return await self._services.jobs.accept_enroll(
-                job_id=job_id,
-                guild_id=interaction.guild_id,
-                user_id=interaction.user.id,
-                channel_id=answer.channel.id,
-                name=name,
-                class_word=recipe.class_word,
-                photos=(),
-                names=(),
-                wish=FIRST_WISH,
-                seed=secrets.randbits(32),
-                locale=language(interaction.locale),
-                ack=(answer.channel.id, answer.id),
-                pets_each=self._services.pets_each,
-                look=False,
-                imported=True,
-                interaction_id=interaction.id,
-            )
-        except NameTaken:
-            raise Sorry("sorry.taken", name=Name(name)) from None
 
     async def _welcome(self, interaction: Interaction, job: JobRow) -> None:
         """The job's row is committed: only now it is said."""

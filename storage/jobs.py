@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from time import time
 
 from gpu.jobs import JOB, Enroll, JobKind, Paint, PaintOptions
-from gpu.learning import RecipeName
-from gpu.pets import ADAPTER, CUTOUTS, Photo
+from gpu.pets import ADAPTER, CUTOUTS
 from gpu.portraits import Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
@@ -72,46 +71,27 @@ class Jobs:
 
     async def accept_enroll(
         self,
+        job: Enroll,
         *,
-        job_id: str,
+        name: str,
+        names: tuple[str, ...] = (),
         guild_id: int,
         user_id: int,
         channel_id: int,
-        name: str,
-        class_word: str = "dog",
-        photos: tuple[Photo, ...],
-        names: tuple[str, ...],
-        wish: Wish,
-        seed: int,
         locale: str,
-        recipe: RecipeName = "pivotal",
         ack: tuple[int, int] | None = None,
         pets_each: int = sys.maxsize,
         look: bool = True,
-        imported: bool = False,
         interaction_id: int | None = None,
     ) -> JobRow:
         """Add pet, photos and job in one transaction; `names` are what the photos are called.
 
         `look`: it begins with a look at the photos, after which its owner is asked (looks.py).
-        `class_word`: what the pet is, or "auto" until the photos have told. `imported`: its adapter lies in the job's
-        folder already, and there are no photos. What an interaction asked for before is returned, and not added.
+        What an interaction asked for before is returned, and not added.
         The owner's pet of that name goes if nothing was learnt of it and its photos are kept only to be tried again.
         Raises BadName, NameTaken, TooManyPets, LineFull, TooManyJobs, with no row kept.
         """
-        name = clean_name(name)
-        folder = self._files.job_folder(job_id)
-        job = Enroll(
-            job_id=job_id,
-            folder=folder,
-            photos=photos,
-            wish=wish,
-            class_word=class_word,
-            seed=seed,
-            imported=imported,
-            recipe=recipe,
-        )
-        now = self._clock()
+        name, now = clean_name(name), self._clock()
         async with self._db.write() as tx:
             if known := await presses.of_interaction(tx, interaction_id):
                 return job_row(known, now)
@@ -122,16 +102,16 @@ class Jobs:
                 guild_id=guild_id,
                 owner_id=user_id,
                 name=name,
-                class_word=class_word,
+                class_word=job.class_word,
                 channel_id=channel_id,
-                photos=photos,
+                photos=job.photos,
                 names=names,
                 most=pets_each,
                 now=now,
             )
             row = (pet_id, name, guild_id, user_id, channel_id, None, locale, None)
             accepted = await insert(tx, job, now, row, ack, look=look)
-            await presses.note(tx, interaction_id, job_id)
+            await presses.note(tx, interaction_id, job.job_id)
         for old in replaced:
             await asyncio.to_thread(self._files.remove, old)
         return accepted

@@ -31,7 +31,7 @@ from cogs.shared.services import Services
 from cogs.shared.threads import Threads
 from cogs.shared.uploads import Uploads
 from gpu.errors import OutOfMemory
-from gpu.jobs import Look
+from gpu.jobs import Enroll, Look
 from gpu.line.executor import ProcessStats
 from gpu.line.line import Line
 from gpu.outcomes import Done, Failed, Painted
@@ -148,10 +148,12 @@ class DeliveryEnv:
     async def _enrol(self, thread: Thread | None, owner: Person, *, look: bool) -> str:
         job_id = new_job_id()
         path, sha256 = self.services.files.keep(job_id.encode(), self.services.files.photo_folder(job_id), ".jpg")
+        photos = (Photo(path=path, sha256=sha256, width=9, height=9),)
+        folder = self.services.files.job_folder(job_id)
         row = await self.services.jobs.accept_enroll(
-            job_id=job_id, guild_id=int(self.net.guild.id), user_id=int(owner.id), channel_id=self._above(thread),
-            name=secrets.token_hex(4), photos=(Photo(path=path, sha256=sha256, width=9, height=9),), names=("a.jpg",),
-            wish=Wish(style="oil"), seed=1, locale="en", look=look,
+            Enroll(job_id=job_id, folder=folder, photos=photos, wish=Wish(style="oil"), seed=1),
+            name=secrets.token_hex(4), names=("a.jpg",), guild_id=int(self.net.guild.id), user_id=int(owner.id),
+            channel_id=self._above(thread), locale="en", look=look,
         )  # fmt: skip
         if thread and row.pet_id:
             await self.services.pets.set_thread(row.pet_id, int(thread.id))

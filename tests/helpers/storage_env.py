@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpu.jobs import Look, Paint
+from gpu.jobs import Enroll, Look, Paint
 from gpu.line.journal import Claim
 from gpu.outcomes import Done, Enrolled, Looked, Painted
 from gpu.pets import Adapter, Cutout, Photo, Rejected, Remark
@@ -77,16 +77,15 @@ class StorageEnv:
         job_id = new_job_id()
         folder = self.files.photo_folder(job_id)
         kept = [self.files.keep(f"{name} {n} {MARKER}".encode(), folder, ".jpg") for n in range(photos)]
+        taken = tuple(Photo(path=path, sha256=sha256, width=100, height=80) for path, sha256 in kept)
+        wish = Wish(style="ukiyo-e", text=text)
         return await self.jobs.accept_enroll(
-            job_id=job_id,
+            Enroll(job_id=job_id, folder=self.files.job_folder(job_id), photos=taken, wish=wish, seed=7),
+            name=name,
+            names=tuple(f"{MARKER}{n}.jpg" for n in range(photos)),
             guild_id=GUILD,
             user_id=OWNER,
             channel_id=CHANNEL,
-            name=name,
-            photos=tuple(Photo(path=path, sha256=sha256, width=100, height=80) for path, sha256 in kept),
-            names=tuple(f"{MARKER}{n}.jpg" for n in range(photos)),
-            wish=Wish(style="ukiyo-e", text=text),
-            seed=7,
             locale="ko",
             ack=(CHANNEL, 77),
             pets_each=pets_each,

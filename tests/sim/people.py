@@ -10,6 +10,7 @@ from contextlib import suppress
 from random import Random
 
 from cogs.api.refusals import Refused
+from gpu.jobs import Enroll
 from gpu.line.journal import Claim
 from gpu.outcomes import Failed, Progress
 from gpu.pets import Photo
@@ -42,12 +43,12 @@ class People:
         plan = f"steps={rng.randint(3, 60)} ms={rng.choice((50, 200, 500, 1500))}" + (" die=2" if poison else "")
         job_id, look, bad = new_job_id(), rng.random() < 0.6, rng.choice((0, 0, 1, 3))
         photos = self._photos(life, job_id, PHOTOS, bad)
-        channel_id = self._channels[guild_id]
+        channel_id, folder, wish = self._channels[guild_id], life.files.job_folder(job_id), Wish(style="ink", text=plan)
         try:
             row = await life.jobs.accept_enroll(
-                job_id=job_id, guild_id=guild_id, user_id=user_id, channel_id=channel_id, name=name,
-                photos=photos, names=tuple(photo.path.name for photo in photos), wish=Wish(style="ink", text=plan),
-                seed=rng.randrange(2**32), locale="en", ack=(channel_id, 1), look=look,
+                Enroll(job_id=job_id, folder=folder, photos=photos, wish=wish, seed=rng.randrange(2**32)),
+                name=name, names=tuple(photo.path.name for photo in photos), guild_id=guild_id, user_id=user_id,
+                channel_id=channel_id, locale="en", ack=(channel_id, 1), look=look,
             )  # fmt: skip
         except (NameTaken, LineFull, TooManyJobs):
             life.files.remove(job_id)

@@ -11,7 +11,7 @@ from gpu.errors import Cancelled, TooFewPhotos
 from gpu.jobs import JOB, Enroll, Paint
 from gpu.pets import Adapter, Cutout
 from gpu.portraits import Prompt, Wish
-from storage.jobs import Jobs, LineFull, PetNotReady, QueueLimits, TooManyJobs, new_job_id
+from storage.jobs import Jobs, LineFull, PetNotReady, QueueLimits, TooManyJobs
 from storage.outbox import Part
 from storage.pets import NameTaken, TooManyPets
 from tests.helpers.storage_env import CHANNEL, GUILD, MARKER, OWNER, THREAD, StorageEnv, enrolled, painted, traces
@@ -196,12 +196,15 @@ async def test_only_a_learnt_pet_is_painted(env: StorageEnv) -> None:
 
 async def test_a_command_that_discord_sends_twice_brings_back_one_dog(env: StorageEnv) -> None:
     """And an import says nothing of how long a dog is learnt."""
-    wanted = {"guild_id": GUILD, "user_id": OWNER, "channel_id": CHANNEL, "photos": (), "names": (), "seed": 1}
-    wanted |= {"name": "Rex", "wish": Wish(style="oil"), "locale": "en", "look": False, "imported": True}
-    first, second = [await env.jobs.accept_enroll(job_id=new_job_id(), interaction_id=77, **wanted) for _ in range(2)]
+    asked = {"name": "Rex", "guild_id": GUILD, "user_id": OWNER, "channel_id": CHANNEL, "locale": "en", "look": False}
+    imports = [
+        Enroll(job_id=one, folder=env.files.job_folder(one), photos=(), wish=Wish(style="oil"), imported=True)
+        for one in ("a" * 12, "b" * 12, "c" * 12)
+    ]
+    first, second = [await env.jobs.accept_enroll(job, interaction_id=77, **asked) for job in imports[:2]]
     assert first.id == second.id and len(await env.pets.of_guild(GUILD)) == 1
     with pytest.raises(NameTaken):
-        await env.jobs.accept_enroll(job_id=new_job_id(), interaction_id=78, **wanted)
+        await env.jobs.accept_enroll(imports[2], interaction_id=78, **asked)
     claim = await env.claim(first.id)
     assert isinstance(claim.job, Enroll) and claim.job.imported
     assert await env.journal.settle(claim, enrolled(claim.job.folder))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from gpu.jobs import Enroll
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
 from gpu.outcomes import Progress
@@ -53,10 +54,11 @@ class Stage:
 
     async def enrol(self, name: str, photos: tuple[Photo, ...], seed: int = 1, wish: Wish = FIRST_WISH) -> str:
         """The job's id."""
+        job_id = new_job_id()
         row = await self.jobs.accept_enroll(
-            job_id=new_job_id(), guild_id=GUILD, user_id=OWNER, channel_id=CHANNEL, name=name, photos=photos,
-            names=tuple(f"{number}.jpg" for number in range(len(photos))), wish=wish, seed=seed, locale="en",
-            look=False,
+            Enroll(job_id=job_id, folder=self.files.job_folder(job_id), photos=photos, wish=wish, seed=seed),
+            name=name, names=tuple(f"{number}.jpg" for number in range(len(photos))), guild_id=GUILD, user_id=OWNER,
+            channel_id=CHANNEL, locale="en", look=False,
         )  # fmt: skip
         self.line.submit(row.id)
         return row.id
