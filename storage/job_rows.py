@@ -14,6 +14,11 @@ from storage.database import Transaction
 KIND = "CASE WHEN look THEN 'look' ELSE jobs.kind END"
 """What a job is to the line: an enrolment that begins with a look is one until that is answered."""
 
+IMPORTED = '"imported":true'  # in the body of a job
+
+Work = JobKind | Literal["import"]
+"""What people are told that a job is: an enrolment whose dog comes as files learns nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
@@ -21,6 +26,7 @@ class JobRow:
 
     id: str  # 12 hex characters
     kind: JobKind  # look: an enrolment, until its look is answered
+    work: Work
     pet_id: int | None  # None: the enrolment came to nothing
     pet_name: str
     guild_id: int
@@ -74,10 +80,11 @@ async def insert(
 
 def job_row(row: sqlite3.Row, now: float) -> JobRow:
     """The row as a value, at `now` (Unix seconds)."""
-    claimed = row["claimed"]
+    claimed, kind = row["claimed"], "look" if row["look"] else row["kind"]
     return JobRow(
         id=row["id"],
-        kind="look" if row["look"] else row["kind"],
+        kind=kind,
+        work="import" if IMPORTED in row["body"] else kind,
         pet_id=row["pet_id"],
         pet_name=row["pet_name"],
         guild_id=row["guild_id"],

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
 
-from gpu.jobs import JOB, Enroll, JobKind, Paint, PaintOptions
+from gpu.jobs import JOB, Enroll, Paint, PaintOptions
 from gpu.pets import ADAPTER, CUTOUTS
 from gpu.portraits import Prompt, Wish
 from storage import pets, presses
 from storage.database import Database, Transaction
 from storage.files import Files
-from storage.job_rows import JobRow, PastPainting, insert, job_row
+from storage.job_rows import IMPORTED, JobRow, PastPainting, Work, insert, job_row
 from storage.names import clean_name
 from storage.pets import Pet
 
@@ -187,16 +187,17 @@ class Jobs:
         async with self._db.write() as tx:
             await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
 
-    async def durations(self, kind: JobKind) -> float | None:
-        """Seconds that the last ten jobs of this kind took on average; None if none is done yet.
-
-        Imports are enrolments that take seconds, and tell nothing of the others.
-        """
+    async def durations(self, work: Work) -> float | None:
+        """Seconds that the last ten jobs of this work took on average; None if none is done yet."""
         sql = """SELECT avg(seconds) FROM (SELECT seconds FROM jobs WHERE kind = ? AND state = 'done'
-                 AND instr(body, '"imported":true') = 0 ORDER BY finished DESC LIMIT 10)"""
+                 AND (instr(body, ?) > 0) = ? ORDER BY finished DESC LIMIT 10)"""
         looks = """SELECT avg(look_seconds) FROM (SELECT look_seconds FROM jobs
                    WHERE look_seconds IS NOT NULL ORDER BY created DESC LIMIT 10)"""
-        row = await (self._db.one(looks) if kind == "look" else self._db.one(sql, kind))
+        if work == "look":
+            row = await self._db.one(looks)
+        else:
+            imported = work == "import"
+            row = await self._db.one(sql, "enroll" if imported else work, IMPORTED, imported)
         return row[0] if row else None
 
     async def past_paintings(self) -> list[PastPainting]:

@@ -15,7 +15,7 @@ from gpu.line.line import Line
 from gpu.line.schedule import forecast
 from gpu.profile import Painting
 from gpu.sampling import candidates, denoising, sampling, work
-from storage.job_rows import PastPainting
+from storage.job_rows import PastPainting, Work
 from storage.jobs import JobRow, Jobs
 
 
@@ -56,7 +56,7 @@ async def standings(line: Line, jobs: Jobs, painting: Painting) -> list[Standing
     places = await line.places()
     active = sorted(await jobs.active(), key=lambda job: places.get(job.id, 0))
     usual = await _usual(jobs, painting)
-    done = forecast([(job.kind, _work_left(job, usual.get(job.id, usual.get(job.kind)))) for job in active])
+    done = forecast([(job.kind, _work_left(job, usual.get(job.id, usual.get(job.work)))) for job in active])
     return [
         Standing(job=job, place=places.get(job.id, 0), left=seconds if isfinite(seconds) else None)
         for job, seconds in zip(active, done, strict=True)
@@ -64,10 +64,11 @@ async def standings(line: Line, jobs: Jobs, painting: Painting) -> list[Standing
 
 
 async def _usual(jobs: Jobs, painting: Painting) -> dict[str, float | None]:
-    """Seconds of work: of each painting in line by its id, of other jobs by their kind; None: nobody can say."""
+    """Seconds: of each painting in line by its id, of other jobs by what work they are; None: nobody can say."""
     past, asked = await jobs.past_paintings(), await jobs.paintings()
     pace = Pace.measured(past, painting) if past else None
-    usual = {kind: await jobs.durations(kind) for kind in ("enroll", "look")}
+    others: tuple[Work, ...] = ("enroll", "look", "import")
+    usual: dict[str, float | None] = {work: await jobs.durations(work) for work in others}
     return usual | {job_id: pace.seconds(job, painting) for job_id, job in asked.items() if pace}
 
 

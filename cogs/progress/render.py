@@ -17,7 +17,7 @@ def describe(standings: Sequence[Standing], latest: Mapping[str, Progress]) -> s
     """The progress message of a thread: its first job in full, the others by a line. `latest` is by job."""
     first, *others = standings
     language = first.job.locale
-    lines = [say(language, f"progress.{first.job.kind}", name=Name(first.job.pet_name))]
+    lines = [say(language, f"progress.{first.job.work}", name=Name(first.job.pet_name))]
     lines += [_waiting(first)] if first.place > 0 else _running(first, latest.get(first.job.id))
     lines += [line(language, one, Name(one.job.pet_name)) for one in others[:MOST_LINES]]
     if len(others) > MOST_LINES:
@@ -27,7 +27,7 @@ def describe(standings: Sequence[Standing], latest: Mapping[str, Progress]) -> s
 
 def line(language: str, standing: Standing, name: str) -> str:
     """A line of /queue: "2. painting Bori, about 3 min"."""
-    what = say(language, f"queue.{standing.job.kind}", name=name)
+    what = say(language, f"queue.{standing.job.work}", name=name)
     time = say(language, "portrait.left", time=duration(language, standing.left)) if standing.left is not None else ""
     key = "queue.running" if standing.place == 0 else "queue.waiting"
     return say(language, key, place=standing.place, what=what, left=time)

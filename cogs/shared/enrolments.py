@@ -5,7 +5,7 @@ is there or will be. Does not know: which command asks, what it takes in, or wha
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from cogs.shared.errors import Interaction, Sorry
@@ -32,7 +32,7 @@ async def check_room(services: Services, interaction: Interaction) -> None:
 
 
 @asynccontextmanager
-async def to_come(services: Services) -> AsyncIterator[Enroll]:
+async def to_come(services: Services) -> AsyncGenerator[Enroll]:
     """An enrolment that may come of what is taken into its folder inside. If none does, the folder goes."""
     job_id = new_job_id()
     folder = services.files.job_folder(job_id)

@@ -159,6 +159,8 @@ async def test_an_import_that_is_in_line_outlives_the_bot(alive: BotEnv):
     given = await exported(alive, mina)
     alive.studio.open.clear()
     assert "is safe with me" in await imported(alive, mina, given, "Again")
+    await alive.message(await thread_of(alive, "Again", 0), "Taking in **Again**")
+    assert "taking in **Again**" in await private(await mina.slash("/queue", alive.discord.channel))
     assert "already have a dog" in await imported(alive, mina, given, "Again")
     await alive.stop()
     alive.studio.open.set()

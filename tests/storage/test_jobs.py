@@ -208,4 +208,5 @@ async def test_a_command_that_discord_sends_twice_brings_back_one_dog(env: Stora
     claim = await env.claim(first.id)
     assert isinstance(claim.job, Enroll) and claim.job.imported
     assert await env.journal.settle(claim, enrolled(claim.job.folder))
-    assert await env.jobs.durations("enroll") is None
+    assert (first.kind, first.work) == ("enroll", "import")
+    assert await env.jobs.durations("enroll") is None and await env.jobs.durations("import") is not None
