@@ -1,10 +1,11 @@
-"""Painting beside a training, step by step: with whatever stands in the UNet now, and a pause between any two steps.
+"""Guided denoising by hand: a prompt as tensors, one call of the UNet, and the loop of them.
 
-Knows: the loop of guided denoising. Does not know: what is painted for whom. The pipeline's own call would do the same
-in one piece, and by a scheduler that may be another painting's meanwhile.
+Knows: what the pipeline's own call does, in pieces between which others may come. Does not know: what is painted for
+whom. Beside a training a painting pauses between any two steps, and has a scheduler of its own.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -12,7 +13,39 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
+from gpu.portraits import Prompt
 from gpu.studio import tokens
+
+Texts = dict[str, Tensor]
+"""A prompt as the pipeline's call takes it, for each picture of a batch."""
+
+
+@torch.no_grad()
+def embeddings(pipe: Any, prompt: Prompt, count: int) -> Texts:
+    """The same prompt for so many pictures."""
+    text = tokens.encode(pipe, [prompt.text, prompt.negative])
+    (hidden, no_hidden), (pooled, no_pooled) = text.hidden, text.pooled
+    return {
+        "prompt_embeds": hidden.expand(count, -1, -1),
+        "negative_prompt_embeds": no_hidden.expand(count, -1, -1),
+        "pooled_prompt_embeds": pooled.expand(count, -1),
+        "negative_pooled_prompt_embeds": no_pooled.expand(count, -1),
+    }
+
+
+@torch.no_grad()
+def predicted(pipe: Any, x: Tensor, t: Tensor, texts: Texts, guidance: float) -> Tensor:
+    """What the UNet predicts [b, c, h, w] of x [b, c, h, w], which is scaled for it, at t: away from the negative."""
+    height, width = (side * pipe.vae_scale_factor for side in x.shape[2:])
+    sizes = torch.tensor([[height, width, 0, 0, height, width]], device=x.device, dtype=x.dtype)
+    added = {
+        "text_embeds": torch.cat([texts["negative_pooled_prompt_embeds"], texts["pooled_prompt_embeds"]]),
+        "time_ids": sizes.expand(2 * len(x), -1),
+    }
+    hidden = torch.cat([texts["negative_prompt_embeds"], texts["prompt_embeds"]])
+    both = pipe.unet(torch.cat([x, x]), t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample
+    without, with_prompt = both.chunk(2)
+    return without + guidance * (with_prompt - without)
 
 
 @torch.no_grad()
@@ -27,19 +60,10 @@ def denoised(
     shape = (len(seeds), pipe.unet.config.in_channels, side, side)
     latents = randn_tensor(shape, generator=chances, device=pipe.device, dtype=pipe.unet.dtype)
     latents = latents * scheduler.init_noise_sigma
-    text = tokens.encode(pipe, ["", prompt])
-    sizes = torch.tensor([[size_px, size_px, 0, 0, size_px, size_px]], device=pipe.device, dtype=pipe.unet.dtype)
-    added = {
-        "text_embeds": text.pooled.repeat_interleave(len(seeds), 0),
-        "time_ids": sizes.expand(2 * len(seeds), -1),
-    }
-    hidden = text.hidden.repeat_interleave(len(seeds), 0)
-    extra = pipe.prepare_extra_step_kwargs(chances, 0.0)
+    texts, extra = embeddings(pipe, Prompt(text=prompt), len(seeds)), pipe.prepare_extra_step_kwargs(chances, 0.0)
     for t in scheduler.timesteps:
-        pair = scheduler.scale_model_input(torch.cat([latents] * 2), t)
-        predicted = pipe.unet(pair, t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample
-        without, with_prompt = predicted.chunk(2)
-        latents = scheduler.step(without + guidance * (with_prompt - without), t, latents, **extra).prev_sample
+        noise = predicted(pipe, scheduler.scale_model_input(latents, t), t, texts, guidance)
+        latents = scheduler.step(noise, t, latents, **extra).prev_sample
         yield latents
 
 

@@ -27,8 +27,9 @@ from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
 from gpu.portraits import Box, Preset, Prompt
 from gpu.sampling import Sampling, full
-from gpu.studio import segment, tokens
+from gpu.studio import segment
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
+from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
 from gpu.studio.layout import Placing
@@ -150,19 +151,6 @@ def _turned(one: Tensor, other: Tensor, share: float) -> Tensor:
     angle = torch.acos(torch.dot(a, b) / (a.norm() * b.norm()))
     mixed = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
     return mixed.to(one.dtype).view_as(one)
-
-
-@torch.no_grad()
-def embeddings(pipe: Any, prompt: Prompt, count: int) -> dict[str, Tensor]:
-    """The prompt for the pipeline's call, the same for all pictures of a batch."""
-    text = tokens.encode(pipe, [prompt.text, prompt.negative])
-    (hidden, no_hidden), (pooled, no_pooled) = text.hidden, text.pooled
-    return {
-        "prompt_embeds": hidden.expand(count, -1, -1),
-        "negative_prompt_embeds": no_hidden.expand(count, -1, -1),
-        "pooled_prompt_embeds": pooled.expand(count, -1),
-        "negative_pooled_prompt_embeds": no_pooled.expand(count, -1),
-    }
 
 
 class StepReporter:

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.portraits import Box
-from gpu.studio.denoise import decoded
+from gpu.studio.denoise import Texts, decoded, predicted
 
 Find = Callable[[list[Image.Image]], Sequence[Box | None]]
 """Where a dog is in each picture; None: nowhere to be seen."""
@@ -34,7 +34,7 @@ SCALE = (0.7, 1.4)  # at the least and at the most, of the dog
 class Placing:
     """Leads the dogs of one batch to a box. For the pipeline's call: `begin` its noise, and tell it `on_step_end`."""
 
-    def __init__(self, box: Box, steps: int, guidance: float, texts: dict[str, Tensor], find: Find) -> None:
+    def __init__(self, box: Box, steps: int, guidance: float, texts: Texts, find: Find) -> None:
         """`texts`: the prompt as the pipeline's call takes it, for the whole batch."""
         self._box, self._steps, self._guidance, self._texts, self._find = box, steps, guidance, texts, find
 
@@ -73,19 +73,10 @@ class Placing:
 
     def _noise_in(self, pipe: StableDiffusionXLPipeline, x: Tensor, t: Tensor, a: Tensor) -> Tensor:
         """What is noise in x [b, c, h, w], fp32, by a guided prediction. `a`: alphas_cumprod at t."""
-        texts, (height, width) = self._texts, (side * pipe.vae_scale_factor for side in x.shape[2:])
-        sizes = torch.tensor([[height, width, 0, 0, height, width]], device=x.device, dtype=x.dtype)
-        added = {
-            "text_embeds": torch.cat([texts["negative_pooled_prompt_embeds"], texts["pooled_prompt_embeds"]]),
-            "time_ids": sizes.expand(2 * len(x), -1),
-        }
-        hidden = torch.cat([texts["negative_prompt_embeds"], texts["prompt_embeds"]])
-        both = pipe.unet(torch.cat([x, x]), t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
-        without, with_prompt = both.chunk(2)
-        predicted = without + self._guidance * (with_prompt - without)
+        noise = predicted(pipe, x, t, self._texts, self._guidance).float()
         if pipe.scheduler.config.prediction_type == "v_prediction":
-            return a.sqrt() * predicted + (1 - a).sqrt() * x.float()
-        return predicted
+            return a.sqrt() * noise + (1 - a).sqrt() * x.float()
+        return noise
 
 
 def moved_to(box: Box, picture: Tensor, dog: Box | None) -> Tensor:

@@ -16,7 +16,7 @@ from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.portraits import Prompt
 from gpu.profile import PROFILES
-from gpu.studio.generate import embeddings
+from gpu.studio.denoise import embeddings
 from gpu.studio.models import ModelPool
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share

@@ -15,7 +15,7 @@ from gpu.pocket.world.kennel import draw
 from gpu.portraits import Box, Prompt
 from gpu.profile import PROFILES, WEIGHTS
 from gpu.studio import segment
-from gpu.studio.generate import embeddings
+from gpu.studio.denoise import embeddings
 from gpu.studio.layout import Placing, moved_to
 from gpu.studio.segmenter import load
 from tests.helpers import tiny_models as tiny_models

@@ -19,7 +19,8 @@ from gpu.pets import Adapter
 from gpu.portraits import Prompt
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter, conditional_only
-from gpu.studio.generate import embeddings, generate
+from gpu.studio.denoise import embeddings
+from gpu.studio.generate import generate
 from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
 from gpu.studio.state import State

@@ -18,7 +18,8 @@ from gpu.pets import Adapter
 from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
 from gpu.studio import copies
 from gpu.studio.agreement import agreement
-from gpu.studio.generate import embeddings, pet_pipeline
+from gpu.studio.denoise import embeddings
+from gpu.studio.generate import pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
 from gpu.studio.rewrite import PromptWriter
