@@ -8,7 +8,6 @@ What is painted stays in the folder, so a run that was ended goes on; figures co
 """
 
 import argparse
-import asyncio
 import json
 import random
 import sys
@@ -22,7 +21,7 @@ from statistics import fmean
 from PIL import Image
 
 from gpu.durable import whole
-from gpu.outcomes import ENROLLED, Enrolled
+from gpu.outcomes import Enrolled
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.portraits import Box, Prompt
@@ -32,7 +31,8 @@ from gpu.studio import likeness, segment
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.studio import build
-from tests.bench.pocket.enrolment import job, quiet, unseen
+from tests.bench.pocket.enrolment import quiet, unseen
+from tests.bench.pocket.pets import kept
 from tests.bench.results import keep
 
 PLACES: dict[str, Box] = {
@@ -87,7 +87,7 @@ def compare(profile: Profile, folder: Path, ways: Sequence[str], pictures: int) 
     """Figures of each way, kept as soon as they are there."""
     pool = ModelPool(profile)
     here = folder / pool.base[:12]
-    pet = learnt(profile, here)
+    pet, _ = kept(build(profile), here, unseen(0)[1])  # a pet that no model has seen
     with pool.use("dino") as dino:
         look = likeness.of_cutouts(dino, pet.cutouts, profile.dino_px)
     found = dict[str, dict[str, float]]()
@@ -96,16 +96,6 @@ def compare(profile: Profile, folder: Path, ways: Sequence[str], pictures: int) 
         found[way] = figures(painted)
         print(way, found[way], flush=True)
         keep("layout", {"base": pool.base[:12], "photos_likeness": round(look.photos, 3), "ways": found})
-
-
-def learnt(profile: Profile, folder: Path) -> Enrolled:
-    """A pet that no model has seen, learnt once for each painter."""
-    file = folder / "enrolled.json"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        enrolled = build(profile).enroll(asyncio.run(job(folder, unseen(0)[1])), quiet)
-        file.write_bytes(ENROLLED.dump_json(enrolled))
-    return ENROLLED.validate_json(file.read_bytes())
 
 
 def asked(pictures: int) -> list[Asked]:

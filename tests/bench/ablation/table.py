@@ -9,46 +9,45 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from gpu.pocket.world.dogs import Dog
-from gpu.portraits import Wish
 from tests.bench.ablation import trial
 from tests.bench.pocket import leak
-from tests.bench.pocket.enrolment import SHOWING, look, unseen, wishes
-from tests.bench.pocket.obeyed import SCENELESS
+from tests.bench.pocket.enrolment import SHOWING, unseen
+from tests.bench.pocket.obeyed import SCENELESS, Asked
 from tests.bench.pocket.reader import Reader, Reading
+from tests.bench.pocket.truth import judge
 
 Figures = dict[str, float]
 
 
 def of_dog(eyes: Reader, folder: Path, method: str, number: int, seconds: float) -> Figures:
     """One method and one dog: shares of pictures, and what the learning took."""
-    painted = trial.images(folder, method, number)
-    shown = painted["shown"]
-    asked, dog = wishes(number, trial.PROMPTS), unseen(number)[0]
-    marks = _marks(eyes, dog, asked, shown)
-    words = fmean(_obeyed(one, reading) for one, reading in zip(asked, eyes.read(shown), strict=True))
+    painted = dict(trial.images(folder, method, number))
+    pairs = list(zip(trial.asked(number), eyes.read(painted["shown"]), strict=True))
+    marks, words = _marks(unseen(number)[0], pairs), fmean(_obeyed(*pair) for pair in pairs)
+    worn = fmean(reading.worn.issuperset(one.worn) for one, reading in pairs if one.worn)
     mean = fmean(marks.values())
-    found = {**marks, "marks": mean, "words": words, "both": mean * words, "seconds": seconds}
+    found = {**marks, "marks": mean, "words": words, "both": mean * words, "worn": worn, "seconds": seconds}
     if "leaked" in painted:
         found["leak"] = fmean(leak.leaks(reading) for reading in eyes.read(painted["leaked"]))
     return found
 
 
-def _marks(eyes: Reader, dog: Dog, asked: Sequence[Wish], shown: Sequence) -> Figures:
+def _marks(dog: Dog, pairs: Sequence[tuple[Asked, Reading]]) -> Figures:
     """Of the dog's own: a patch is looked for in every style, a colour in those whose drawings show it."""
-    seen = look(eyes, dog, asked, shown)
-    coloured = [one.verdict for one in seen if one.style in SHOWING]
+    seen = [(one.style, judge(reading, dog)) for one, reading in pairs]
+    coloured = [verdict for style, verdict in seen if style in SHOWING]
     return {
         "coat": fmean(one.coat for one in coloured),
-        "patch": fmean(one.verdict.patch for one in seen),
+        "patch": fmean(verdict.patch for _, verdict in seen),
         "second": fmean(one.second for one in coloured),
     }
 
 
-def _obeyed(wish: Wish, reading: Reading) -> float:
+def _obeyed(asked: Asked, reading: Reading) -> float:
     """The share of its words, style and place, that a picture shows."""
-    said = [reading.style == wish.style]
-    if wish.style != SCENELESS:
-        said.append(reading.scene == wish.text)
+    said = [reading.style == asked.style]
+    if asked.style != SCENELESS:
+        said.append(reading.scene == asked.scene)
     return fmean(said)
 
 

@@ -1,45 +1,44 @@
 """One method learns one dog and paints it; what it took, and the pictures, are kept in a folder.
 
-Knows: the studio, unseen dogs, clocks. Does not know: what is in the pictures. A trial that is there is not made again.
+Knows: the studio, unseen dogs, what is asked for. Does not know: what is in the pictures. A trial that is there is not
+made again, and what methods of the same learning share is learnt once.
 """
 
-import asyncio
 import json
-import tempfile
+import random
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from gpu.durable import whole
 from gpu.learning import Learning
-from gpu.outcomes import Progress
-from gpu.portraits import Wish
+from gpu.outcomes import Enrolled
+from gpu.pocket.world.dogs import WEAR
+from gpu.pocket.world.scenes import SCENES
+from gpu.pocket.world.styling import MEDIA
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
-from tests.bench.ablation.methods import METHODS
-from tests.bench.pocket import leak
-from tests.bench.pocket.enrolment import POCKET, job, pictures, unseen, wishes
+from tests.bench.ablation.methods import METHODS, Method
+from tests.bench.pocket import leak, painter
+from tests.bench.pocket.enrolment import POCKET, unseen
+from tests.bench.pocket.obeyed import Asked
+from tests.bench.pocket.pets import kept
 
-PROMPTS, LEAKS = 25, 20  # pictures of a dog
+PROMPTS, LEAKS = 26, 20  # pictures of a dog
 LEAKING = 2  # dogs whose photos share a room and a hand, for which another enrolment is needed
 
 
-class Clock:
-    """CPU seconds of this process from the first step that was learnt to the adapter."""
-
-    def __init__(self) -> None:
-        self.began = self.ended = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.phase == "learning" and not self.began:
-            self.began = time.process_time()
-        if progress.learnt:
-            self.ended = time.process_time()
+def asked(dog: int, count: int = PROMPTS) -> list[Asked]:
+    """Styles in turn, places by chance, and with every other one a thing that is worn."""
+    rng, things = random.Random(f"held out ablation {dog}"), cycle([(one,) for one in WEAR])
+    styles = cycle(MEDIA)
+    return [Asked(next(styles), rng.choice(SCENES), next(things) if at % 2 else ()) for at in range(count)]
 
 
 def path(folder: Path, method: str, dog: int) -> Path:
@@ -55,33 +54,35 @@ def run(folder: Path, until: float, what: tuple[str, int]) -> str:
     return f"{method}, dog {dog}"
 
 
-def make(folder: Path, method: str, learning: Learning, dog: int) -> None:
+def make(folder: Path, name: str, method: Method, dog: int) -> None:
     """Learn and paint, unless it is done. The class pictures of a method are painted once, and not counted."""
-    file = path(folder, method, dog)
+    file = path(folder, name, dog)
     if file.is_file():
         return
-    studio = build(replace(POCKET, learning=learning, cache=str(folder / "cache")))
-    seconds, shown = _learnt(studio, unseen(dog)[1], wishes(dog, PROMPTS))
-    painted = {"shown": np.stack(shown)}
+    studio, here = build(replace(POCKET, learning=method.learning, cache=str(folder / "cache"))), folder / "pets"
+    pet, seconds = kept(studio, here / f"{digest(method.learning)}-{dog}", unseen(dog)[1])
+    painted = {"shown": pictures(studio, pet, method, asked(dog))}
     if dog < LEAKING:
-        elsewhere = [Wish(style="photo", text=leak.ELSEWHERE)] * LEAKS
-        painted["leaked"] = np.stack(_learnt(studio, leak.unseen(dog)[1], elsewhere)[1])
+        pet, _ = kept(studio, here / f"{digest(method.learning)}-leak-{dog}", leak.unseen(dog)[1])
+        painted["leaked"] = pictures(studio, pet, method, [Asked("photo", leak.ELSEWHERE)] * LEAKS)
     np.savez_compressed(file.with_suffix(".npz"), **painted)
     with whole(file) as fresh:
         fresh.write_text(json.dumps({"learning_cpu_s": seconds}))
 
 
-def _learnt(
-    studio: Studio, photos: Sequence[Image.Image], asked: Sequence[Wish]
-) -> tuple[float, list[NDArray[np.uint8]]]:
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as name:
-        pet = studio.enroll(asyncio.run(job(Path(name), photos)), clock).adapter
-        some = pictures(studio, asked, pet.tokens, pet_pipeline(studio.pool, pet))
-    return clock.ended - clock.began, [np.asarray(one) for one in some]
+def digest(learning: Learning) -> str:
+    return sha256(json.dumps(asdict(learning), sort_keys=True).encode()).hexdigest()[:8]
 
 
-def images(folder: Path, method: str, dog: int) -> dict[str, list[Image.Image]]:
+def pictures(studio: Studio, pet: Enrolled, method: Method, some: Sequence[Asked]) -> np.ndarray:
+    """One picture for each, [pictures, height, width, 3]."""
+    name = " ".join(pet.adapter.tokens)
+    with pet_pipeline(studio.pool, pet.adapter):
+        painted = painter.paint(studio.pool, [one.prompt(name) for one in some], base_steps=method.base_steps)
+    return np.stack([np.asarray(one) for one in painted])
+
+
+def images(folder: Path, method: str, dog: int) -> Iterator[tuple[str, list[Image.Image]]]:
     """`shown`: of the prompts; of some dogs `leaked`: those in which something of the photos may leak."""
-    with np.load(path(folder, method, dog).with_suffix(".npz")) as kept:
-        return {name: [Image.fromarray(one) for one in some] for name, some in kept.items()}
+    with np.load(path(folder, method, dog).with_suffix(".npz")) as there:
+        yield from ((name, [Image.fromarray(one) for one in some]) for name, some in there.items())

@@ -24,7 +24,6 @@ from gpu.studio.models import ModelPool
 from gpu.verdicts import ranked
 from tests.bench.pocket import painter
 from tests.bench.pocket.enrolment import LEARNING, job, one_a_core, quiet, studio_of, unseen
-from tests.bench.pocket.examples import WORN
 from tests.bench.pocket.obeyed import Asked, wishes
 from tests.bench.pocket.reader import Reader, Reading, reader
 from tests.bench.pocket.truth import judge
@@ -118,5 +117,4 @@ def agreement_by_lacking(
 
 def shown(asked: Asked, reading: Reading) -> list[bool]:
     """Of the place and each thing worn, whether it is there."""
-    seen = {WORN["hat"]: reading.hat, WORN["glasses"]: reading.glasses, WORN["scarf"]: reading.scarf}
-    return [reading.scene == asked.scene, *(seen[thing] > 0.5 for thing in asked.worn)]
+    return [reading.scene == asked.scene, *(thing in reading.worn for thing in asked.worn)]

@@ -91,12 +91,11 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
     worn: dict[str, list[bool]] = {name: [] for name in WORN}
     absent: list[bool] = []
     for one, reading in zip(asked, readings, strict=True):
-        seen = {"hat": reading.hat, "glasses": reading.glasses, "scarf": reading.scarf}
         if one.style != SCENELESS:
             scenes.append(reading.scene == one.scene)
         for name, thing in WORN.items():
             if thing in one.worn:
-                worn[name].append(seen[name] > 0.5)
+                worn[name].append(thing in reading.worn)
             if thing == one.refused:
-                absent.append(seen[name] <= 0.5)
+                absent.append(thing not in reading.worn)
     return {"scene": share(scenes), **{name: share(each) for name, each in worn.items()}, "absent": share(absent)}

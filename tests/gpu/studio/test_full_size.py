@@ -59,7 +59,7 @@ def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
         return tensor
 
     sample = Sample(latents=torch.zeros(4, 128, 128), mask=torch.zeros(1, 128, 128), sizes=torch.zeros(6))
-    pictures, _ = BatchSampler(pipe, SDXL.learning, [sample], META).draw(1, 0, dropping=False)
+    pictures, _ = BatchSampler(pipe, SDXL.learning, [sample], META).draw(1, 0, learns_tokens=True)
     text = TextEmbeddings(empty(1, 77, 2048), empty(1, 1280))
     with FlashAttention(), torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         predicted = predict(pipe, pictures, text)

@@ -125,7 +125,7 @@ def test_practice_is_about_what_a_lora_has_changed(pipe: StableDiffusionXLPipeli
 
 def test_dco_learns_only_beyond_the_base(samples: list[Sample], pipe: StableDiffusionXLPipeline) -> None:
     """-log sigmoid(-beta (error - base's error)): its gradient is the plain one's times sigmoid(beta (...))."""
-    pictures, _ = objective.BatchSampler(pipe, TINY, samples, CPU).draw(7, 0, dropping=False)
+    pictures, _ = objective.BatchSampler(pipe, TINY, samples, CPU).draw(7, 0, learns_tokens=True)
     pictures = pictures._replace(weight=torch.ones_like(pictures.weight))
     base = pictures.target + 0.3
     predicted = (pictures.target + 0.2).requires_grad_()

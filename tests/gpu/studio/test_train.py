@@ -178,7 +178,7 @@ def test_a_base_that_predicts_velocities_is_taught_velocities(
     learning, other = tiny_models.pool().profile.learning, copy(pipe)
     other.scheduler = schedule("v_prediction", zero_terminal)
     sampler = objective.BatchSampler(other, learning, samples, torch.device("cpu"))
-    pictures, _ = sampler.draw(7, 0, dropping=False)
+    pictures, _ = sampler.draw(7, 0, learns_tokens=True)
     signal = other.scheduler.alphas_cumprod[pictures.t][:, None, None, None]
     clean = torch.stack([samples[n].latents for n in pictures.sample])
     back = signal.sqrt() * pictures.noisy - (1 - signal).sqrt() * pictures.target
@@ -219,7 +219,7 @@ def test_a_caption_is_computed_once_for_all_pictures_of_a_step(
 ) -> None:
     """And the UNet says what it says when each picture brings its own."""
     pictures, _ = objective.BatchSampler(pipe, tiny_models.pool().profile.learning, samples, torch.device("cpu")).draw(
-        7, 0, dropping=False
+        7, 0, learns_tokens=True
     )
     text, seen = tokens.encode(pipe, ["a photo of a dog"]), list[int]()
     keys = [module.to_k for name, module in pipe.unet.named_modules() if name.endswith("attn2")]
