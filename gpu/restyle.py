@@ -16,7 +16,7 @@ def restyled(prompt: Prompt, old: Wish, new: Wish) -> Prompt:
     """The prompt of the wish `old` in the style of `new`; scene, place and box stay, and what else it must not show."""
     medium, of, rest = prompt.text.partition(OF)
     was, now = styles.find(medium) or styles.find(old.style), styles.find(new.style)
-    words = rest.removesuffix(f", {was.details}") if was else rest
+    words = _without_details(rest, was.details) if was else rest
     before, after = was.negative if was else old.negative, now.negative if now else new.negative
     negative = prompt.negative.removeprefix(before).removeprefix(", ")
     return replace(
@@ -24,3 +24,12 @@ def restyled(prompt: Prompt, old: Wish, new: Wish) -> Prompt:
         text=", ".join(filter(None, [f"{styles.medium(new.style)}{of}{words}", now.details if now else ""])),
         negative=", ".join(filter(None, [after, negative])),
     )
+
+
+def _without_details(words: str, details: str) -> str:
+    """Without the style's own phrases at the end, also those of which the window or a refusal left only a part."""
+    phrases, known = words.split(", "), [set(phrase.split()) for phrase in details.split(", ")]
+    for _ in known:
+        if len(phrases) > 1 and any(phrase.issuperset(phrases[-1].split()) for phrase in known):
+            phrases.pop()
+    return ", ".join(phrases)

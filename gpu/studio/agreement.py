@@ -22,7 +22,9 @@ from torch import Tensor
 
 from gpu.portraits import Prompt
 from gpu.studio import tokens
+from gpu.studio.lora import bare, slots_of
 from gpu.studio.models import ModelPool
+from gpu.studio.objective import target
 
 TIMES = (0.1, 0.3)  # of the noise schedule: in more noise small things are lost
 SEED = 0  # of the noise, the same for all pictures
@@ -35,7 +37,7 @@ def agreement(pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, 
     if not without:
         return [1.0] * len(pictures)
     batch = pool.profile.painting.batch
-    with pool.use("sdxl") as pipe:
+    with pool.use("sdxl") as pipe, bare(slots_of(pipe.unet)):  # a paused training's LoRA is no judge
         some = (pictures[at : at + batch] for at in range(0, len(pictures), batch))
         return [score for few in some for score in _scores(pipe, few, whole, without)]
 
@@ -45,20 +47,26 @@ def phrases(text: str, names: tuple[str, ...]) -> tuple[str, list[str]]:
 
     A phrase is what stands between commas; in the one about the dog also what it wears, each thing by itself.
     """
-    for name in names:
-        text = text.replace(name, "a" if name == names[0] else "")
-    parts = [" ".join(part.split()) for part in text.split(",") if part.strip()]
-    about = next((at for at, part in enumerate(parts) if " of a " in part), 0)
+    said = [part for part in text.split(",") if part.strip()]
+    about = next((at for at, part in enumerate(said) if names[0] in part), 0)
+    _, of, dog = said[about].partition(f" of {names[0]}")
+    parts = [_of_any_dog(part, names) for part in said]
+    less = [_of_any_dog(f"{names[0]}{dog}", names)] if of else []  # without the medium
     rest = [", ".join(parts[:at] + parts[at + 1 :]) for at in range(len(parts))]
-    rest[about : about + 1] = [", ".join([*parts[:about], less, *parts[about + 1 :]]) for less in _less(parts[about])]
+    rest[about : about + 1] = [
+        ", ".join([*parts[:about], subject, *parts[about + 1 :]]) for subject in (*less, *_less_worn(parts[about]))
+    ]
     return ", ".join(parts), rest
 
 
-def _less(subject: str) -> Iterator[str]:
-    """What is said of the dog, without the medium, and without each thing that it wears."""
-    _, of, dog = subject.rpartition(" of a ")
-    if of:
-        yield f"a {dog}"
+def _of_any_dog(part: str, names: tuple[str, ...]) -> str:
+    for name in names:
+        part = part.replace(name, "a" if name == names[0] else "")
+    return " ".join(part.split())
+
+
+def _less_worn(subject: str) -> Iterator[str]:
+    """What is said of the dog, without each thing that it wears."""
     said, wearing, worn = subject.partition(" wearing ")
     things = re.split(r" and ", worn) if wearing else []
     for at in range(len(things)):
@@ -78,10 +86,11 @@ def _scores(
     for time in TIMES:
         t = torch.tensor(round(time * len(schedule.alphas_cumprod)), device=latents.device)
         noisy = schedule.add_noise(latents, noise.expand_as(latents), t[None])
+        wanted = target(schedule, latents, noise.expand_as(latents), t.expand(len(latents)))
         said, *unsaid = (_predict(pipe, noisy, t, text, pictures[0].size) for text in texts)
         for number, less in enumerate(unsaid):
             change = said - less
-            right[number] += ((noise - less) * change).sum((1, 2, 3)).cpu()
+            right[number] += ((wanted - less) * change).sum((1, 2, 3)).cpu()
             size[number] += change.square().sum((1, 2, 3)).cpu()
     return (2 * right / size - 1).clamp(-1, 1).mean(0).tolist()
 
@@ -96,7 +105,7 @@ def _latents(pipe: StableDiffusionXLPipeline, pictures: Sequence[Image.Image]) -
 def _predict(
     pipe: StableDiffusionXLPipeline, noisy: Tensor, t: Tensor, text: tokens.TextEmbeddings, side: tuple[int, int]
 ) -> Tensor:
-    """The noise in these latents, fp32, if they show a picture of this text and of this width and height."""
+    """What the UNet predicts of latents, fp32, if they show a picture of this text and of this width and height."""
     many, (width, height) = len(noisy), side
     sizes = torch.tensor([height, width, 0, 0, height, width], device=noisy.device, dtype=pipe.unet.dtype)
     added = {"text_embeds": text.pooled.expand(many, -1), "time_ids": sizes.expand(many, -1)}

@@ -32,14 +32,8 @@ def few_steps(pipe: StableDiffusionXLPipeline, file: Path) -> Iterator[None]:
     Raises ModelsMissing where the file does not fit.
     """
     scheduler, unet = pipe.scheduler, pipe.unet
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # the pet's
-            lora, alphas, *_ = pipe.lora_state_dict(str(file), unet_config=unet.config)
-            unet.load_lora_adapter(lora, prefix="unet", network_alphas=alphas, adapter_name=FEW_STEP)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ModelsMissing(f"few_step: {error}") from error
-    try:
+    try:  # the pet's layers are kept: also what was put into them before memory ran out comes off again
+        _put_on(pipe, file)
         for _, _, layer in _layers(unet):
             layer.set_adapter([PET, FEW_STEP])
         pipe.scheduler = DDIMScheduler.from_config(scheduler.config, timestep_spacing="trailing", clip_sample=False)
@@ -51,6 +45,16 @@ def few_steps(pipe: StableDiffusionXLPipeline, file: Path) -> Iterator[None]:
             layer.set_adapter([PET])
             if not layer.lora_A:  # the pet has none here: the UNet's own layer stands again where it stood
                 setattr(parent, name, layer.get_base_layer())
+
+
+def _put_on(pipe: StableDiffusionXLPipeline, file: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # the pet's
+            lora, alphas, *_ = pipe.lora_state_dict(str(file), unet_config=pipe.unet.config)
+            pipe.unet.load_lora_adapter(lora, prefix="unet", network_alphas=alphas, adapter_name=FEW_STEP)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelsMissing(f"few_step: {error}") from error
 
 
 def _layers(unet: UNet2DConditionModel) -> list[tuple[nn.Module, str, Any]]:

@@ -10,8 +10,8 @@ are used.
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def read(unet: UNet2DConditionModel, file: Version) -> Lora:
 
     Raises OSError and SafetensorError for the file, AdapterMismatch where it is of another architecture.
     """
-    tensors, slots = load_file(file.path), _slots(unet)
+    tensors, slots = load_file(file.path), slots_of(unet)
     with bare(slots):
         layers, config = _loaded(unet, slots, tensors)
     named = [one for _, layer in layers for one in layer.named_parameters() if f".{PET}." in one[0]]
@@ -105,6 +105,20 @@ def bare(slots: list[Slot]) -> Iterator[None]:
         yield
     finally:
         _stand_in(others)
+
+
+@contextmanager
+def joining(unet: UNet2DConditionModel, after: int) -> Iterator[Callable[[int], None]]:
+    """Inside, the pet that the UNet wears waits aside, until the function here was told of so many steps, from 0 on."""
+    with ExitStack() as start:
+        if after:
+            start.enter_context(bare(slots_of(unet)))
+
+        def told(step: int) -> None:
+            if step + 1 == after:
+                start.close()
+
+        yield told
 
 
 @contextmanager
@@ -134,7 +148,7 @@ def _loaded(unet: UNet2DConditionModel, slots: list[Slot], tensors: dict[str, Te
     return made, config
 
 
-def _slots(unet: UNet2DConditionModel) -> list[Slot]:
+def slots_of(unet: UNet2DConditionModel) -> list[Slot]:
     """Every place of a layer, but not those within layers of peft."""
     own = [part for path, part in unet.named_modules() if "lora_" not in path and not isinstance(part, BaseTunerLayer)]
     return [Slot(parent, name) for parent in own for name, _ in parent.named_children()]

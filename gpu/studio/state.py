@@ -208,8 +208,12 @@ class State:
 
     @torch.no_grad()
     def take_best(self) -> None:
-        for name, value in self.best.items():
-            self.params[name].copy_(value)
+        """If there is one; a LoRA that had not begun by then changes nothing."""
+        for name, param in self.params.items() if self.best else ():
+            if name in self.best:
+                param.copy_(self.best[name])
+            elif "lora_B" in name:
+                param.zero_()
 
     def close(self) -> None:
         """Leave the pipe as it was, however far it came: rows of the plain word, no LoRA."""

@@ -123,7 +123,9 @@ def _progress(state: State, step_s: float) -> Progress:
 
 
 def _is_over(state: State, evaluator: Evaluator | None) -> bool:
-    stops = evaluator is not None and evaluator.chooses and is_over(state.curve, state.learning.patience)
+    begin = state.lora.begin if state.lora.steps else 0  # marks from before the LoRA say nothing of what it brings
+    curve = [mark for mark in state.curve if mark.step > begin]
+    stops = evaluator is not None and evaluator.chooses and is_over(curve, state.learning.patience)
     return stops or state.step >= state.steps
 
 
@@ -182,7 +184,7 @@ def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, remi
     """A function of State and of (seed, step number) alone."""
     state.arrange()
     scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
-    pictures, caption = sampler.draw(state.recipe["seed"], state.step, dropping=not state.learns_tokens)
+    pictures, caption = sampler.draw(state.recipe["seed"], state.step, learns_tokens=state.learns_tokens)
     each: list[Tensor] = []
     for part in pictures.parts(state.recipe.get(PARTS, 1)):
         of_each = _losses(state, part, captions, caption)

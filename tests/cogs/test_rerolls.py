@@ -117,3 +117,10 @@ def test_the_details_that_end_a_prompt_belong_to_its_style():
     there = restyled(PROMPT, oil, webtoon)
     assert there.text.endswith(f"in a forest of oaks, {STYLES['webtoon'].details}")
     assert restyled(there, webtoon, oil) == PROMPT
+
+
+@pytest.mark.parametrize("left", ["plastic bricks with studs", "plastic bricks, photography", ""])
+def test_they_go_with_it_too_where_the_window_or_a_refusal_left_only_a_part(left: str):
+    cut = replace(PROMPT, text=", ".join(filter(None, [f"{STYLES['lego'].medium} of <s0> <s1> dog, in a park", left])))
+    there = restyled(cut, Wish(style="lego"), Wish(style="oil"))
+    assert there.text == ", ".join(filter(None, [f"{OIL.medium} of <s0> <s1> dog, in a park", OIL.details]))

@@ -15,7 +15,7 @@ from gpu.studio.evaluation import Evaluator
 from gpu.studio.state import State
 from tests.helpers import tiny_models
 
-LEARNING = replace(tiny_models.pool().profile.learning, evaluate_every=1, patience=2)
+LEARNING = replace(tiny_models.pool().profile.learning, lora_steps=6, evaluate_every=1, patience=2)
 
 
 class Run:

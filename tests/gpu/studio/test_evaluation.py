@@ -1,5 +1,6 @@
 """A training that is marked as it goes: it ends where there is no gain, with its best, and with the same bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,25 @@ def test_it_ends_with_what_was_the_best(
     """Marks as if the second were the best: it ends two later, and what the second step had learnt is saved."""
     marks = iter(curve(0.5, 0.9, 0.8, 0.7, 0.6, 0.5))
     monkeypatch.setattr(Evaluator, "_mark", lambda *_: next(marks))
-    run = Run(pipe, tmp_path)
-    learnt: dict[int, Tensor] = {}
+    run = Run(pipe, tmp_path, replace(LEARNING, token_steps=1, lora_steps=5))
+    learnt: dict[int, dict[str, Tensor]] = {}
     for progress in run.steps:
         if not progress.painted:
-            learnt[progress.step] = run.state.rows["clip_l"].detach().clone()
+            learnt[progress.step] = {name: param.detach().clone() for name, param in run.state.params.items()}
     assert max(learnt) == 4
-    assert torch.equal(run.state.rows["clip_l"], learnt[2])
-    assert not torch.equal(learnt[2], learnt[3])
+    assert all(torch.equal(param, learnt[2][name]) for name, param in run.state.params.items())
+    assert any(not torch.equal(param, learnt[3][name]) for name, param in learnt[2].items())
+    run.state.close()
+
+
+def test_marks_from_before_the_lora_end_nothing_and_may_be_the_best(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets its chance; and where the best came before it, the pet is its tokens alone, as they were marked."""
+    marks = iter(curve(0.9, 0.5, 0.5, 0.6, 0.5, 0.4))
+    monkeypatch.setattr(Evaluator, "_mark", lambda *_: next(marks))
+    run = Run(pipe, tmp_path, replace(LEARNING, token_steps=3, lora_steps=6))
+    first = [progress.step for progress in run.steps if not progress.painted]
+    assert max(first) == 6, "the third mark of the LoRA is the second without a gain"
+    assert all(not param.any() for name, param in run.state.lora.params.items() if "lora_B" in name)
     run.state.close()

@@ -3,11 +3,14 @@
 import hashlib
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, StableDiffusionXLPipeline
+from peft.tuners.lora.layer import LoraLayer
 from PIL import Image
 from torch import Tensor
 
@@ -17,8 +20,10 @@ from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
 from gpu.portraits import PORTRAIT, Portrait, Prompt, Wish
 from gpu.studio import copies
+from gpu.studio.adapter import PET, apply_adapter
 from gpu.studio.agreement import agreement
 from gpu.studio.denoise import embeddings
+from gpu.studio.few_step import few_steps
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.models import ModelPool
 from gpu.studio.painter import Painter
@@ -175,6 +180,25 @@ def test_few_steps_are_taken_with_their_own_scheduler_and_leave_no_trace(
     assert [type(one) for one in pipe.unet.modules()] == modules
     assert isinstance(pipe.scheduler, EulerAncestralDiscreteScheduler)
     assert pixels(*paint(painter, job)) == before
+
+
+def test_a_few_step_lora_that_memory_does_not_hold_leaves_nothing_in_the_pet(
+    pool: ModelPool, pipe: StableDiffusionXLPipeline, job: Paint, few_step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, calls = LoraLayer.update_layer, count()
+
+    def scarce(self: LoraLayer, *args: Any, **others: Any) -> None:
+        if next(calls) == 3:
+            raise torch.OutOfMemoryError
+        update(self, *args, **others)
+
+    with apply_adapter(pipe, job.adapter, pool):
+        monkeypatch.setattr(LoraLayer, "update_layer", scarce)
+        with pytest.raises(torch.OutOfMemoryError), few_steps(pipe, few_step / f"{LORA}.safetensors"):
+            pass
+        layers = [layer for layer in pipe.unet.modules() if isinstance(layer, LoraLayer)]
+        assert next(calls) > 3 and layers
+        assert {name for layer in layers for name in layer.lora_A} == {PET}
 
 
 def test_without_its_lora_a_draft_takes_plain_steps_and_an_exact_one_is_refused(job: Paint, tmp_path: Path) -> None:
