@@ -16,6 +16,7 @@ _DATA: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 _FOREIGN = set(_DATA["foreign"].split())
 MOST_REPEATS = {1: 3, 2: 2, 3: 1}  # words in a row -> how often they may be said in one text
 WINDOW = 75  # tokens that the encoders read at once, without begin and end
+FOREIGN_SHARE = 0.3  # of the words: names like "dia de los muertos" are said in English, too
 LEAST_SIDE = 10  # percent of the picture, of a box
 
 Length = Callable[[str], int]
@@ -43,7 +44,8 @@ def _fault(text: str) -> str:
 
 def is_english(text: str) -> bool:
     """Not in another language, as far as its little words tell."""
-    return sum(word in _FOREIGN for word in re.findall(r"[a-z]+", fold(text).casefold())) < 2
+    said = re.findall(r"[a-z]+", fold(text).casefold())
+    return len(_FOREIGN.intersection(said)) < 2 or sum(word in _FOREIGN for word in said) < FOREIGN_SHARE * len(said)
 
 
 def is_loop(text: str) -> bool:

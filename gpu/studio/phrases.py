@@ -24,7 +24,9 @@ _VERB = re.compile(r"\w{2,}ing\b", re.IGNORECASE)
 _LEAD = re.compile(rf"[\s,]*(?:\b(?:{_BEGINS}|{_DATA['begins_spanish']})\s+)*(?:\b(?:{_DATA['articles']})\s+)?$")
 _ALONE = re.compile(rf"\s*,|\s+(?:{_DATA['adds']})\b")
 _TAIL = re.compile(r"\s*(?:$|[,.;:!?]|(?:and|y|e)\b)")
-SUFFIX = re.compile(r"\b(?P<thing>[a-z]+?)(?:-| )?(?:free|less)\b", re.IGNORECASE)
+SUFFIX = re.compile(
+    r"\b(?P<thing>[a-z]+?)(?:-?(?:free|less)\b| free\b(?! (?:as|like|to|and|in|at|on|from)\b))", re.IGNORECASE
+)
 
 
 def names(text: str, refused: Iterable[str]) -> bool:

@@ -9,6 +9,8 @@ import tomllib
 import unicodedata
 from pathlib import Path
 
+from gpu.studio.things import mentions, named
+
 Percent = tuple[int, int, int, int]
 """Left, top, right, bottom of a box, in percent of the picture."""
 
@@ -17,6 +19,9 @@ _PLACES = {
     name: re.compile("|".join(patterns), re.IGNORECASE)
     for name, patterns in tomllib.loads(unicodedata.normalize("NFKC", _TEXT)).items()
 }  # as fold() leaves a wish
+_CLAUSE, _WITH = re.compile(r"[,.;]| and | y "), re.compile(r"\b(?:with|con)\b", re.IGNORECASE)
+_KOREAN = re.compile(r"[가-힣]")
+LATER = 2  # characters: a particle and a space
 SIDES = {"left": (0, 45), "right": (55, 100), "top": (0, 50), "bottom": (50, 100)}
 WIDTH, HEIGHT = (25, 75), (15, 95)  # where nothing is said of one of them
 FAR = 0.4  # of the box's sides, about its middle
@@ -24,7 +29,7 @@ FAR = 0.4  # of the box's sides, about its middle
 
 def box(text: str) -> Percent | None:
     """The box that a wish names, as exclusions.read() leaves it; None: it names none."""
-    said = {name for name, pattern in _PLACES.items() if pattern.search(text)}
+    said = {name for name, pattern in _PLACES.items() if any(_of_the_dog(text, at) for at in pattern.finditer(text))}
     if not said:
         return None
     if "near" in said:
@@ -35,6 +40,15 @@ def box(text: str) -> Percent | None:
         left, right = _shrunk(left, right)
         top, bottom = _shrunk(top, bottom)
     return (left, top, right, bottom)
+
+
+def _of_the_dog(text: str, at: re.Match[str]) -> bool:
+    """Not of something that is there beside it: "with a lighthouse on the left", "왼쪽에 나무"."""
+    before, after = _CLAUSE.split(text[: at.start()])[-1], text[at.end() :]
+    beside = _WITH.search(before) and not any(thing.worn for thing in named(before))
+    next_to_it = next((thing for found, thing in mentions(after) if found.start() <= LATER), None)
+    other = next_to_it and not next_to_it.worn and not next_to_it.scene
+    return not (beside or (other and _KOREAN.search(at.group())))
 
 
 def _shrunk(low: int, high: int) -> tuple[int, int]:

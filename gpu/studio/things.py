@@ -48,25 +48,33 @@ def _tables(thing: Thing) -> tuple[tuple[str, ...], ...]:
     return (thing.en, thing.ko, thing.ja, thing.es, thing.short)
 
 
-def _read(path: Path) -> tuple[Thing, ...]:
+def _read(path: Path) -> tuple[tuple[str, ...], tuple[Thing, ...]]:
+    """Words that only look like things, and the things."""
     tables = tomllib.loads(path.read_text("utf-8"))
-    return tuple(
+    other = tuple(tables.pop("other"))
+    return other, tuple(
         Thing(name=name, **{key: value if isinstance(value, str) else tuple(value) for key, value in table.items()})
         for name, table in tables.items()
     )
 
 
-THINGS = _read(Path(__file__).with_suffix(".toml"))
+def _joined(forms: Iterable[str]) -> str:
+    """Any of these, also with others right beside it; but a syllable, or one with a particle, begins a word."""
+    begins = ((r"(?<![가-힣])" if _SYLLABLE.match(form) else "", form) for form in _longest(forms))
+    return "|".join(begin + re.escape(form) for begin, form in begins)
+
+
+_SYLLABLE = re.compile(r"[가-힣](?:$| |[은는이가도에를들속])")
+OTHER, THINGS = _read(Path(__file__).with_suffix(".toml"))
 NAMED = {thing.name: thing for thing in THINGS}
-JOINED = "|".join(
-    re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja, *thing.short))
-)
+JOINED = _joined(form for thing in THINGS for form in (*thing.ko, *thing.ja, *thing.short))
 """A pattern for any Korean or Japanese word of them that can be refused: those are not parted by spaces."""
 
 _MEANS = {fold(form).casefold(): thing for thing in reversed(THINGS) for table in _tables(thing) for form in table}
 SPACED = words(form for thing in THINGS for form in (*thing.en, *thing.es)).pattern
-_LONG = "|".join(re.escape(form) for form in _longest(form for thing in THINGS for form in (*thing.ko, *thing.ja)))
-_ANY, _REFUSED = (re.compile(f"{SPACED}|{joined}", re.IGNORECASE) for joined in (_LONG, JOINED))
+_LONG = _joined(form for thing in THINGS for form in (*thing.ko, *thing.ja))
+_NONE = "|".join((words(one for one in OTHER if one.isascii()).pattern, *(one for one in OTHER if not one.isascii())))
+_ANY, _REFUSED = (re.compile(f"(?P<none>{_NONE})|{SPACED}|{joined}", re.IGNORECASE) for joined in (_LONG, JOINED))
 _MIXED = re.compile(rf"(?P<thing>{SPACED})(?=\s*(?:(?P<korean>[가-힣])|[\u3041-\u30ff\u4e00-\u9fff]))", re.IGNORECASE)
 _SIGNS = {sign: thing for thing in reversed(THINGS) for sign in thing.sign}
 _SIGN = re.compile("|".join(_SIGNS))
@@ -80,7 +88,8 @@ def named(text: str, *, refused: bool = False) -> list[Thing]:
 def mentions(text: str, *, refused: bool = False) -> Iterator[tuple[re.Match[str], Thing]]:
     """Where a folded text without emoji names which thing."""
     for match in (_REFUSED if refused else _ANY).finditer(text):
-        yield match, _thing(match.group())
+        if not match["none"]:
+            yield match, _thing(match.group())
 
 
 def spelled(text: str) -> str:

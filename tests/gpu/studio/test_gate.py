@@ -53,6 +53,15 @@ def test_a_plan_that_cannot_be_painted_says_why(changes: dict[str, object], why:
     assert why in GOOD.model_copy(update=changes).fault()
 
 
+@pytest.mark.parametrize(
+    "text", ["at a dia de los muertos altar", "la la land night sky", "on a playa del carmen beach"]
+)
+def test_a_foreign_name_is_english(text: str) -> None:
+    assert (
+        gate.is_english(text) and not gate.is_english("un perro feliz en la playa") and not gate.is_english("en la mar")
+    )
+
+
 def test_a_word_that_was_cut_off_does_not_stand_there() -> None:
     cut = ("in a park with tall trees and benches and a fountain and flowers and " * 3)[:120]
     text = join(GOOD.model_copy(update={"scene": cut, "lighting": ""}), Wish(style="oil"), TOKENS, "dog").text

@@ -32,6 +32,9 @@ def said(text: str) -> str:
         ("遠くから", "far away"),
         ("a la derecha, en la playa", "on the right"),
         ("en primer plano", "a close-up"),
+        ("with a red hat on the left, in the snow", "on the left"),
+        ("a dog far away on a beach", "far away"),
+        ("왼쪽에 모자 쓴 강아지", "on the left"),
     ],
 )
 def test_a_place_is_heard(text: str, place: str) -> None:
@@ -43,6 +46,12 @@ def test_a_place_is_heard(text: str, place: str) -> None:
     [
         "with a patch on the left ear", "on top of a hill", "left behind by the train", "at the top of a mountain",
         "왼쪽 귀에 꽃", "all right, on a beach", "", "on the left of a tree", "at the bottom of the sea",
+        "in a meadow with mountains in the distance", "con montañas a lo lejos", "遠くに富士山が見える",
+        "멀리 산이 보이는 들판", "city lights far away", "in a galaxy far far away", "왼쪽을 보는 강아지",
+        "오른쪽을 바라보는", "mirando hacia la derecha", "左に向いた犬", "mirando hacia arriba", "patas arriba",
+        "boca abajo", "a parrot on the right shoulder", "왼쪽 어깨에 새", "왼쪽 앞다리를 든",
+        "with a lighthouse on the left", "왼쪽에 나무", "左右に木がある道", "on the right track",
+        "on the right side of the couch", "メイクアップで",
     ],
 )  # fmt: skip
 def test_what_is_no_place_in_the_picture_is_not(text: str) -> None:
