@@ -12,7 +12,7 @@ from gpu.pocket.world.dogs import Dog
 from tests.bench.ablation import trial
 from tests.bench.pocket import leak
 from tests.bench.pocket.enrolment import SHOWING, unseen
-from tests.bench.pocket.obeyed import SCENELESS, Asked
+from tests.bench.pocket.obeyed import SCENELESS, Asked, worn
 from tests.bench.pocket.reader import Reader, Reading
 from tests.bench.pocket.truth import judge
 
@@ -24,9 +24,9 @@ def of_dog(eyes: Reader, folder: Path, method: str, number: int, seconds: float)
     painted = dict(trial.images(folder, method, number))
     pairs = list(zip(trial.asked(number), eyes.read(painted["shown"]), strict=True))
     marks, words = _marks(unseen(number)[0], pairs), fmean(_obeyed(*pair) for pair in pairs)
-    worn = fmean(reading.worn.issuperset(one.worn) for one, reading in pairs if one.worn)
+    wearing = fmean(worn(reading).issuperset(one.worn) for one, reading in pairs if one.worn)
     mean = fmean(marks.values())
-    found = {**marks, "marks": mean, "words": words, "both": mean * words, "worn": worn, "seconds": seconds}
+    found = {**marks, "marks": mean, "words": words, "both": mean * words, "worn": wearing, "seconds": seconds}
     if "leaked" in painted:
         found["leak"] = fmean(leak.leaks(reading) for reading in eyes.read(painted["leaked"]))
     return found

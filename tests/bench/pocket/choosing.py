@@ -24,7 +24,7 @@ from gpu.studio.models import ModelPool
 from gpu.verdicts import ranked
 from tests.bench.pocket import painter
 from tests.bench.pocket.enrolment import LEARNING, job, one_a_core, quiet, studio_of, unseen
-from tests.bench.pocket.obeyed import Asked, wishes
+from tests.bench.pocket.obeyed import Asked, wishes, worn
 from tests.bench.pocket.reader import Reader, Reading, reader
 from tests.bench.pocket.truth import judge
 
@@ -117,4 +117,4 @@ def agreement_by_lacking(
 
 def shown(asked: Asked, reading: Reading) -> list[bool]:
     """Of the place and each thing worn, whether it is there."""
-    return [reading.scene == asked.scene, *(thing in reading.worn for thing in asked.worn)]
+    return [reading.scene == asked.scene, *(thing in worn(reading) for thing in asked.worn)]

@@ -85,17 +85,23 @@ def drawing(dog: Dog, one: Asked, number: int) -> Image.Image:
     return draw(dog, replace(shot, wear=one.worn)).image
 
 
+def worn(reading: Reading) -> set[str]:
+    """The things of WEAR that are seen."""
+    seen = {"hat": reading.hat, "glasses": reading.glasses, "scarf": reading.scarf}
+    return {word for name, word in WORN.items() if seen[name] > 0.5}
+
+
 def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float]:
     """Shares of what was asked for that was read: scene, each thing worn, and each that was refused absent."""
     scenes: list[bool] = []
-    worn: dict[str, list[bool]] = {name: [] for name in WORN}
+    things: dict[str, list[bool]] = {name: [] for name in WORN}
     absent: list[bool] = []
     for one, reading in zip(asked, readings, strict=True):
         if one.style != SCENELESS:
             scenes.append(reading.scene == one.scene)
         for name, thing in WORN.items():
             if thing in one.worn:
-                worn[name].append(thing in reading.worn)
+                things[name].append(thing in worn(reading))
             if thing == one.refused:
-                absent.append(thing not in reading.worn)
-    return {"scene": share(scenes), **{name: share(each) for name, each in worn.items()}, "absent": share(absent)}
+                absent.append(thing not in worn(reading))
+    return {"scene": share(scenes), **{name: share(each) for name, each in things.items()}, "absent": share(absent)}

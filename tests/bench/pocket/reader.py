@@ -50,12 +50,6 @@ class Reading:
     coat: Lab
     second: Lab
 
-    @property
-    def worn(self) -> set[str]:
-        """The things of WEAR that are seen."""
-        seen = {"hat": self.hat, "glasses": self.glasses, "scarf": self.scarf}
-        return {word for name, word in WORN.items() if seen[name] > 0.5}
-
 
 class _Block(nn.Module):
     """Two convolutions with a shortcut (He et al. 2015), at half the size."""
