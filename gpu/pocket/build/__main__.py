@@ -41,7 +41,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "painter":
             from gpu.pocket.build.painter import train_painter
 
-            in_parallel(train_painter, folder, drawn, 1500 if warm else 12600, warm)
+            in_parallel(train_painter, folder, drawn, 2600 if warm else 12600, warm)
         case "fewstep":
             from gpu.pocket.build.fewstep import train_fewstep
 
