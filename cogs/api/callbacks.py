@@ -8,6 +8,7 @@ Knows: discord.py's requests for interactions. Does not know: what is answered.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -37,13 +38,22 @@ class PatientAdapter(AsyncWebhookAdapter):
             log.info("%s: %r", "Answered before" if answered else "Suggestions came too late", error)
             return {"interaction": {"id": interaction_id}}  # more is not known of an answer that was lost
 
-    async def request(self, route: Route, session: aiohttp.ClientSession, **options: Any) -> Any:
+    async def request(
+        self,
+        route: Route,
+        session: aiohttp.ClientSession,
+        *,
+        files: Sequence[discord.File] | None = None,
+        **options: Any,
+    ) -> Any:
         """Make a request. Ours may be made twice: a second answer is refused, and the same edit changes nothing."""
         try:
-            return await super().request(route, session, **options)
+            return await super().request(route, session, files=files, **options)
         except (aiohttp.ClientError, OSError) as error:
             log.info("An answer is sent again: %r", error)
-            return await super().request(route, session, **options)
+            for file in files or ():
+                file.reset()  # it was read as far as it got; discord.py rewinds only between its own tries
+            return await super().request(route, session, files=files, **options)
 
 
 def _is_suggestion(params: MultipartParameters) -> bool:

@@ -92,6 +92,16 @@ async def test_a_dog_is_taken_along_forgotten_and_brought_back(alive: BotEnv):
     await forgotten(alive, mina, "Rexine")
 
 
+async def test_a_zip_whose_upload_is_cut_comes_whole(alive: BotEnv):
+    mina = alive.discord.person("Mina")
+    await enrolled(alive, mina)
+    cut = alive.discord.fail("PATCH", "/webhooks/{application_id}/{token}/messages/{message_id}", within="@original")
+    given = await exported(alive, mina)
+    assert cut.hits == 1
+    with zipfile.ZipFile(io.BytesIO(given.data)) as taken:
+        assert taken.testzip() is None and "recipe.json" in taken.namelist()
+
+
 async def test_only_its_owner_gets_a_dog_and_only_one_that_is_learnt(alive: BotEnv):
     mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
     place = alive.discord.channel
