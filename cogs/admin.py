@@ -47,6 +47,7 @@ class AdminCog(commands.Cog):
         assert interaction.guild_id  # commands are for guilds only
         whose = interaction.guild_id, interaction.user.id
         own = [*await self._services.jobs.looked(*whose), *await self._services.jobs.active(*whose)]
+        own.sort(key=lambda one: one.created)
         if not own:
             raise Sorry("cancel.none")
         chosen = [one for one in own if job in (None, one.id) or name_key(job) == name_key(one.pet_name)]

@@ -15,6 +15,7 @@ from cogs.shared import photo_form
 from gpu.errors import NotFinite
 from storage.looks import Looks
 from tests.helpers.bot_env import BotEnv, bot_env, named, photos, private, whole
+from tests.helpers.fake_studio import Plan
 from tests.helpers.look_env import buttons, current, custom_id, good, kept, looked, press, rows, sheet
 from tests.loopback import Permission, Upload
 
@@ -218,6 +219,20 @@ async def test_a_look_that_fails_is_tried_again_and_one_that_is_cancelled_is_ove
     alive.studio.open.set()
     await alive.message(thread, "Cancelled, as you wished")
     assert not kept(alive)
+
+
+async def test_the_newest_is_cancelled_also_where_it_is_a_look_that_waits_for_its_owner(alive: BotEnv):
+    mina, place = alive.discord.person("Mina"), alive.discord.channel
+    _, answer = await looked(alive, mina, 3)
+    alive.studio.plan = Plan(steps=10**6, ms=5)
+    await press(alive, mina, answer, "learn")
+    await mina.slash("/enroll", place, name="Bori", **named(photos(3, 10)))
+    thread = await alive.discord.until(lambda: next((one for one in alive.discord.threads if one.name == "Bori"), None))
+    await sheet(alive, thread)
+    assert await private(await mina.slash("/cancel", place)) == "Cancelled."
+    assert "Rex" in (queue := await private(await mina.slash("/queue", place))) and "Bori" not in queue
+    assert "Bori" not in await private(await mina.slash("/pets", place))
+    assert await private(await mina.slash("/cancel", place)) == "Cancelled."
 
 
 async def test_what_it_is_can_be_said(alive: BotEnv):
