@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -141,6 +141,20 @@ def test_a_name_that_is_taken_is_clean(raw: str) -> None:
         return
     assert clean_name(name) == name
     assert 1 <= len(name) <= 32
+
+
+@pytest.mark.parametrize("sign", ["a", "김", "น้ำ", "की", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "e\u0301\u0302"])
+async def test_a_name_that_is_clean_can_be_kept_however_long(env: StorageEnv, sign: str) -> None:
+    longest = next(sign * count for count in range(32, 0, -1) if _is_clean(sign * count))
+    await env.enroll(longest)
+    pet = await env.pets.by_name(GUILD, OWNER, longest)
+    assert pet and pet.name == clean_name(longest)
+
+
+def _is_clean(raw: str) -> bool:
+    with suppress(BadName):
+        return bool(clean_name(raw))
+    return False
 
 
 async def test_one_name_one_pet(env: StorageEnv) -> None:
