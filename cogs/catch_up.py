@@ -17,9 +17,10 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, is_transient, retry_after_s
+from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient, retry_after_s
 from cogs.api.transport import REACTIONS, add_reactions, raising_refused
 from cogs.reactions import DELETE, REROLL, Reaction, ReactionsCog
+from cogs.shared.portraits import forget_missing
 from cogs.shared.services import Services
 
 log = logging.getLogger(__name__)
@@ -80,19 +81,12 @@ class CatchUpCog(commands.Cog):
                 return True
             except (Refused, aiohttp.ClientError, OSError) as error:
                 if isinstance(error, Refused) and not is_transient(error):
-                    return await self._missing(error.code, channel_id, message_id)
+                    await forget_missing(self._services, error.code, channel_id, message_id)
+                    return error.code == UNKNOWN_MESSAGE
                 if tries == MOST_TRIES:
                     raise
                 await asyncio.sleep(retry_after_s(error, self._failures))
                 tries, self._failures = tries + 1, self._failures + 1
-
-    async def _missing(self, code: int, channel_id: int, message_id: int) -> bool:
-        if code == UNKNOWN_MESSAGE:
-            rows = await self._services.portraits.by_message(message_id)
-            await self._services.portraits.delete([row.id for row in rows])
-        elif code == UNKNOWN_CHANNEL:
-            await self._services.pets.leave_thread(channel_id)
-        return code == UNKNOWN_MESSAGE
 
     async def _look(self, channel_id: int, message_id: int) -> None:
         rows = await self._services.portraits.by_message(message_id)

@@ -1,10 +1,12 @@
 """The pets: what each is called, whose it is, and what was learnt of it.
 
-Knows: the pets and photos tables. Does not know: how a pet is enrolled (jobs.py), learnt, or forgotten (erasure.py).
+Knows: the pets and photos tables, and what changes in the others when a thread comes or goes. Does not know: how a pet
+is enrolled (jobs.py), learnt, or forgotten (erasure.py).
 """
 
 import sqlite3
 from dataclasses import dataclass
+from time import time
 from typing import Literal
 
 from gpu.outcomes import Cause
@@ -101,12 +103,18 @@ class Pets:
             await tx.run(sql, thread_id, pet_id)
 
     async def leave_thread(self, thread_id: int) -> None:
-        """This thread was deleted: its pets, and their jobs that are not over, go on in the channel above it."""
+        """This thread was deleted: its pets, and their jobs that are not over, go on in the channel above it.
+
+        The portraits in it are gone for people, so they are deleted here too; the nightly pass removes their files.
+        """
         async with self._db.write() as tx:
             await tx.run("UPDATE pets SET thread_id = channel_id WHERE thread_id = ?", thread_id)
             sql = """UPDATE jobs SET thread_id = channel_id, progress_message_id = NULL
                      WHERE thread_id = ? AND state IN ('waiting', 'running', 'looked')"""
             await tx.run(sql, thread_id)
+            sql = """UPDATE portraits SET deleted = ? WHERE channel_id = ? AND message_id IS NOT NULL
+                     AND deleted IS NULL"""
+            await tx.run(sql, time(), thread_id)
 
 
 async def add(

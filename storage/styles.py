@@ -16,9 +16,10 @@ MOST_STYLES = 20  # of a server
 
 NEWEST = """SELECT portraits.id FROM portraits JOIN jobs ON jobs.id = portraits.job_id
             WHERE json_extract(wish, '$.style') = style.value AND jobs.guild_id = ?2
-                  AND portraits.message_id IS NOT NULL AND deleted IS NULL ORDER BY portraits.id DESC LIMIT 1"""
-EXAMPLES = f"""SELECT style.value AS style, p.channel_id, p.message_id
-               FROM json_each(?1) style JOIN portraits p ON p.id = ({NEWEST})"""
+                  AND portraits.message_id IS NOT NULL AND deleted IS NULL ORDER BY portraits.id DESC LIMIT 12"""
+EXAMPLES = f"""SELECT DISTINCT style.value AS style, p.channel_id, p.message_id
+               FROM json_each(?1) style CROSS JOIN portraits p ON p.id IN ({NEWEST}) ORDER BY p.message_id DESC"""
+"""A message holds up to four. The join is CROSS so that SQLite looks the few up, and does not read all portraits."""
 
 
 class StyleTaken(Exception):
@@ -82,10 +83,12 @@ class ServerStyles:
             sql = "DELETE FROM styles WHERE guild_id = ? AND name_key = ?"
             return await tx.run(sql, guild_id, name_key(name)) == 1
 
-    async def examples(self, guild_id: int, styles: Collection[str]) -> dict[str, Example]:
-        """Of each of these styles (as wishes hold them) the newest portrait that is posted in this server."""
-        rows = await self._db.all(EXAMPLES, json.dumps(list(styles)), guild_id)
-        return {row["style"]: Example(channel_id=row["channel_id"], message_id=row["message_id"]) for row in rows}
+    async def examples(self, guild_id: int, styles: Collection[str]) -> dict[str, list[Example]]:
+        """Of each of these styles (as wishes hold them) a few that are posted in this server, the newest first."""
+        found: dict[str, list[Example]] = {style: [] for style in styles}
+        for row in await self._db.all(EXAMPLES, json.dumps(list(styles)), guild_id):
+            found[row["style"]].append(Example(channel_id=row["channel_id"], message_id=row["message_id"]))
+        return found
 
 
 def _style(row: sqlite3.Row) -> ServerStyle:

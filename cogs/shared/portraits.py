@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from discord.ext import commands
 
-from cogs.api.refusals import UNKNOWN_MESSAGE, Refused, is_transient
+from cogs.api.refusals import UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Refused, is_transient
 from cogs.api.transport import DiscordTransport, Transport
 from cogs.progress.eta import standings
 from cogs.shared.access import check_place
@@ -33,6 +33,15 @@ async def promise(services: Services, job: JobRow) -> str:
     if place == 0:
         return say(job.locale, "portrait.running", left=left, thread=thread)
     return say(job.locale, "portrait.accepted", place=place, left=left, thread=thread)
+
+
+async def forget_missing(services: Services, code: int, channel_id: int, message_id: int) -> None:
+    """A look at the message of portraits was refused with this code: nobody looks there again where it is gone."""
+    if code == UNKNOWN_MESSAGE:
+        rows = await services.portraits.by_message(message_id)
+        await services.portraits.delete([row.id for row in rows])
+    elif code == UNKNOWN_CHANNEL:
+        await services.pets.leave_thread(channel_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

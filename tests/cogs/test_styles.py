@@ -5,8 +5,9 @@ from typing import Any
 
 from gpu.styles import STYLES
 from storage.styles import MOST_STYLES
-from tests.helpers.bot_env import BotEnv, bot_env, enrolled, pressed, private, whole
-from tests.loopback import Exchange, Permission, Person
+from tests.helpers.bot_env import BotEnv, bot_env, enrolled, named, photos, pressed, private, whole
+from tests.helpers.delivery_env import ONE
+from tests.loopback import Exchange, Permission, Person, Thread, messages
 from tests.loopback.checks import violations
 from tests.loopback.layouts import CONTAINER, GALLERY, TEXT
 
@@ -69,6 +70,34 @@ async def test_pictures_from_here_for_those_who_may_see_them(alive: BotEnv):
     assert shown(await page(await mina.slash("/styles", other)))[2][1], "also where the bot knows no thread any more"
     await pressed(mina, painted, "delete")
     assert not shown(await page(await mina.slash("/styles", other)))[2][1]
+
+
+async def test_a_picture_that_is_hidden_or_gone_hides_no_other(alive: BotEnv):
+    mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
+    place, other = alive.discord.channel, alive.discord.new_channel("other")
+    looks = alive.discord.fail("GET", ONE, status=200, after=True, times=1000)
+
+    async def seen() -> str:
+        looks.hits = 0
+        return shown(await page(await theo.slash("/styles", place)))[1][1].partition("?")[0]
+
+    async def painted(thread: Thread) -> tuple[Json, str]:
+        [message] = await whole(alive, thread, 1)
+        return message, message["attachments"][0]["url"].partition("?")[0]
+
+    threads = [await enrolled(alive, mina, name, first) for first, name in ((0, "Rex"), (9, "Bello"))]
+    (_, oldest), (gone, newer) = [await painted(thread) for thread in threads]
+    await mina.slash("/enroll", other, name="Bori", **named(photos(3, 20)))
+    hidden = await alive.discord.until(lambda: next((one for one in alive.discord.threads if one.name == "Bori"), None))
+    _, newest = await painted(hidden)
+    assert await seen() == newest
+    alive.discord.deny(Permission.VIEW_CHANNEL, other, theo)
+    assert await seen() == newer and looks.hits == 1
+    messages.delete(alive.discord.world, alive.discord.world.messages[gone["id"]])
+    assert await seen() == oldest and looks.hits == 2
+    assert await seen() == oldest and looks.hits == 1, "what is gone is not asked for again"
+    alive.discord.delete(threads[0])
+    assert await seen() == "" and looks.hits == 0
 
 
 async def test_pages_are_as_discord_describes_them(tmp_path: Path):
