@@ -143,7 +143,7 @@ def _check(database: Path) -> None:
 
 def _move_paths(folder: Path, old: str, new: str) -> None:
     """Change the paths in the rows, and in the one file that holds some (gpu/studio/studio.py: cut.json)."""
-    before, after = (json.dumps(f"{one}/jobs/")[:-1] for one in (old, new))  # "data/jobs/ with its opening quote
+    before, after = _quoted(old), _quoted(new)
     with closing(sqlite3.connect(folder / DATABASE)) as database, database:
         for table, columns in TEXTS.items():
             there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}  # an older version has fewer
@@ -153,6 +153,11 @@ def _move_paths(folder: Path, old: str, new: str) -> None:
         database.execute(sql, (old, new))
     for path in (folder / "jobs").glob("*/cutouts/cut.json"):
         path.write_text(path.read_text("utf-8").replace(before, after), "utf-8")
+
+
+def _quoted(data: str) -> str:
+    """How a path below this folder begins in JSON: "data/jobs/ with its opening quote, and letters as they are."""
+    return json.dumps(f"{data}/jobs/", ensure_ascii=False)[:-1]
 
 
 def _read_only(database: Path) -> sqlite3.Connection:

@@ -119,26 +119,28 @@ def test_made_while_people_work_it_is_of_one_moment(
         assert {job[0] for job in found["jobs"]} <= living
 
 
-async def test_in_another_folder_everything_is_found_there(tmp_path: Path):
-    env = await opened(tmp_path / "data")
+@pytest.mark.parametrize("name", ["data", "김 모씨/데이터", 'Ünser "Hund"'])
+async def test_in_another_folder_everything_is_found_there(tmp_path: Path, name: str):
+    env = await opened(tmp_path / name)
     pet = await env.ready()
     paused = await env.enroll("Paused")
     await env.journal.mark_paused(await env.claim(paused.id))
     cut = env.files.job_folder(paused.id) / "cutouts" / "cut.json"
     cut.parent.mkdir()
-    cut.write_text(json.dumps({"sheet": str(env.files.job_folder(paused.id) / "sheet.png")}, separators=(",", ":")))
-    save(tmp_path / "data", tmp_path / "saved.tar")
+    sheet = {"sheet": str(env.files.job_folder(paused.id) / "sheet.png")}
+    cut.write_text(json.dumps(sheet, separators=(",", ":"), ensure_ascii=False), "utf-8")
+    save(tmp_path / name, tmp_path / "saved.tar")
     await env.db.close()
 
-    moved = tmp_path / "new" / "place"
+    moved = tmp_path / "새" / "place"
     restore(tmp_path / "saved.tar", moved)
-    (tmp_path / "data").rename(tmp_path / "gone")
+    (tmp_path / name).rename(tmp_path / "gone")
     again = await opened(moved)
     known = await again.pets.by_name(GUILD, OWNER, pet.name)
     assert known and known.adapter and known.adapter.folder.is_relative_to(moved) and known.adapter.folder.is_dir()
     claim = await again.claim(paused.id)
     assert all(photo.path.is_relative_to(moved) for photo in claim.job.photos)  # type: ignore[union-attr]
-    assert str(tmp_path / "data") not in JOB.dump_json(claim.job).decode()
+    assert str(tmp_path / name) not in JOB.dump_json(claim.job).decode()
     assert json.loads((moved / "jobs" / paused.id / "cutouts" / "cut.json").read_text())["sheet"].startswith(str(moved))
     await again.db.close()
 
