@@ -20,6 +20,7 @@ from storage.database import Database, Transaction
 from storage.files import Files
 from storage.job_rows import IMPORTED, JobRow, PastPainting, Work, insert, job_row
 from storage.names import clean_name
+from storage.outbox import ANSWER_OWED
 from storage.pets import Pet
 
 USUAL = PaintOptions()
@@ -186,6 +187,13 @@ class Jobs:
         """This message is gone: no job is shown by it."""
         async with self._db.write() as tx:
             await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
+
+    async def still_shown(self, since: float, most: int) -> list[JobRow]:
+        """Jobs that are over since then (Unix seconds), their answers sent, whose progress message is still noted."""
+        sql = f"""SELECT * FROM jobs WHERE progress_message_id IS NOT NULL AND state NOT IN ('waiting', 'running')
+                  AND finished > ? AND NOT {ANSWER_OWED} ORDER BY finished DESC LIMIT ?"""
+        now = self._clock()
+        return [job_row(row, now) for row in await self._db.all(sql, since, most)]
 
     async def durations(self, work: Work) -> float | None:
         """Seconds that the last ten jobs of this work took on average; None if none is done yet."""

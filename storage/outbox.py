@@ -22,6 +22,9 @@ from storage import takedowns
 from storage.database import Database, Transaction
 from storage.portraits import POSTED
 
+ANSWER_OWED = "EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND o.message_id IS NULL AND o.closed IS NULL)"
+"""Of a row of jobs: it has an answer that is neither sent nor given up."""
+
 AnswerKind = Literal["looked", "enrolled", "painted", "failed", "cancelled"]
 
 

@@ -18,6 +18,7 @@ from gpu.portraits import PORTRAIT
 from storage.database import Database
 from storage.files import Files
 from storage.journal import KEEPS_FOLDER
+from storage.outbox import ANSWER_OWED
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ EXPORTS_S = 7 * DAY_S  # as people are told
 ROWS_S = 30 * DAY_S
 CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, and seconds between them; each waits for readers itself; under a minute in all
 
-ANSWER_OWED = "EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = jobs.id AND o.message_id IS NULL AND o.closed IS NULL)"
 FINISHED = f"finished <= ? AND NOT {ANSWER_OWED}"  # a job that ended by then, with no answer owed
 OLD_PAINTINGS = f"SELECT id FROM jobs WHERE kind = 'paint' AND state = 'done' AND {FINISHED}"
 OLD_ENROLMENTS = f"""SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {FINISHED}

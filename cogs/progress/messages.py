@@ -2,13 +2,14 @@
 
 Knows: which jobs are shown where, and that places do not wait for each other. Does not know: what a step is, how long
 things take (eta.py), what a message says (render.py), how it is sent and when it is left alone (place.py), or how the
-answer goes out (cogs/delivery). Nothing here is worth a retry. After a restart it goes on from the job rows.
+answer goes out (cogs/delivery). Nothing here is worth a retry, but for the end of a message: it would say for ever that
+a job runs. After a restart it goes on from the job rows.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import groupby
 from math import inf
@@ -25,6 +26,10 @@ from gpu.profile import Painting
 from storage.jobs import JobRow, Jobs
 
 log = logging.getLogger(__name__)
+
+LEFT_S = 600.0  # between two looks for messages that should be gone
+WEEK_S = 7 * 86400.0  # after that such a message is left where it is
+MOST_LEFT = 10  # at one look: where a place refuses us, each is a failing request
 
 
 class ProgressMessages(commands.Cog):
@@ -45,21 +50,24 @@ class ProgressMessages(commands.Cog):
         self._threads = threads
         self._line = line
         self._painting = painting
+        self._clock = clock
         self._monotonic = monotonic
         self._new_place = partial(Place, bot, jobs, clock=clock, monotonic=monotonic)
         self._latest: dict[str, Progress] = {}  # by job
         self._hidden: dict[str, float] = {}  # jobs, and until when (monotonic)
         self._places: dict[int, Place] = {}
         self._updates: dict[int, asyncio.Task[None]] = {}  # by place
-        self._updater: asyncio.Task[None] | None = None
+        self._workers: list[asyncio.Task[None]] = []
 
     async def cog_load(self) -> None:
-        self._updater = asyncio.create_task(self._work(), name="progress")
+        self._workers = [
+            asyncio.create_task(self._repeat(self._start_updates, 1.0), name="progress"),
+            asyncio.create_task(self._repeat(self.finish_left, LEFT_S), name="progress that is left"),
+        ]
 
     async def cog_unload(self) -> None:
-        for task in (self._updater, *self._updates.values()):
-            if task:
-                task.cancel()
+        for task in (*self._workers, *self._updates.values()):
+            task.cancel()
         self._threads.cancel()
 
     @commands.Cog.listener()
@@ -84,6 +92,11 @@ class ProgressMessages(commands.Cog):
             if not any(one.progress_message_id == job.progress_message_id for one in await self._jobs.active()):
                 await place.delete(job.guild_id, job.progress_message_id)
 
+    async def finish_left(self) -> None:
+        """Finish what is over and still shown as running: a request failed, or the bot was killed."""
+        for job in await self._jobs.still_shown(self._clock() - WEEK_S, MOST_LEFT):
+            await self.finish(job.id)
+
     async def update(self) -> None:
         """Bring every message up to date; returns when each was looked at once."""
         await self._start_updates()
@@ -93,14 +106,14 @@ class ProgressMessages(commands.Cog):
         """The ids of the jobs of which something is remembered here."""
         return {*self._latest, *self._hidden}
 
-    async def _work(self) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await self._bot.wait_until_ready()
         while True:
             try:
-                await self._start_updates()
+                await work()
             except Exception:
                 log.exception("The progress messages could not be brought up to date")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(every_s)
 
     async def _start_updates(self) -> None:
         """Look at each place that is not being looked at."""

@@ -18,7 +18,15 @@ from pathlib import Path
 import discord
 from discord.ext import commands
 
-from cogs.api.refusals import ARCHIVED, TOO_MANY_OLD_EDITS, Verdict, backoff_s, classify
+from cogs.api.refusals import (
+    ARCHIVED,
+    TOO_MANY_OLD_EDITS,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    Verdict,
+    backoff_s,
+    classify,
+)
 from cogs.shared.errors import DROPPED, note_dropped
 from storage.jobs import JobRow, Jobs
 
@@ -26,6 +34,7 @@ EVERY_S = 5.0  # least time between two edits of one message
 EDIT_S = 30.0  # a job's answer waits for the last edit
 SHUT_S = 3600.0  # a place that refuses us for good may be opened again by a person, now and then
 OLD_S = 3500.0  # Discord's hour, and a little before it
+GONE = (UNKNOWN_CHANNEL, UNKNOWN_MESSAGE)
 LONG_S = 300.0  # a message that may not be edited for longer is replaced
 
 
@@ -79,13 +88,15 @@ class Place:
         return -inf
 
     async def delete(self, guild_id: int, message_id: int) -> None:
-        """Delete a progress message that shows nothing any more."""
+        """Delete a progress message that shows nothing any more. Where that fails it stays noted, for another try."""
         try:
             async with asyncio.timeout(EDIT_S):
                 await self._message(guild_id, message_id).delete()
-            await self._jobs.clear_progress_message(message_id)
         except (*DROPPED, RuntimeError) as error:
-            note_dropped(self._bot, error, f"The end of the progress message {message_id}")
+            if not (isinstance(error, discord.NotFound) and error.code in GONE):
+                note_dropped(self._bot, error, f"The end of the progress message {message_id}")
+                return
+        await self._jobs.clear_progress_message(message_id)
 
     async def _write(self, jobs: list[JobRow], redrawn: bool) -> None:
         """Jobs that older messages show come into the newest one."""

@@ -1,5 +1,5 @@
--- Names as long as storage/names.py takes them: it counts what people see, SQLite code points. And a column that nobody
--- reads goes.
+-- Names as long as storage/names.py takes them: it counts what people see, SQLite code points. And of jobs: a column that
+-- nobody reads goes, and those that a message still shows are found at once.
 --
 -- SQLite cannot change a CHECK, so the table is made anew (0007_looks.sql). No id of a pet is ever used twice, also none
 -- of a pet that is forgotten: copies of the database are cleared by ids (storage/backup.py). So the counter comes along.
@@ -31,3 +31,4 @@ ALTER TABLE new_pets RENAME TO pets;
 CREATE INDEX pets_thread ON pets (thread_id) WHERE thread_id IS NOT NULL;
 
 ALTER TABLE jobs DROP COLUMN pictures;
+CREATE INDEX jobs_shown ON jobs (progress_message_id) WHERE progress_message_id IS NOT NULL;
