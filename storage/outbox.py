@@ -100,13 +100,14 @@ class Outbox:
         sql = "SELECT * FROM outbox WHERE message_id IS NULL AND closed IS NULL AND due <= ? ORDER BY due, rowid"
         return [_delivery(row) for row in await self._db.all(sql, now)]
 
-    async def mark_tried(self, delivery_id: str, now: float) -> bool:
-        """Note a try. Call it before each, so that a crash in the middle of one is known afterwards.
+    async def mark_tried(self, delivery_id: str, channel_id: int, now: float) -> bool:
+        """Note a try in this channel. Call it before each, so that a crash in the middle of one is known afterwards.
 
-        False: the pet was forgotten, and nothing may be sent.
+        False: nothing may be sent there. The pet was forgotten; since its row was read, the answer moved or was sent.
         """
-        sql = "UPDATE outbox SET tries = tries + 1, first_tried = coalesce(first_tried, ?) WHERE id = ?"
-        return await self._run(sql, now, delivery_id) == 1
+        sql = """UPDATE outbox SET tries = tries + 1, first_tried = coalesce(first_tried, ?)
+                 WHERE id = ? AND channel_id = ? AND message_id IS NULL AND closed IS NULL"""
+        return await self._run(sql, now, delivery_id, channel_id) == 1
 
     async def retry(self, delivery_id: str, due: float) -> None:
         """Try again at `due`."""

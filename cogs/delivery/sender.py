@@ -143,10 +143,10 @@ class Sender:
             await self._mark_delivered(delivery, job, message, message_id)
 
     async def _find_or_send(self, delivery: Delivery, message: OutgoingMessage) -> int | None:
-        """The message's id; None: the pet was forgotten before anything was sent."""
+        """The message's id; None: nothing is to be sent here: the pet was forgotten, or the answer has moved."""
         if must_be_sought(delivery) and (message_id := await self._find(delivery)):
             return message_id
-        if not await self._outbox.mark_tried(delivery.id, self._clock()):
+        if not await self._outbox.mark_tried(delivery.id, delivery.channel_id, self._clock()):
             return None
         try:
             return await self._transport.send(delivery.channel_id, message, nonce(delivery))

@@ -118,7 +118,7 @@ async def test_a_crash_at_any_moment_of_it(env: DeliveryEnv):
     thread = env.thread()
     pet = await env.pet(thread)
     early, late = await env.owe(pet, pictures=0), await env.owe(pet)
-    await env.services.outbox.mark_tried(f"{early.id}-0", env.clock())  # and it died
+    await env.services.outbox.mark_tried(f"{early.id}-0", int(thread.id), env.clock())  # and it died
     await env.rounds(LONG_S, most=1)
     third = await env.owe(pet)
     env.net.fail("POST", SEND, status=200, slow=30.0, after=True)
@@ -132,6 +132,22 @@ async def test_a_crash_at_any_moment_of_it(env: DeliveryEnv):
     await env.rounds(LONG_S)
     assert env.seen() == {f"{job.id}-0": 1 for job in (early, late, third)}
     assert [len(message["reactions"]) for message in env.net.messages(thread)[1:]] == [2, 2]
+
+
+async def test_an_answer_that_moves_into_its_thread_while_it_waits_for_others_is_sent_once(env: DeliveryEnv):
+    first, second = await env.owe_enrolment(), await env.owe_enrolment()
+    slow = env.net.fail("POST", SEND, status=200, slow=1.0, after=True, within=str(env.net.channel.id))
+    delivering = [asyncio.create_task(env.delivery.deliver())]
+    await env.heard(lambda: slow.hits)
+    thread = env.thread()
+    assert second.pet_id
+    await env.services.pets.set_thread(second.pet_id, int(thread.id))
+    delivering.append(asyncio.create_task(env.delivery.deliver()))
+    await env.heard(lambda: len(env.texts(thread)) == 2)
+    env.pass_time(LONG_S)
+    await asyncio.gather(*delivering)
+    assert env.seen() == {f"{job.id}-{part}": 1 for job in (first, second) for part in (0, 1)}
+    assert len(env.texts(env.net.channel)) == len(env.texts(thread)) == 2
 
 
 async def test_where_an_answer_goes_when_its_place_is_shut(env: DeliveryEnv):

@@ -139,7 +139,7 @@ async def test_the_numbers_of_the_line_and_the_outbox(stored: StorageEnv) -> Non
         [owed] = await stored.owed()
         claim = await stored.claim(row.id)
         for _ in range(2):
-            await stored.outbox.mark_tried(owed.id, stored.clock.now)
+            await stored.outbox.mark_tried(owed.id, owed.channel_id, stored.clock.now)
         read = await numbers(metrics)
         assert read["pawtrait_line_jobs paint running"] == 1
         assert (read["pawtrait_outbox_owed"], read["pawtrait_outbox_retried"]) == (2, 1)

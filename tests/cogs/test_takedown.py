@@ -73,7 +73,7 @@ async def test_what_arrives_late_comes_down_too(env: DeliveryEnv):
     thread = env.thread()
     pet = await env.pet(thread)
     job = await env.owe(pet)
-    await env.services.outbox.mark_tried(f"{job.id}-0", env.clock())
+    await env.services.outbox.mark_tried(f"{job.id}-0", int(thread.id), env.clock())
     await env.services.erasure.forget(pet.id)
     await env.delivery.take_down()
     assert await takedowns(env) == 1
@@ -86,7 +86,7 @@ async def test_what_arrives_late_comes_down_too(env: DeliveryEnv):
 async def test_nothing_is_sent_for_a_pet_forgotten_meanwhile(env: DeliveryEnv):
     pet = await env.pet(env.thread())
     job = await env.owe(pet, pictures=0)
-    assert await env.services.outbox.mark_tried(f"{job.id}-0", env.clock())
+    assert pet.thread_id and await env.services.outbox.mark_tried(f"{job.id}-0", pet.thread_id, env.clock())
     looked = env.net.fail("GET", SEND, status=200, slow=0.3, after=True)
     walking = asyncio.create_task(env.delivery.deliver())
     await env.heard(lambda: looked.hits)

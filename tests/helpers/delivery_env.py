@@ -145,6 +145,14 @@ class DeliveryEnv:
         assert await self.journal.settle(claim, seen(claim.job))
         return job_id
 
+    async def owe_enrolment(self) -> JobRow:
+        """A dog that is learnt, without a thread, with both parts of its answer in the outbox."""
+        job_id = await self._enrol(None, self.mina, look=False)
+        await self._settle(job_id, enrolled(self.services.files.job_folder(job_id)))
+        row = await self.services.jobs.get(job_id)
+        assert row
+        return row
+
     async def _enrol(self, thread: Thread | None, owner: Person, *, look: bool) -> str:
         job_id = new_job_id()
         path, sha256 = self.services.files.keep(job_id.encode(), self.services.files.photo_folder(job_id), ".jpg")

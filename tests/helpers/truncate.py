@@ -87,7 +87,7 @@ async def _lives(env: StorageEnv) -> AsyncGenerator[None]:
         await env.journal.settle(claim, painted(claim))
         yield
         owed = (await env.outbox.due(env.clock.now))[-1]
-        await env.outbox.mark_tried(owed.id, env.clock.now)
+        await env.outbox.mark_tried(owed.id, owed.channel_id, env.clock.now)
         yield
         await env.outbox.mark_sent(owed.id, THREAD, 100 + number, owed.answer.portraits)
         yield

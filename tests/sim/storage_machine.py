@@ -214,7 +214,7 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["sent", "closed", "unheard"]))
     def deliver(self, how: str) -> None:
         for owed in self.do(self.env.outbox.due(self.env.clock.now))[:1]:
-            assert self.do(self.env.outbox.mark_tried(owed.id, self.env.clock.now))
+            assert self.do(self.env.outbox.mark_tried(owed.id, owed.channel_id, self.env.clock.now))
             self.tried.add(owed.id)
             if how == "sent":
                 assert self.do(self.env.outbox.mark_sent(owed.id, owed.channel_id, 7, owed.answer.portraits))

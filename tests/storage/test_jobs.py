@@ -96,8 +96,8 @@ async def test_painting_and_its_delivery(env: StorageEnv) -> None:
     assert await env.journal.settle(claim, painted(claim))
     [_, owed] = await env.owed()
     assert (owed.kind, owed.channel_id, owed.answer.reply_to) == ("painted", THREAD, 55)
-    await env.outbox.mark_tried(owed.id, 2000)
-    await env.outbox.mark_tried(owed.id, 2001)
+    await env.outbox.mark_tried(owed.id, owed.channel_id, 2000)
+    await env.outbox.mark_tried(owed.id, owed.channel_id, 2001)
     await env.outbox.retry(owed.id, 2010)
     assert [delivery.id for delivery in await env.outbox.due(2009)] != [owed.id]
     again = (await env.outbox.due(2010))[-1]

@@ -27,7 +27,7 @@ async def env(tmp_path: Path) -> AsyncIterator[StorageEnv]:
 async def test_forgetting_one_that_was_looked_at_leaves_nothing(env: StorageEnv, refused: int, sent: bool) -> None:
     row = await env.looked(refused=refused)
     [owed] = await env.outbox.due(env.clock.now)
-    await env.outbox.mark_tried(owed.id, env.clock.now)
+    await env.outbox.mark_tried(owed.id, owed.channel_id, env.clock.now)
     if sent:
         await env.outbox.mark_sent(owed.id, CHANNEL, 99, ())
     receipt = await env.erasure.forget((await env.looks.get(row.id)).pet_id, with_posts=True)

@@ -89,7 +89,7 @@ async def ended(env: StorageEnv, case: Case, job_id: str) -> None:
 
 async def answer(env: StorageEnv, owed: Delivery, how: str) -> None:
     if how in ("tried", "sent"):
-        await env.outbox.mark_tried(owed.id, env.clock.now)
+        await env.outbox.mark_tried(owed.id, owed.channel_id, env.clock.now)
     if how == "sent":
         await env.outbox.mark_sent(owed.id, THREAD, int(owed.job_id, 16), owed.answer.portraits)
     if how == "closed":

@@ -204,7 +204,7 @@ async def test_what_may_hang_somewhere_is_noted_without_a_word_of_the_pet(env: S
     [first, untried, tried, sent] = await env.owed()
     await env.outbox.close(first.id, "gone")
     for delivery in (tried, sent):
-        assert await env.outbox.mark_tried(delivery.id, 900.0)
+        assert await env.outbox.mark_tried(delivery.id, delivery.channel_id, 900.0)
         await env.jobs.set_progress_message([delivery.job_id], 80 if delivery is tried else 81)
     assert await env.outbox.mark_sent(sent.id, THREAD, 99, sent.answer.portraits)
     await env.erasure.forget(pet.id, with_posts=with_posts)
@@ -213,7 +213,7 @@ async def test_what_may_hang_somewhere_is_noted_without_a_word_of_the_pet(env: S
     known = [one.message_id for one in strays if one.message_id]
     assert sorted(known) == ([77, 80, 81, 99] if with_posts else [80]), "tried will not take its progress down any more"
     assert traces(env.root, MARKER) == []
-    assert not await env.outbox.mark_tried(untried.id, 1000.0)
+    assert not await env.outbox.mark_tried(untried.id, untried.channel_id, 1000.0)
     assert not await env.outbox.mark_sent(tried.id, THREAD, 100, ())
     assert 100 in [one.message_id for one in await env.takedowns.due(env.clock.now)]
 
