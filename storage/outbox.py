@@ -60,6 +60,7 @@ class AnswerPayload:
     portraits: tuple[int, ...]  # ids of the portrait rows, in the outcome's order, for Outbox.mark_sent
     kept_until: float | None = None  # Unix seconds: nothing was learnt, and the photos are kept, to be tried again
     look: int = 0  # number of the look that this is about
+    imported: bool = False  # of an enrolment: the dog came as files
     learn_at: float | None = None  # Unix seconds: it is learnt by itself then; None: too few photos are good
 
 

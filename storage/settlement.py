@@ -114,6 +114,7 @@ async def _compose_answer(
         outcome=_with_total_time(job, outcome),
         portraits=tuple([await _add_portrait(tx, job, body.wish, portrait) for portrait in portraits]),
         kept_until=kept_until,
+        imported=isinstance(body, Enroll) and body.imported,
     )
 
 

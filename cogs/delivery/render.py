@@ -18,6 +18,7 @@ from storage.outbox import AnswerPayload, Delivery, Destination, Part
 
 LONGEST_PROMPT = 600  # characters that are shown; the message has room for 2000
 LONGEST_TEXT = 2000
+OF_AN_IMPORT = {Cause.ADAPTER_MISMATCH: "import.mismatch", Cause.MODELS_MISSING: "import.unreadable"}
 MOVED = {Destination.PARENT: "sorry.thread_gone", Destination.DM: "sorry.sent_directly"}
 
 
@@ -123,9 +124,13 @@ def _scores(answer: AnswerPayload, portraits: tuple[Portrait, ...]) -> list[str]
 
 
 def _reason(answer: AnswerPayload, failed: Failed) -> str:
-    """Why nothing came of it; what an operator can do about memory is another thing where a dog is learnt."""
-    learning = bool(answer.photos) and failed.cause is Cause.OUT_OF_MEMORY
-    return say(answer.locale, "failed.memory" if learning else f"error.{failed.cause}", name=Name(answer.pet_name))
+    """Why nothing came of it; what can be done about it is another thing where a dog is learnt, or comes as files."""
+    key = f"error.{failed.cause}"
+    if answer.imported:
+        key = OF_AN_IMPORT.get(failed.cause, key)
+    elif answer.photos and failed.cause is Cause.OUT_OF_MEMORY:
+        key = "failed.memory"
+    return say(answer.locale, key, name=Name(answer.pet_name))
 
 
 def _kept(answer: AnswerPayload) -> list[str]:

@@ -13,6 +13,10 @@ import pytest
 
 from cogs import exports
 from gpu import adapter_zip
+from gpu.errors import ModelsMissing
+from gpu.jobs import Enroll
+from gpu.outcomes import Enrolled
+from tests.helpers import fake_studio
 from tests.helpers.bot_env import BotEnv, enrolled, named, photos, private, whole
 from tests.loopback import Person, Thread, Upload
 
@@ -157,9 +161,25 @@ async def test_a_dog_that_was_learnt_on_another_base_model_is_refused_and_gone(a
     await forgotten(alive, mina)
     assert "is safe with me" in await imported(alive, mina, given)
     thread = await thread_of(alive, "Rex", 1)
-    answer = await alive.message(thread, "learnt with another model than I have now")
+    answer = await alive.message(thread, "learnt with another base model than mine, so I kept nothing. `/enroll`")
     assert "photos" not in answer["content"] and not answer["components"]
     assert "don't know any dog" in await private(await mina.slash("/pets", alive.discord.channel))
+    await gone(alive)
+
+
+async def test_an_import_whose_files_cannot_be_read_says_that_it_may_be_the_zip(
+    alive: BotEnv, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(_: Enroll) -> Enrolled:
+        raise ModelsMissing("adapter: it is cut off")
+
+    mina = alive.discord.person("Mina")
+    await enrolled(alive, mina)
+    given = await exported(alive, mina)
+    await forgotten(alive, mina)
+    monkeypatch.setattr(fake_studio, "taken_in", broken)
+    await imported(alive, mina, given)
+    assert await alive.message(await thread_of(alive, "Rex", 1), "A file of that zip or of my models can't be read")
     await gone(alive)
 
 
