@@ -14,6 +14,7 @@ A UI has one folder for everybody's files, so each is named after its pet and af
 gives the same zip, byte for byte.
 """
 
+import errno
 import hashlib
 import re
 import shutil
@@ -51,6 +52,8 @@ MOST_BYTES = 500 << 20  # of a zip, as much as Discord lets anybody attach
 MOST_ENTRIES, MOST_DIRECTORY = 100, 1 << 16  # and bytes of the list of them
 END, END_64 = b"PK\5\6", b"PK\6\7"  # what the end of that list begins with, and what stands before it in a larger zip
 PLACES = {"diffusers": LORA_FILE, "embeddings": ROWS_FILE}
+BROKEN = (Damaged, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+"""What reading a zip may raise that is not as it was packed."""
 LIMITS = {LORA_FILE: MOST_BYTES, ROWS_FILE: 1 << 20, RECIPE_FILE: 1 << 18}  # bytes, unpacked
 
 Reason = Literal["no_zip", "too_big", "unsafe", "incomplete", "damaged"]
@@ -113,7 +116,9 @@ def unpack(source: Path, folder: Path) -> Recipe:
             found = check(fresh)
             write_kohya(fresh, fresh / KOHYA_FILE)
             return found
-    except (Damaged, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that is a seek to before the beginning
+            raise
         raise ZipRefused("damaged", str(error)) from error
 
 

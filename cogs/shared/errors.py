@@ -4,6 +4,7 @@ Knows: which exception means which sentence, and how to tell it through an inter
 Does not know: who raised it. A job's failure is not here: it is a value, put into words by cogs/delivery/render.py.
 """
 
+import errno
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ DROPPED = (*UNHEARD, OSError)
 """What may happen to words that are not worth a retry. Any other error is a bug, and so is any other RuntimeError than
 the one of a closed session (is_due_to_closing)."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 UNKNOWN_INTERACTION, DEAD_TOKEN, INVALID_FORM = 10062, 50027, 50035
 CLOSED = "Session is closed"  # what aiohttp says
 
@@ -113,6 +115,8 @@ def sentence(language: str, error: Exception) -> str:
     key, values = _meaning(error)
     if key == "error.Internal":
         log.error("An unexpected error", exc_info=error)
+    if key == "error.DiskFull":
+        log.error("The disk is full: %r", error)
     if key == "sorry.unheard":
         log.warning("A request to Discord failed: %r", error)
     return say(language, key, **values)
@@ -122,6 +126,8 @@ def _meaning(error: Exception) -> tuple[str, dict[str, object]]:
     match error:
         case Sorry():
             return error.key, error.values
+        case OSError() if error.errno in FULL:
+            return "error.DiskFull", {}
         case BadName():
             return "sorry.name", {}
         case PetNotReady():

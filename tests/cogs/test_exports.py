@@ -1,6 +1,7 @@
 """A dog taken along and brought back, through the whole bot: who may, what is said, and what is left of it."""
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cogs import exports
+from cogs import exports, imports
 from gpu import adapter_zip
 from gpu.errors import ModelsMissing
 from gpu.jobs import Enroll
@@ -165,6 +166,21 @@ async def test_a_dog_that_was_learnt_on_another_base_model_is_refused_and_gone(a
     assert "photos" not in answer["content"] and not answer["components"]
     assert "don't know any dog" in await private(await mina.slash("/pets", alive.discord.channel))
     await gone(alive)
+
+
+async def test_a_full_disk_is_told_for_what_it_is(alive: BotEnv, monkeypatch: pytest.MonkeyPatch):
+    mina = alive.discord.person("Mina")
+    await enrolled(alive, mina)
+    given = await exported(alive, mina)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exports, "pack", full)
+    monkeypatch.setattr(imports, "unpack", full)
+    assert "My disk is full" in await private(await mina.slash("/pet export", alive.discord.channel, pet="Rex"))
+    assert "My disk is full" in await imported(alive, mina, given, "Bori")
+    await gone(alive, "import")
 
 
 async def test_an_import_whose_files_cannot_be_read_says_that_it_may_be_the_zip(

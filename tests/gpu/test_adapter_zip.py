@@ -1,7 +1,9 @@
 """A zip of a pet: what lies in it, and what a stranger's zip may not be. Nothing of a refused one is left."""
 
+import errno
 import json
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +160,40 @@ def test_a_flipped_bit_is_found(zipped: Path, tmp_path: Path) -> None:
     data[data.find(b"lora_A") + 400] ^= 1
     (tmp_path / "bad.zip").write_bytes(data)
     assert refused(tmp_path / "bad.zip", tmp_path) == "damaged"
+
+
+def strange_name(data: bytes) -> bytes:
+    """A name that is said to be UTF-8, and is not."""
+    listed = data.find(b"PK\1\2")
+    changed = bytearray(data)
+    changed[listed + 9] |= 0x08
+    changed[listed + 46] = 0xFF
+    return bytes(changed)
+
+
+def far_away(data: bytes) -> bytes:
+    """The last entry is said to begin where no file reaches."""
+    listed, end = data.rfind(b"PK\1\2"), data.rfind(b"PK\5\6")
+    changed = bytearray(data[:end] + struct.pack("<HHQ", 1, 8, 2**63 + 9) + data[end:])
+    changed[listed + 30] = 12
+    changed[listed + 42 : listed + 46] = b"\xff" * 4
+    struct.pack_into("<L", changed, end + 12 + 12, struct.unpack_from("<L", data, end + 12)[0] + 12)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("broken", [strange_name, far_away, lambda data: data[500:]])
+def test_a_zip_that_nobody_packed_so_is_damaged(broken: Callable[[bytes], bytes], zipped: Path, tmp_path: Path) -> None:
+    zipped.write_bytes(broken(zipped.read_bytes()))
+    assert refused(zipped, tmp_path) == "damaged"
+
+
+def test_our_own_disk_is_not_the_zips_fault(zipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(zipped, tmp_path / "job" / "adapter")
 
 
 def test_a_kill_leaves_no_half_adapter(zipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
