@@ -108,6 +108,9 @@ class EnrollCog(commands.Cog):
         if not FEWEST <= len(photos) <= MOST:
             raise Sorry("enroll.wrong_count", count=len(photos))
         await interaction.response.defer(thinking=True)
+        if known := await self._services.jobs.of_interaction(interaction.id):
+            await self._welcome(interaction, known, [])
+            return
         await check_room(self._services, interaction)
         async with to_come(self._services) as job:
             taken, left_out = await self._services.uploads.take(photos, job.job_id)
@@ -117,12 +120,13 @@ class EnrollCog(commands.Cog):
             job = replace(job, photos=tuple(taken), class_word=kind, recipe=recipe)
             names, look = tuple(taken.values()), self._services.look_first
             row = await accept(self._services, interaction, job, name, names, look=look)
-        await self._welcome(interaction, row, len(taken), left_out)
+        await self._welcome(interaction, row, left_out)
 
-    async def _welcome(self, interaction: Interaction, job: JobRow, count: int, left_out: list[LeftOut]) -> None:
-        """The job's row is committed: open its thread, let it run, and only then say so."""
+    async def _welcome(self, interaction: Interaction, job: JobRow, left_out: list[LeftOut]) -> None:
+        """The job's row is committed: open its thread, let it run, and only then say so. Raises Sorry."""
         home = await begin(self._services, job)
-        place = f"<#{home or job.channel_id}>"
+        assert job.pet_id  # or it would have come to nothing
+        count, place = await self._services.pets.count_photos(job.pet_id), f"<#{home or job.channel_id}>"
         lines = [say(job.locale, "enroll.accepted", name=Name(job.pet_name), count=count, place=place)]
         if home in (None, job.channel_id):
             lines.append(say(job.locale, "enroll.no_thread_yet" if home is None else "enroll.no_thread"))

@@ -40,6 +40,9 @@ class Imports:
         name = clean_name(name)
         check_here(self._bot, interaction)
         await interaction.response.defer(thinking=True)
+        if known := await self._services.jobs.of_interaction(interaction.id):
+            await self._welcome(interaction, known)
+            return
         await check_room(self._services, interaction)
         async with to_come(self._services) as job:
             recipe = await self._unpacked(job.folder, given)
@@ -65,7 +68,7 @@ class Imports:
             raise Sorry("import.unreachable") from error
 
     async def _welcome(self, interaction: Interaction, job: JobRow) -> None:
-        """The job's row is committed: only now it is said."""
+        """The job's row is committed: only now it is said. Raises Sorry."""
         home = await begin(self._services, job)
         told = say(job.locale, "import.accepted", name=Name(job.pet_name), place=f"<#{home or job.channel_id}>")
         try:

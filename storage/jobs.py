@@ -164,6 +164,11 @@ class Jobs:
         row = await self._db.one("SELECT * FROM jobs WHERE id = ?", job_id)
         return job_row(row, self._clock()) if row else None
 
+    async def of_interaction(self, interaction_id: int) -> JobRow | None:
+        """What this very interaction asked for before: Discord may send one again after a restart."""
+        row = await presses.of_interaction(self._db, interaction_id)
+        return job_row(row, self._clock()) if row else None
+
     async def active(self, guild_id: int | None = None, user_id: int | None = None) -> list[JobRow]:
         """Jobs that are waiting or running, oldest first; of one guild and one person, if given."""
         sql = """SELECT * FROM jobs WHERE state IN ('waiting', 'running')

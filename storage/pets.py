@@ -93,6 +93,11 @@ class Pets:
         sql = f"{PETS} WHERE guild_id = ? AND owner_id = ? ORDER BY name_key"
         return [_pet(row) for row in await self._db.all(sql, guild_id, owner_id)]
 
+    async def count_photos(self, pet_id: int) -> int:
+        """How many photos are kept of a pet."""
+        [(count,)] = await self._db.all("SELECT count(*) FROM photos WHERE pet_id = ?", pet_id)
+        return count
+
     async def set_thread(self, pet_id: int, thread_id: int) -> None:
         """Note the pet's thread: its answers go there, that of its enrolment too unless it was tried elsewhere."""
         async with self._db.write() as tx:

@@ -9,7 +9,7 @@ import sqlite3
 
 from gpu.jobs import JOB, Paint, PaintOptions
 from gpu.portraits import Prompt, Wish
-from storage.database import Transaction
+from storage.database import Database, Transaction
 
 WAITING = """SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id
              WHERE state = 'waiting' AND kind = 'paint' AND user_id = ? AND reply_to = ?"""
@@ -21,10 +21,10 @@ async def note(tx: Transaction, interaction_id: int | None, job_id: str) -> None
         await tx.run("INSERT INTO presses (interaction_id, job_id) VALUES (?, ?)", interaction_id, job_id)
 
 
-async def of_interaction(tx: Transaction, interaction_id: int | None) -> sqlite3.Row | None:
+async def of_interaction(rows: Database | Transaction, interaction_id: int | None) -> sqlite3.Row | None:
     """The row of the job that this very interaction has asked for."""
     sql = "SELECT jobs.* FROM jobs JOIN presses ON presses.job_id = jobs.id WHERE interaction_id = ?"
-    return await tx.one(sql, interaction_id)
+    return await rows.one(sql, interaction_id)
 
 
 async def find_job(

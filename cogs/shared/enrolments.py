@@ -17,6 +17,7 @@ from storage.jobs import JobRow, new_job_id
 from storage.pets import NameTaken, TooManyPets
 
 THREAD_S = 8.0  # until people are told that the thread comes later
+OVER = ("done", "failed", "cancelled")
 FIRST_WISH = Wish(style="watercolour")
 
 
@@ -72,8 +73,12 @@ async def accept(
 async def begin(services: Services, job: JobRow) -> int | None:
     """The job's row is committed: open its thread and let it run.
 
-    Where its messages go; None: Discord opens no thread just now.
+    Where its messages go; None: Discord opens no thread just now. Raises Sorry for one that has come to nothing by now.
     """
+    if job.pet_id is None:  # Discord sent the command twice
+        raise Sorry("look.over")
+    if job.state in OVER:
+        return job.thread_id or job.channel_id
     try:
         home = await services.threads.open(job, THREAD_S)
         if home is not None:

@@ -40,21 +40,6 @@ async def test_enrolment_ends_with_a_sheet_and_a_first_portrait(alive: BotEnv):
     assert answer["id"] == first["id"]
 
 
-async def test_an_enrolment_that_discord_sends_twice_is_one_dog_also_across_a_restart(alive: BotEnv):
-    mina = alive.discord.person("Mina")
-    asked = await mina.slash("/enroll", alive.discord.channel, name="Rex", **named(photos(3)))
-    again = [one for one in alive.discord.gateway.sent if one["t"] == "INTERACTION_CREATE"][-1]
-    answer = alive.discord.world.messages[(await asked.message(25))["id"]]
-    await whole(alive, alive.discord.threads[0], 1)
-    await alive.stop()
-    await alive.start()
-    answered = answer.edited
-    alive.discord.gateway.tell(again["t"], again["d"])
-    await alive.discord.until(lambda: answer.edited != answered, 25)
-    assert "3 photos of **Rex**" in answer.content and len(alive.discord.threads) == 1
-    assert len(list((alive.data / "jobs").iterdir())) == 1, "what was taken in again is gone"
-
-
 async def test_the_form_asks_for_consent_and_photos(alive: BotEnv):
     mina = alive.discord.person("Mina", locale="ko")
     asked = await mina.slash("/enroll", alive.discord.channel, name="보리")
