@@ -61,7 +61,7 @@ class Client(commands.Bot):
     def __init__(self, *, guild_id: int | None, synced: Path, **options: Any) -> None:
         super().__init__(**options)
         self._guild = discord.Object(guild_id) if guild_id else None
-        self._synced = synced  # a file with the hash of the commands that Discord knows
+        self._synced = synced  # a file with the hash of the commands that Discord knows, and for which guild alone
         self._not_before: float | None = None  # monotonic; for the next login
 
     def _get_state(self, **options: Any) -> ConnectionState[Self]:
@@ -78,15 +78,29 @@ class Client(commands.Bot):
         commands = [await one.get_translated_payload(self.tree, translator) for one in self.tree.get_commands()]
         what = json.dumps([self.application_id, self._guild and self._guild.id, commands], sort_keys=True)
         digest = hashlib.sha256(what.encode()).hexdigest()
-        if self._synced.is_file() and self._synced.read_text() == digest:
+        known, _, scope = (self._synced.read_text() if self._synced.is_file() else "").partition(" ")
+        if known == digest:
             return
         try:
             if self._guild:
                 self.tree.copy_global_to(guild=self._guild)
             await self.tree.sync(guild=self._guild)
-            self._synced.write_text(digest)
+            await self._clear_commands(int(scope) if scope else None)
+            self._synced.write_text(f"{digest} {self._guild.id}" if self._guild else digest)
         except (*DROPPED, RuntimeError):
             log.exception("The commands could not be synced")
+
+    async def _clear_commands(self, guild_id: int | None) -> None:
+        """Commands were registered there (None: everywhere) before; elsewhere now, people would see each twice."""
+        if guild_id == (self._guild and self._guild.id) or self.application_id is None:
+            return
+        if guild_id is None:
+            await self.http.bulk_upsert_global_commands(self.application_id, payload=[])
+            return
+        try:
+            await self.http.bulk_upsert_guild_commands(self.application_id, guild_id, payload=[])
+        except (discord.Forbidden, discord.NotFound) as error:  # we are not there any more, nor are they
+            log.info("The commands of guild %s are left: %s", guild_id, error)
 
     async def login(self, token: str) -> None:
         """Check the token, and learn who we are. Raises LoginFailure for a wrong token."""

@@ -69,6 +69,22 @@ async def test_commands_are_synced_only_when_they_changed(tmp_path: Path):
     assert sum(json.loads(line)["method"] == "PUT" and "/commands" in line for line in traffic) == 1
 
 
+async def test_commands_that_move_to_a_server_or_from_it_are_there_once(tmp_path: Path):
+    async with await Loopback.start() as discord:
+        alive, here = BotEnv(discord, tmp_path / "data"), int(discord.guild.id)
+        for guild_id in (None, here, None, here):
+            await alive.start(guild_id=guild_id)
+            names = [(one["type"], one["name"]) for one in discord.commands]
+            assert names and len(names) == len(set(names))
+            assert {one.get("guild_id") for one in discord.commands} == {str(guild_id) if guild_id else None}
+            await alive.stop()
+        synced = alive.data / "commands.sha256"
+        synced.write_text(f"{'0' * 64} 99")
+        await alive.start(guild_id=here)
+        assert synced.read_text().endswith(f" {here}"), "also where the bot is not in the old server any more"
+        await alive.stop()
+
+
 async def test_a_closed_client_tells_its_listeners_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """discord.py says "ready" 0.3 s after Discord did, though the client may be closed by then and have no loop."""
     caplog.set_level(logging.INFO, "pawtrait")
