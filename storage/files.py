@@ -94,6 +94,13 @@ class Files:
         """Remove the photos of an enrolment; what was made of them stays."""
         shutil.rmtree(self.photo_folder(job_id), ignore_errors=True)
 
+    def remove_portraits(self, job_ids: Collection[str]) -> int:
+        """Remove the portraits of these jobs, whatever else lies in their folders; of how many there were any."""
+        folders = [folder for job_id in job_ids if (folder := self.job_folder(job_id) / "portraits").exists()]
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(folders)
+
     def remove_photos_but(self, job_id: str, names: Collection[str]) -> None:
         """Remove the photos of an enrolment whose files are not called so."""
         for path in self.photo_folder(job_id).glob("*"):

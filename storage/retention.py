@@ -30,8 +30,8 @@ CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, and seconds between them; each waits f
 
 FINISHED = f"finished <= ? AND NOT {ANSWER_OWED}"  # a job that ended by then, with no answer owed
 OLD_PAINTINGS = f"SELECT id FROM jobs WHERE kind = 'paint' AND state = 'done' AND {FINISHED}"
-OLD_ENROLMENTS = f"""SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {FINISHED}
-             AND EXISTS (SELECT 1 FROM photos p WHERE p.pet_id = jobs.pet_id)"""
+OLD_ENROLMENTS = f"SELECT id, pet_id FROM jobs WHERE kind = 'enroll' AND state = 'done' AND {FINISHED}"
+WITH_PHOTOS = f"{OLD_ENROLMENTS} AND EXISTS (SELECT 1 FROM photos p WHERE p.pet_id = jobs.pet_id)"
 DELETE_ANSWERS = f"""DELETE FROM outbox WHERE (message_id IS NOT NULL OR closed IS NOT NULL)
            AND job_id IN (SELECT id FROM jobs WHERE {FINISHED})
            AND (message_id IS NULL OR EXISTS (SELECT 1 FROM portraits p
@@ -48,6 +48,7 @@ class Removed:
 
     folders: int  # of unknown jobs, or of jobs that came to nothing
     paintings: int  # folders of painting jobs
+    firsts: int  # folders of the first portraits of enrolments
     originals: int  # photos
     leftovers: int  # files of portraits that were taken down
     exports: int  # zips that waited for the operator
@@ -84,6 +85,7 @@ class Retention:
         removed = Removed(
             folders=await self._orphans(),
             paintings=await self._paintings() if self._portraits_s else 0,
+            firsts=await self._firsts() if self._portraits_s else 0,
             originals=await self._originals() if self._photos_s else 0,
             leftovers=await self._leftovers(),
             exports=await asyncio.to_thread(self._files.remove_exports, EXPORTS_S),
@@ -106,10 +108,15 @@ class Retention:
             await asyncio.to_thread(self._files.remove, job_id)
         return len(gone)
 
+    async def _firsts(self) -> int:
+        """The first portraits of dogs: as old paintings go, but beside them lies what was learnt."""
+        rows = await self._db.all(OLD_ENROLMENTS, self._clock() - self._portraits_s)
+        return await asyncio.to_thread(self._files.remove_portraits, [row["id"] for row in rows])
+
     async def _originals(self) -> int:
         """Photos of learnt pets: such a pet is painted from its adapter, and likeness is measured on its cut-outs."""
         count = 0
-        for row in await self._db.all(OLD_ENROLMENTS, self._clock() - self._photos_s):
+        for row in await self._db.all(WITH_PHOTOS, self._clock() - self._photos_s):
             await asyncio.to_thread(self._files.remove_photos, row["id"])
             async with self._db.write() as tx:
                 count += await tx.run("DELETE FROM photos WHERE pet_id = ?", row["pet_id"])

@@ -22,7 +22,7 @@ from tests.helpers.storage_env import THREAD, StorageEnv, enrolled, painted
 
 NOW = 1000 * DAY_S
 PHOTOS, PORTRAITS, ROWS = 10, 5, 30  # days
-NOTHING = Removed(folders=0, paintings=0, originals=0, leftovers=0, exports=0, jobs=0, answers=0, settings=0)
+NOTHING = Removed(folders=0, paintings=0, firsts=0, originals=0, leftovers=0, exports=0, jobs=0, answers=0, settings=0)
 
 
 class Case(NamedTuple):
@@ -130,6 +130,8 @@ async def test_what_goes_and_what_stays(env: StorageEnv) -> None:
         assert folder.exists() == (case.came_to_something and not painting_went), case
         if case.kind == "enroll" and case.came_to_something:
             assert photos.exists() == (not case.due(PHOTOS)), case
+        if case.kind == "enroll" and case.end == "done":
+            assert (folder / "portraits").exists() == (not case.due(PORTRAITS)), case
         row = await env.jobs.get(job_id)
         assert (row is None) == (case.kind == "enroll" and not case.came_to_something and case.due(ROWS)), case
         answers = await env.db.all("SELECT 1 FROM outbox WHERE job_id = ?", job_id)
@@ -139,6 +141,7 @@ async def test_what_goes_and_what_stays(env: StorageEnv) -> None:
         assert len(answers) == (0 if case.open or said_long_ago else parts), case
     assert await posts(env) == before, "forgetting a pet would miss a post of it"
     assert (removed.paintings, removed.originals) == (3 * 2 + 0, 3 * 2 * 2 + originals_of_painted())
+    assert removed.firsts == 3 * 2 + sum(case.kind == "paint" and case.days >= PORTRAITS for case in CASES)
     await nothing_is_missing(env)
     assert await retention(env).tidy() == NOTHING
 
@@ -167,7 +170,7 @@ async def nothing_is_missing(env: StorageEnv) -> None:
 async def test_for_ever_is_for_ever(env: StorageEnv) -> None:
     jobs = [await played(env, Case(kind, "done", 900, "sent")) for kind in ("enroll", "paint")]
     removed = await retention(env, 0, 0).tidy()
-    assert (removed.paintings, removed.originals) == (0, 0)
+    assert (removed.paintings, removed.firsts, removed.originals) == (0, 0, 0)
     assert all(env.files.job_folder(job_id).exists() for job_id in jobs)
 
 
