@@ -37,7 +37,7 @@ async def test_one_row_that_holds_the_deliverys_id(env: DeliveryEnv):
 def test_short_words_in_the_language_of_the_message():
     english, korean = ([one.label for one in portrait_buttons("0123456789ab-0", tongue)] for tongue in ("en", "ko"))
     assert english == ["Again", "Style", "Wish", "More", "Delete"]
-    assert korean == ["다시", "화풍", "장면", "더 보기", "삭제"]
+    assert korean == ["다시", "화풍", "장면", "더 그리기", "삭제"]
 
 
 async def test_again_style_wish_more_and_delete_also_after_a_restart(alive: BotEnv):

@@ -113,7 +113,7 @@ async def test_pages_are_as_discord_describes_them(tmp_path: Path):
 async def test_pages_turn_after_a_restart_and_back_in_the_language_of_whoever_asked(alive: BotEnv):
     hana = alive.discord.person("Hana", locale="ko")
     answer = await page(await hana.slash("/styles", alive.discord.channel))
-    assert [one["label"] for one in answer["components"][-1]["components"]] == ["더 보기"]
+    assert [one["label"] for one in answer["components"][-1]["components"]] == ["다음"]
     await alive.stop()
     await alive.start()
     answer = await turned(alive, hana, answer, "styles:1")
