@@ -44,7 +44,6 @@ class Learning:
     lora_rank: int = 16
     lora_lr: float = 1e-4
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
-    lora_below: float = 1.0  # share of the timesteps, from the least noise on, that the LoRA is learnt at
     train_batch: int = 1
     snr_gamma: float = 5.0
     snr_floor: float = 0.0

@@ -48,7 +48,6 @@ class Preset:
 
     steps: int
     guidance: float
-    base_steps: int = 0  # the first ones, in which the pet's LoRA waits: what goes where is the base model's to say
     few_step: bool = False  # with the few-step LoRA beside the pet's, and the scheduler that it was distilled for
     tries: int = 1
     batch: int | None = None  # pictures that are painted at a time; None: the profile's

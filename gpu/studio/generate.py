@@ -33,7 +33,6 @@ from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
 from gpu.studio.layout import Placing
-from gpu.studio.lora import joining
 from gpu.studio.models import ModelPool
 
 
@@ -100,7 +99,7 @@ class PaintSession:
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
         preset, (width, height) = self._sampling.preset, self._sampling.size
-        with self._pool.use("sdxl") as pipe, joining(pipe.unet, preset.base_steps) as self._told:
+        with self._pool.use("sdxl") as pipe:
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
             latents = torch.cat([one for one, _ in begun])
             self._reporter.begin_round()
@@ -118,7 +117,6 @@ class PaintSession:
             return _pictures(pipe, images)
 
     def _on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._told(step)
         if self._placing:
             inputs = self._placing.on_step_end(pipe, step, timestep, inputs)
         return self._reporter.on_step_end(pipe, step, timestep, inputs)

@@ -10,8 +10,8 @@ are used.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -105,20 +105,6 @@ def bare(slots: list[Slot]) -> Iterator[None]:
         yield
     finally:
         _stand_in(others)
-
-
-@contextmanager
-def joining(unet: UNet2DConditionModel, after: int) -> Iterator[Callable[[int], None]]:
-    """Inside, the pet that the UNet wears waits aside, until the function here was told of so many steps, from 0 on."""
-    with ExitStack() as start:
-        if after:
-            start.enter_context(bare(slots_of(unet)))
-
-        def told(step: int) -> None:
-            if step + 1 == after:
-                start.close()
-
-        yield told
 
 
 @contextmanager

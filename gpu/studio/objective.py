@@ -55,14 +55,13 @@ class BatchSampler:
     def draw(self, seed: int, step: int, *, learns_tokens: bool) -> tuple[Batch, int | None]:
         """The pictures of a step and the number of their caption; None for the empty caption.
 
-        While tokens are learnt no caption is dropped, and timesteps are of all.
+        While tokens are learnt no caption is dropped.
         """
         chance = Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
         numbers = _one_bucket(self._samples, self._learning.train_batch, chance)
         batch = [self._samples[n] for n in numbers]
         caption = int(torch.randint(len(self._learning.captions), (), generator=chance))
-        below = 1.0 if learns_tokens else self._learning.lora_below
-        t = torch.randint(round(below * len(self._weights)), (len(batch),), generator=chance)
+        t = torch.randint(len(self._weights), (len(batch),), generator=chance)
         dropped = not learns_tokens and float(torch.rand((), generator=chance)) < self._learning.caption_dropout
         latents = torch.stack([sample.latents for sample in batch])
         noise = torch.randn(latents.shape, generator=chance)

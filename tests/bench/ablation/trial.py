@@ -24,7 +24,7 @@ from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
-from tests.bench.ablation.methods import METHODS, Method
+from tests.bench.ablation.methods import METHODS
 from tests.bench.pocket import leak, painter
 from tests.bench.pocket.enrolment import POCKET, unseen
 from tests.bench.pocket.obeyed import Asked
@@ -54,17 +54,17 @@ def run(folder: Path, until: float, what: tuple[str, int]) -> str:
     return f"{method}, dog {dog}"
 
 
-def make(folder: Path, name: str, method: Method, dog: int) -> None:
+def make(folder: Path, method: str, learning: Learning, dog: int) -> None:
     """Learn and paint, unless it is done. The class pictures of a method are painted once, and not counted."""
-    file = path(folder, name, dog)
+    file = path(folder, method, dog)
     if file.is_file():
         return
-    studio, here = build(replace(POCKET, learning=method.learning, cache=str(folder / "cache"))), folder / "pets"
-    pet, seconds = kept(studio, here / f"{digest(method.learning)}-{dog}", unseen(dog)[1])
-    painted = {"shown": pictures(studio, pet, method, asked(dog))}
+    studio, here = build(replace(POCKET, learning=learning, cache=str(folder / "cache"))), folder / "pets"
+    pet, seconds = kept(studio, here / f"{digest(learning)}-{dog}", unseen(dog)[1])
+    painted = {"shown": pictures(studio, pet, asked(dog))}
     if dog < LEAKING:
-        pet, _ = kept(studio, here / f"{digest(method.learning)}-leak-{dog}", leak.unseen(dog)[1])
-        painted["leaked"] = pictures(studio, pet, method, [Asked("photo", leak.ELSEWHERE)] * LEAKS)
+        pet, _ = kept(studio, here / f"{digest(learning)}-leak-{dog}", leak.unseen(dog)[1])
+        painted["leaked"] = pictures(studio, pet, [Asked("photo", leak.ELSEWHERE)] * LEAKS)
     np.savez_compressed(file.with_suffix(".npz"), **painted)
     with whole(file) as fresh:
         fresh.write_text(json.dumps({"learning_cpu_s": seconds}))
@@ -74,11 +74,11 @@ def digest(learning: Learning) -> str:
     return sha256(json.dumps(asdict(learning), sort_keys=True).encode()).hexdigest()[:8]
 
 
-def pictures(studio: Studio, pet: Enrolled, method: Method, some: Sequence[Asked]) -> np.ndarray:
+def pictures(studio: Studio, pet: Enrolled, some: Sequence[Asked]) -> np.ndarray:
     """One picture for each, [pictures, height, width, 3]."""
     name = " ".join(pet.adapter.tokens)
     with pet_pipeline(studio.pool, pet.adapter):
-        painted = painter.paint(studio.pool, [one.prompt(name) for one in some], base_steps=method.base_steps)
+        painted = painter.paint(studio.pool, [one.prompt(name) for one in some])
     return np.stack([np.asarray(one) for one in painted])
 
 

@@ -5,26 +5,21 @@ The reader errs too, so its score on pictures is divided by its own score on dra
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.portraits import Prompt
 from gpu.profile import PROFILES
 from gpu.studio.denoise import embeddings
-from gpu.studio.lora import joining
 from gpu.studio.models import ModelPool
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
-
-Inputs = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +71,20 @@ def kept(asked: Sequence[Asked], readings: Sequence[Reading]) -> dict[str, float
 
 
 @torch.no_grad()
-def paint(
-    pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0, base_steps: int | None = None
-) -> list[Image.Image]:
-    """One picture for each prompt, as the studio paints them, but with other words for each one of a batch.
-
-    `base_steps`: other than the preset's.
-    """
+def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Image.Image]:
+    """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
     painting, pictures = pool.profile.painting, list[Image.Image]()
     preset, (width, height) = painting.presets["normal"], painting.shapes["square"]
     with pool.use("sdxl") as pipe:
         for at in range(0, len(prompts), painting.batch):
             some = prompts[at : at + painting.batch]
             each = [embeddings(pipe, prompt, 1) for prompt in some]
-            with joining(pipe.unet, preset.base_steps if base_steps is None else base_steps) as told:
-                pictures += pipe(
-                    **{key: torch.cat([one[key] for one in each]) for key in each[0]},
-                    width=width,
-                    height=height,
-                    generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
-                    num_inference_steps=preset.steps,
-                    guidance_scale=preset.guidance,
-                    callback_on_step_end=partial(_tell, told),
-                ).images
+            pictures += pipe(
+                **{key: torch.cat([one[key] for one in each]) for key in each[0]},
+                width=width,
+                height=height,
+                generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
+                num_inference_steps=preset.steps,
+                guidance_scale=preset.guidance,
+            ).images
     return pictures
-
-
-def _tell(told: Callable[[int], None], pipe: object, step: int, timestep: Tensor, inputs: Inputs) -> Inputs:
-    told(step)
-    return inputs

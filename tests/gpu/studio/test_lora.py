@@ -14,14 +14,14 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from gpu.errors import AdapterMismatch, Cancelled
+from gpu.errors import AdapterMismatch
 from gpu.pets import Adapter
 from gpu.portraits import Prompt
 from gpu.studio import adapter, tokens
 from gpu.studio.adapter import apply_adapter, conditional_only
 from gpu.studio.denoise import embeddings
-from gpu.studio.generate import generate, pet_pipeline
-from gpu.studio.lora import PET, joining
+from gpu.studio.generate import generate
+from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
 from gpu.studio.state import State
 from tests.helpers import tiny_models as tiny_models
@@ -106,27 +106,6 @@ def test_pixels_are_those_that_diffusers_own_loading_gives(
     assert painted(pool, pet, tmp_path) == before, "kept"
     with training(pipe, pool):
         assert painted(pool, pet, tmp_path) == before, "beside a training"
-
-
-def test_a_pet_that_joins_later_leaves_the_first_steps_to_the_base_model(
-    pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path
-) -> None:
-
-    def after(base_steps: int, one: Adapter) -> list[bytes]:
-        how = replace(SAMPLING, preset=replace(SAMPLING.preset, steps=4, base_steps=base_steps))
-        pictures = generate(pool, one, PROMPT, SEEDS, how, tmp_path, lambda _: None)
-        return [Image.open(picture.path).tobytes() for picture in pictures]
-
-    nothing = another(pet, tmp_path / "nothing", 1.0)
-    lora = load_file(nothing.folder / adapter.LORA_FILE)
-    save_file({name: 0 * tensor for name, tensor in lora.items()}, nothing.folder / adapter.LORA_FILE)
-    at_once, at_half, never = (after(base_steps, pet) for base_steps in (0, 2, 4))
-    assert at_once != at_half != never == after(0, nothing)
-    assert after(2, nothing) == never
-    with pytest.raises(Cancelled), pet_pipeline(pool, pet), joining(pipe.unet, 2) as told:
-        told(0)
-        raise Cancelled
-    assert after(0, pet) == at_once, "one that was cancelled before the pet had joined leaves nothing"
 
 
 def test_a_pet_that_is_first_read_beside_a_training_is_the_same(
