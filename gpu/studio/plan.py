@@ -18,7 +18,7 @@ from gpu.portraits import Box, Prompt, Wish
 from gpu.studio import gate, places
 from gpu.studio.exclusions import Reading, read
 from gpu.studio.phrases import names, once, tidy, without
-from gpu.studio.things import Thing
+from gpu.studio.things import Thing, named
 from gpu.styles import Style
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
@@ -105,7 +105,7 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     dog = " ".join([*tokens, class_word, _worn(_after(subject, class_word), scene, wanted)]).strip()
     box = _box(plan, asked)
     place = where(box)
-    said = once(_list([f"{style.medium} of {dog}", place, scene or _scene(asked), lighting]))
+    said = once(_list([f"{style.medium} of {dog}", place, _place(scene, plan, asked), lighting]))
     text = _list([said, without(style.details, refused)])
     negative = _list([style.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
@@ -185,6 +185,16 @@ def _worn(subject: str, scene: str, wanted: Iterable[Thing]) -> str:
         return subject
     last = re.search(r"\bwearing [\w' -]+$", subject)
     return " ".join(filter(None, [subject, "and" if last else "wearing", " and ".join(lacking)]))
+
+
+def _place(scene: str, plan: Plan, asked: Reading) -> str:
+    """The plan's scene, unless it is empty or another known place than the wish names: a small model mixes them up."""
+    planned, wanted = _places(named(plan.part("scene"))), _places(asked.things)
+    return _scene(asked) if wanted and planned.isdisjoint(wanted) and (planned or not scene) else scene
+
+
+def _places(things: Iterable[Thing]) -> set[Thing]:
+    return {thing for thing in things if thing.scene}
 
 
 def _scene(asked: Reading) -> str:
