@@ -30,7 +30,7 @@ demo: .venv/ready  ## The whole bot against a Discord on this machine; ends with
 	HF_HUB_OFFLINE=1 $(PY) -m tests.demo
 
 test: .venv/ready check  ## Everything proved
-	HF_HUB_OFFLINE=1 $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ALONE:%=--ignore=%)
+	HF_HUB_OFFLINE=1 $(PY) -m pytest --numprocesses 4 --dist loadfile $(ALONE:%=--ignore=%)
 	HF_HUB_OFFLINE=1 $(PY) -m pytest $(ALONE)
 
 check: .venv/ready  ## Style and types
