@@ -9,6 +9,7 @@ from gpu.jobs import Paint
 from gpu.portraits import Around, Preset, Size
 from gpu.profile import Painting
 
+AROUND = 1.5  # as much work is a step in which the base model paints, too (gpu/studio/surroundings.py)
 JUDGING = 5  # steps' worth of work for each candidate: about ten passes of the UNet (gpu/studio/agreement.py)
 
 
@@ -25,7 +26,7 @@ class Sampling:
 
 def sampling(job: Paint, painting: Painting) -> Sampling:
     """What the job says, or as it was before jobs said it."""
-    preset = job.options.preset or painting.presets["normal"]
+    preset = job.options.preset or painting.unsaid or painting.presets["normal"]
     return Sampling(
         preset=preset,
         size=job.options.size or painting.shapes["square"],
@@ -55,7 +56,8 @@ def judging(job: Paint, count: int) -> int:
 def denoising(job: Paint, painting: Painting) -> int:
     """The work of painting, in denoising steps of one picture; a batch is always full."""
     how = sampling(job, painting)
-    return -(-len(candidates(job, how)) // how.batch) * how.batch * how.preset.steps
+    step = AROUND if how.preset.surroundings else 1
+    return round(-(-len(candidates(job, how)) // how.batch) * how.batch * how.preset.steps * step)
 
 
 def work(job: Paint, painting: Painting) -> int:

@@ -50,8 +50,8 @@ def phrases(text: str, names: tuple[str, ...]) -> tuple[str, list[str]]:
     said = [part for part in text.split(",") if part.strip()]
     about = next((at for at, part in enumerate(said) if names[0] in part), 0)
     _, of, dog = said[about].partition(f" of {names[0]}")
-    parts = [_of_any_dog(part, names) for part in said]
-    less = [_of_any_dog(f"{names[0]}{dog}", names)] if of else []  # without the medium
+    parts = [of_any_dog(part, names) for part in said]
+    less = [of_any_dog(f"{names[0]}{dog}", names)] if of else []  # without the medium
     rest = [", ".join(parts[:at] + parts[at + 1 :]) for at in range(len(parts))]
     rest[about : about + 1] = [
         ", ".join([*parts[:about], subject, *parts[about + 1 :]]) for subject in (*less, *_less_worn(parts[about]))
@@ -59,7 +59,8 @@ def phrases(text: str, names: tuple[str, ...]) -> tuple[str, list[str]]:
     return ", ".join(parts), rest
 
 
-def _of_any_dog(part: str, names: tuple[str, ...]) -> str:
+def of_any_dog(part: str, names: tuple[str, ...]) -> str:
+    """Words of a prompt, about "a dog" in the place of the pet."""
     for name in names:
         part = part.replace(name, "a" if name == names[0] else "")
     return " ".join(part.split())

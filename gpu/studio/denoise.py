@@ -16,6 +16,8 @@ from torch import Tensor
 from gpu.portraits import Prompt
 from gpu.studio import tokens
 
+FORESIGHT = 5  # calls of the UNet, at the most, to see what a picture would become
+
 Texts = dict[str, Tensor]
 """A prompt as the pipeline's call takes it, for each picture of a batch."""
 
@@ -46,6 +48,24 @@ def predicted(pipe: Any, x: Tensor, t: Tensor, texts: Texts, guidance: float) ->
     both = pipe.unet(torch.cat([x, x]), t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample
     without, with_prompt = both.chunk(2)
     return without + guidance * (with_prompt - without)
+
+
+@torch.no_grad()
+def foreseen(pipe: Any, x: Tensor, times: Tensor, texts: Texts, guidance: float) -> Tensor:
+    """What latents x [b, c, h, w], as the UNet sees them at times[0], become: a few DDIM steps (Song et al. 2020)."""
+    picks = torch.linspace(0, len(times) - 1, min(FORESIGHT, len(times))).round().long()
+    signal = pipe.scheduler.alphas_cumprod.to(x.device, torch.float32)[times[picks].long()]
+    picture = x.float()
+    for number, pick in enumerate(picks.tolist()):
+        a = signal[number]
+        noise = predicted(pipe, x, times[pick], texts, guidance).float()
+        if pipe.scheduler.config.prediction_type == "v_prediction":
+            noise = a.sqrt() * noise + (1 - a).sqrt() * x.float()
+        picture = (x.float() - (1 - a).sqrt() * noise) / a.sqrt()
+        if number + 1 < len(picks):
+            after = signal[number + 1]
+            x = (after.sqrt() * picture + (1 - after).sqrt() * noise).to(x.dtype)
+    return picture.to(x.dtype)
 
 
 @torch.no_grad()

@@ -10,9 +10,10 @@ since another batch size gives other bits, and each has a generator of its own.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,15 +26,22 @@ from gpu.durable import whole
 from gpu.errors import NotFinite
 from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
-from gpu.portraits import Box, Preset, Prompt
+from gpu.portraits import Preset, Prompt
 from gpu.sampling import Sampling, full
+from gpu.segmenting import Segmenting
 from gpu.studio import segment
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
+from gpu.studio.agreement import of_any_dog
 from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
-from gpu.studio.layout import Placing
+from gpu.studio.layout import Placing, half_way
 from gpu.studio.models import ModelPool
+from gpu.studio.segmenter import Segmenter
+from gpu.studio.surroundings import LOOK, Surroundings
+
+Found = TypeVar("Found")
+Look = Callable[[Segmenter, Image.Image, Segmenting], Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def generate(
     rounds = [seeds[at : at + batch] for at in range(0, len(seeds), batch)]
     reporter = StepReporter(report, len(rounds), sampling.preset.steps, after / batch)
     with pet_pipeline(pool, adapter) as base, _faster(pool, base, sampling.preset):
-        session = PaintSession(pool, reporter, base, prompt, sampling)
+        session = PaintSession(pool, reporter, base, prompt, adapter.tokens, sampling)
         for some in rounds:
             start = time.monotonic()
             pictures = session.paint(full(some, batch))
@@ -89,17 +97,29 @@ class PaintSession:
     """The prompt as the pipeline embeds it, for all batches."""
 
     def __init__(
-        self, pool: ModelPool, reporter: "StepReporter", base: Any, prompt: Prompt, sampling: Sampling
+        self,
+        pool: ModelPool,
+        reporter: "StepReporter",
+        base: Any,
+        prompt: Prompt,
+        names: tuple[str, ...],
+        sampling: Sampling,
     ) -> None:
         self._pool, self._reporter, self._sampling, preset = pool, reporter, sampling, sampling.preset
         self._texts = texts = embeddings(base, prompt, sampling.batch)
-        placed = sampling.placed and prompt.box
-        self._placing = Placing(prompt.box, preset.steps, preset.guidance, texts, self._find) if placed else None
+        known, box = (preset.steps, preset.guidance, texts), prompt.box if sampling.placed else None
+        self._placing = Placing(box, *known, partial(self._in_each, segment.place)) if box else None
+        self._surroundings: Surroundings | None = None
+        if preset.surroundings:
+            around = embeddings(base, replace(prompt, text=of_any_dog(prompt.text, names)), sampling.batch)
+            after = half_way(preset.steps) + 1 if box else round(LOOK * preset.steps)
+            self._surroundings = Surroundings(*known, around, after, partial(self._in_each, segment.pet_or_all))
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
         preset, (width, height) = self._sampling.preset, self._sampling.size
-        with self._pool.use("sdxl") as pipe:
+        around = self._surroundings
+        with self._pool.use("sdxl") as pipe, around.inside(pipe) if around else nullcontext():
             begun = [noise(pipe, seed, self._sampling) for seed in seeds]
             latents = torch.cat([one for one, _ in begun])
             self._reporter.begin_round()
@@ -119,12 +139,14 @@ class PaintSession:
     def _on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         if self._placing:
             inputs = self._placing.on_step_end(pipe, step, timestep, inputs)
+        if self._surroundings:
+            inputs = self._surroundings.on_step_end(pipe, step, timestep, inputs)
         return self._reporter.on_step_end(pipe, step, timestep, inputs)
 
-    def _find(self, images: list[Image.Image]) -> list[Box | None]:
-        """Where the dog is in each."""
+    def _in_each(self, look: Look[Found], images: list[Image.Image]) -> list[Found]:
+        """What is found of the dog in each picture."""
         with self._pool.use("yolo") as segmenter:
-            found = [segment.place(segmenter, image, self._pool.profile.segmenting) for image in images]
+            found = [look(segmenter, image, self._pool.profile.segmenting) for image in images]
         with self._pool.use("sdxl"):  # on a small card it had to make room
             return found
 

@@ -16,18 +16,16 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
 from gpu.portraits import Box
-from gpu.studio.denoise import Texts, decoded, predicted
+from gpu.studio.denoise import Texts, decoded, foreseen
 
 Find = Callable[[list[Image.Image]], Sequence[Box | None]]
 """Where a dog is in each picture; None: nowhere to be seen."""
 
 HALF = 0.5  # of the steps, after which the picture is moved: earlier, the dog goes back; later, its lines stay broken
-FINISH = 5  # calls of the UNet, at the most, to see what the picture would become
 SCALE = (0.7, 1.4)  # at the least and at the most, of the dog
 
 
@@ -47,36 +45,21 @@ class Placing:
     def on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """As the pipeline calls it."""
         done = step + 1
-        if done != max(1, round(HALF * self._steps)) or done == self._steps:
+        if done != half_way(self._steps) or done == self._steps:
             return inputs
         latents, times = inputs["latents"], pipe.scheduler.timesteps[done:]
-        picture = self._finished(pipe, pipe.scheduler.scale_model_input(latents, times[0]), times)
+        seen = pipe.scheduler.scale_model_input(latents, times[0])
+        picture = foreseen(pipe, seen, times, self._texts, self._guidance)
         found = self._find(decoded(pipe, picture))
         moved = torch.stack([moved_to(self._box, *one) for one in zip(picture, found, strict=True)])
         # Another noise than the first one, but as much each picture's own.
         noisy = pipe.scheduler.add_noise(moved, self._noise.flip(-1), times[:1].expand(len(moved)))
         return inputs | {"latents": noisy.to(latents.dtype)}
 
-    def _finished(self, pipe: StableDiffusionXLPipeline, x: Tensor, times: Tensor) -> Tensor:
-        """What latents x [b, c, h, w] become in a few DDIM steps. They are as the UNet sees them at times[0]."""
-        picks = torch.linspace(0, len(times) - 1, min(FINISH, len(times))).round().long()
-        signal = pipe.scheduler.alphas_cumprod.to(x.device, torch.float32)[times[picks].long()]
-        picture = x.float()
-        for number, pick in enumerate(picks.tolist()):
-            a = signal[number]
-            noise = self._noise_in(pipe, x, times[pick], a)
-            picture = (x.float() - (1 - a).sqrt() * noise) / a.sqrt()
-            if number + 1 < len(picks):
-                after = signal[number + 1]
-                x = (after.sqrt() * picture + (1 - after).sqrt() * noise).to(x.dtype)
-        return picture.to(x.dtype)
 
-    def _noise_in(self, pipe: StableDiffusionXLPipeline, x: Tensor, t: Tensor, a: Tensor) -> Tensor:
-        """What is noise in x [b, c, h, w], fp32, by a guided prediction. `a`: alphas_cumprod at t."""
-        noise = predicted(pipe, x, t, self._texts, self._guidance).float()
-        if pipe.scheduler.config.prediction_type == "v_prediction":
-            return a.sqrt() * noise + (1 - a).sqrt() * x.float()
-        return noise
+def half_way(steps: int) -> int:
+    """The step after which the picture is moved."""
+    return max(1, round(HALF * steps))
 
 
 def moved_to(box: Box, picture: Tensor, dog: Box | None) -> Tensor:

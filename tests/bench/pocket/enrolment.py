@@ -165,7 +165,7 @@ def likest(studio: Studio, enrol: Enroll, pet: Enrolled, asked: Sequence[Wish]) 
         prompt = template(wish, pet.adapter.tokens, enrol.class_word)
         ask = Paint(
             job_id=enrol.job_id, folder=enrol.folder, adapter=pet.adapter, cutouts=pet.cutouts, wish=wish, seeds=seeds,
-            prompt=prompt, options=PaintOptions(choose=True),
+            prompt=prompt, options=PaintOptions(choose=True, preset=POCKET.painting.presets["normal"]),
         )  # fmt: skip
         (painted,) = studio.paint(ask, quiet).portraits
         best.append(Image.open(painted.path).convert("RGB"))

@@ -6,18 +6,26 @@ The reader errs too, so its score on pictures is divided by its own score on dra
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
+from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import Picture, draw, sheet
 from gpu.portraits import Prompt
 from gpu.profile import PROFILES
-from gpu.studio.denoise import embeddings
+from gpu.segmenting import Segmenting
+from gpu.studio import segment, tokens
+from gpu.studio.agreement import of_any_dog
+from gpu.studio.denoise import Texts, embeddings
 from gpu.studio.models import ModelPool
+from gpu.studio.segmenter import Segmenter
+from gpu.studio.surroundings import LOOK, Surroundings
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
 
@@ -75,16 +83,34 @@ def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Ima
     """One picture for each prompt, as the studio paints them, but with other words for each one of a batch."""
     painting, pictures = pool.profile.painting, list[Image.Image]()
     preset, (width, height) = painting.presets["normal"], painting.shapes["square"]
-    with pool.use("sdxl") as pipe:
+    names = tokens.names(pool.profile.learning.token_count)
+    with pool.use("sdxl") as pipe, pool.use("yolo") as segmenter:
+        look = partial(_masks, segmenter, pool.profile.segmenting)
         for at in range(0, len(prompts), painting.batch):
             some = prompts[at : at + painting.batch]
-            each = [embeddings(pipe, prompt, 1) for prompt in some]
-            pictures += pipe(
-                **{key: torch.cat([one[key] for one in each]) for key in each[0]},
-                width=width,
-                height=height,
-                generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
-                num_inference_steps=preset.steps,
-                guidance_scale=preset.guidance,
-            ).images
+            texts = _embeddings(pipe, some)
+            around: Surroundings | None = None
+            if preset.surroundings and names[0] in some[0].text:  # it is a pet's
+                any_dog = [replace(prompt, text=of_any_dog(prompt.text, names)) for prompt in some]
+                told = (preset.steps, preset.guidance, texts, _embeddings(pipe, any_dog))
+                around = Surroundings(*told, round(LOOK * preset.steps), look)
+            with around.inside(pipe) if around else nullcontext():
+                pictures += pipe(
+                    **texts,
+                    width=width,
+                    height=height,
+                    generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
+                    num_inference_steps=preset.steps,
+                    guidance_scale=preset.guidance,
+                    callback_on_step_end=around.on_step_end if around else None,
+                ).images
     return pictures
+
+
+def _embeddings(pipe: StableDiffusionXLPipeline, prompts: Sequence[Prompt]) -> Texts:
+    each = [embeddings(pipe, prompt, 1) for prompt in prompts]
+    return {key: torch.cat([one[key] for one in each]) for key in each[0]}
+
+
+def _masks(segmenter: Segmenter, how: Segmenting, images: list[Image.Image]) -> list[Image.Image]:
+    return [segment.pet_or_all(segmenter, image, how) for image in images]

@@ -15,7 +15,7 @@ from gpu.pocket.world.kennel import draw
 from gpu.portraits import Box, Prompt
 from gpu.profile import PROFILES, WEIGHTS
 from gpu.studio import segment
-from gpu.studio.denoise import embeddings
+from gpu.studio.denoise import embeddings, foreseen, predicted
 from gpu.studio.layout import Placing, moved_to
 from gpu.studio.segmenter import load
 from tests.helpers import tiny_models as tiny_models
@@ -73,14 +73,12 @@ def test_a_picture_is_finished_as_ddim_of_diffusers_finishes_it(pipe: StableDiff
     ddim = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading", clip_sample=False)
     ddim.set_timesteps(STEPS)
     texts = embeddings(pipe, PROMPT, 1)
-    placing = Placing(BOX, STEPS, GUIDANCE, texts, lambda _: [None])
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
     x: Tensor = noise
     with torch.no_grad():
         for t in ddim.timesteps:
-            a = ddim.alphas_cumprod[int(t)]
-            x = ddim.step(placing._noise_in(pipe, x, t, a), t, x).prev_sample
-        ours = placing._finished(pipe, noise, ddim.timesteps)
+            x = ddim.step(predicted(pipe, x, t, texts, GUIDANCE), t, x).prev_sample
+        ours = foreseen(pipe, noise, ddim.timesteps, texts, GUIDANCE)
     assert torch.allclose(ours, x, atol=1e-3)
 
 

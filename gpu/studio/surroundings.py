@@ -1,0 +1,99 @@
+"""What is around the dog is painted by the base model, which still knows every style, place and thing to wear.
+
+Knows: how the pet's prediction and the base model's are put together, and in which steps. Does not know: who asks for
+it, how a dog is found in a picture (segment.py), what else happens in the pipeline's call.
+
+Pawtrait's own. From a few photos the pet's LoRA unlearns much of what is not in them. So in the first steps, in which
+it is decided what stands where, the base model leads and the pet follows; then the dog is looked for in what the
+picture would become, and from there on each has its own part of it. A third of all predictions more.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import StableDiffusionXLPipeline
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+from PIL import Image
+from torch import Tensor, nn
+
+from gpu.studio.denoise import Texts, decoded, foreseen
+from gpu.studio.lora import bare, slots_of
+
+FindMasks = Callable[[list[Image.Image]], Sequence[Image.Image]]
+"""The dog in each picture, as a mask."""
+
+LOOK = 0.2  # of the steps, after which the dog is looked for; where it is led to a box, right after it was moved
+WORDS, PET = 1.7, 1.15  # of the guidance, before: of what the words change, and of what the pet changes beyond them
+AROUND = 1.15  # of the guidance, after: of what the words change around the dog
+
+
+class Surroundings:
+    """One batch's. For the pipeline's call: `inside` it, tell it `on_step_end`."""
+
+    def __init__(
+        self, steps: int, guidance: float, texts: Texts, around: Texts, look_after: int, find: FindMasks
+    ) -> None:
+        """`texts`: the prompt as the pipeline's call takes it; `around`: the same of any dog of its class."""
+        self._texts, self._around, self._guidance, self._find = texts, around, guidance, find
+        self._look_after = min(max(look_after, 1), steps)
+
+    @contextmanager
+    def inside(self, pipe: StableDiffusionXLPipeline) -> Iterator[None]:
+        self._mask: Tensor | None = None  # [b, 1, h, w], 1 on the dog, once it was looked for
+        self._slots = slots_of(pipe.unet)
+        self._hook = pipe.unet.register_forward_hook(self._mix, with_kwargs=True)
+        try:
+            yield
+        finally:
+            self._hook.remove()
+
+    @torch.no_grad()
+    def on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As the pipeline calls it."""
+        times = pipe.scheduler.timesteps[step + 1 :]
+        if step + 1 == self._look_after and len(times):
+            x = pipe.scheduler.scale_model_input(inputs["latents"], times[0])
+            picture = foreseen(pipe, x, times, self._texts, self._guidance)
+            self._mask = torch.cat([_soft(mask, x) for mask in self._find(decoded(pipe, picture))])
+        return inputs
+
+    def _mix(self, unet: nn.Module, args: tuple[Tensor, Tensor], kwargs: dict[str, Any], output: Any) -> Any:
+        """The UNet's answer [2 b, c, h, w], without the prompt and with it, the second half of it changed."""
+        (x, t), added = args, kwargs["added_cond_kwargs"]
+        without, pet = output[0].chunk(2)
+        many = len(pet)
+        with bare(self._slots):
+            base = unet.forward(
+                x[many:],
+                t,
+                encoder_hidden_states=self._around["prompt_embeds"],
+                added_cond_kwargs={
+                    "text_embeds": self._around["pooled_prompt_embeds"],
+                    "time_ids": added["time_ids"][many:],
+                },
+                return_dict=False,
+            )[0]
+        both = torch.cat([without, mixed(without, pet, base, self._mask)])
+        return (both,) if isinstance(output, tuple) else UNet2DConditionOutput(sample=both)
+
+
+def mixed(without: Tensor, pet: Tensor, base: Tensor, mask: Tensor | None) -> Tensor:
+    """What stands in for the pet's prediction with the prompt; all are [b, c, h, w], the mask [b, 1, h, w].
+
+    Guidance goes from `without` to it. `base`: the prediction with the prompt of the model without the pet.
+    """
+    if mask is None:
+        return without + WORDS * (base - without) + PET * (pet - base)
+    mask = mask.to(pet.dtype)
+    return without + mask * (pet - without) + (1 - mask) * AROUND * (base - without)
+
+
+def _soft(mask: Image.Image, like: Tensor) -> Tensor:
+    """[1, 1, h, w] in 0..1, as large as the latents `like` [b, c, h, w]: half of a dog's edge is around it."""
+    found = torch.from_numpy(np.asarray(mask.convert("L"), dtype=np.float32) / 255)[None, None].to(like.device)
+    small = F.interpolate(found, size=like.shape[2:], mode="area")
+    return (small + F.max_pool2d(small, 3, 1, 1)) / 2

@@ -1,0 +1,111 @@
+"""Around the dog the base model paints: exact where it can be, and without a trace afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from gpu.errors import Cancelled
+from gpu.outcomes import Progress
+from gpu.pets import Adapter
+from gpu.portraits import Prompt
+from gpu.studio import adapter, surroundings
+from gpu.studio.generate import generate
+from gpu.studio.models import ModelPool
+from gpu.studio.state import State
+from gpu.studio.surroundings import AROUND, PET, WORDS, mixed
+from tests.helpers import tiny_models as tiny_models
+
+pytestmark = tiny_models.QUIET
+PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", negative="a pencil sketch")
+SEEDS = (5, 6, 7)
+PLAIN = replace(tiny_models.SAMPLING, preset=replace(tiny_models.NORMAL, steps=4))
+WITH = replace(PLAIN, preset=replace(PLAIN.preset, surroundings=True))
+
+
+def painted(pool: ModelPool, pet: Adapter, out: Path, how=WITH, prompt: Prompt = PROMPT) -> list[bytes]:
+    pictures = generate(pool, pet, prompt, SEEDS, how, out, lambda _: None)
+    return [Image.open(picture.path).tobytes() for picture in pictures]
+
+
+def masks_of(value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dog is everywhere, or nowhere, in every picture, and from the first step on."""
+    monkeypatch.setattr("gpu.studio.segment.pet_or_all", lambda _, image, __: Image.new("L", image.size, value))
+
+
+def test_each_has_its_own_part_of_a_picture() -> None:
+    without, pet, base = torch.randn(3, 2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[:, :, 2:4] = 1
+    found = mixed(without, pet, base, mask)
+    torch.testing.assert_close(found[:, :, 2:4], pet[:, :, 2:4])
+    torch.testing.assert_close(found[:, :, 4:], (without + AROUND * (base - without))[:, :, 4:])
+    leading = mixed(without, pet, base, None)
+    torch.testing.assert_close(leading, without + WORDS * (base - without) + PET * (pet - base))
+
+
+def test_where_the_dog_is_makes_a_difference_and_a_pet_that_changes_nothing_is_any_dog(
+    pool: ModelPool, pet: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = painted(pool, pet, tmp_path)
+    masks_of(255, monkeypatch)
+    everywhere = painted(pool, pet, tmp_path)
+    masks_of(0, monkeypatch)
+    nowhere = painted(pool, pet, tmp_path)
+    assert len({tuple(one) for one in (everywhere, nowhere, painted(pool, pet, tmp_path, PLAIN))}) == 3
+    assert painted(pool, pet, tmp_path) == nowhere, "the same seeds, the same pixels"
+    assert found in (everywhere, nowhere) or found != everywhere
+
+
+def test_a_paused_training_changes_nothing_and_a_cancelled_painting_leaves_nothing(
+    pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path
+) -> None:
+    before, plain = painted(pool, pet, tmp_path), painted(pool, pet, tmp_path, PLAIN)
+    state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", 9))
+    state.begin_lora()
+    with torch.no_grad():
+        for param in state.lora.params.values():
+            param.add_(0.1)
+    assert painted(pool, pet, tmp_path) == before
+    state.close()
+
+    def cancel(progress: Progress) -> None:
+        if progress.step == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        list(generate(pool, pet, PROMPT, SEEDS, WITH, tmp_path, cancel))
+    assert not pipe.unet._forward_hooks
+    assert painted(pool, pet, tmp_path, PLAIN) == plain and painted(pool, pet, tmp_path) == before
+
+
+def test_the_base_model_is_asked_about_any_dog(
+    pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So neither the pet's rows nor its LoRA decide about what is painted where it is not."""
+    another = replace(pet, folder=tmp_path / "another")
+    another.folder.mkdir()
+    for file in pet.folder.iterdir():
+        (another.folder / file.name).write_bytes(file.read_bytes())
+    for name in (adapter.LORA_FILE, adapter.ROWS_FILE):
+        tensors = load_file(pet.folder / name)
+        save_file({key: -2 * tensor for key, tensor in tensors.items()}, another.folder / name)
+    seen: list[torch.Tensor] = []
+    real = surroundings.mixed
+
+    def listen(without: torch.Tensor, one: torch.Tensor, base: torch.Tensor, mask: object) -> torch.Tensor:
+        seen.append(base)
+        return real(without, one, base, mask)
+
+    monkeypatch.setattr(surroundings, "mixed", listen)
+    first: Sequence[torch.Tensor] = []
+    for one in (pet, another):
+        seen.clear()
+        painted(pool, one, tmp_path)
+        first = first or [seen[0]]
+    assert torch.equal(first[0], seen[0])
