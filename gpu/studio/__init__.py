@@ -27,7 +27,7 @@ train.py       the training, step by step
   evaluation.py    how it gets on, by photos that are held out
   reminding.py     what the base model must not forget,
   class_pictures.py    and the pictures of it
-denoise.py     painting beside a training
+denoise.py     guided denoising by hand: for previews, and to see what a picture would become
 tensor_files.py  equal bytes for equal tensors
 adapter.py     what was learnt, as files, and applied to a pipeline
 lora.py        its layers, put into the UNet and taken out
@@ -43,6 +43,7 @@ painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
 layout.py      the dog led to where it is asked to stand
+surroundings.py  what is around it, by the base model
 places.py      where a wish wants the dog
 likeness.py    how much a picture looks like the pet
 agreement.py   whether it shows what was asked for
