@@ -48,7 +48,7 @@ def seconds(job: Paint, painting: Painting) -> tuple[float, float]:
     """What it takes, and what one candidate of it does."""
     how = sampling(job, painting)
     count = len(candidates(job, how))
-    picture = 2 * how.preset.steps * PASS_S + DECODING_S
+    picture = (3 if how.preset.surroundings else 2) * how.preset.steps * PASS_S + DECODING_S
     judging = 10 * PASS_S * count if count > 1 else 0.0
     return LOADING_S + (0.0 if job.prompt else THINKING_S) + picture * count + judging, picture
 

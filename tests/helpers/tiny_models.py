@@ -106,6 +106,7 @@ def profile(folder: Path) -> Profile:
         painting=replace(
             pocket.painting,
             batch=3,
+            unsaid=None,
             shapes={"square": (64, 64), "portrait": (48, 80), "landscape": (80, 48), "wide": (96, 48)},
             presets={"draft": Preset(steps=1, guidance=2.0), "normal": NORMAL, "fine": replace(NORMAL, tries=5)},
         ),
