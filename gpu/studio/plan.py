@@ -23,6 +23,7 @@ from gpu.styles import Style
 from gpu.words import clean, fold, harmless, is_talk, without_talk
 
 UNNAMED = "a picture"  # of a style whose words the painter cannot read
+ANYWHERE = ("snow", "rain", "stars", "sky", "space")  # they may be named where the place is another one
 LONGEST_MEDIUM = 60  # characters: the pet's tokens come after it, and must stand in the window
 
 
@@ -190,11 +191,12 @@ def _worn(subject: str, scene: str, wanted: Iterable[Thing]) -> str:
 def _place(scene: str, plan: Plan, asked: Reading) -> str:
     """The plan's scene, unless it is empty or another known place than the wish names: a small model mixes them up."""
     planned, wanted = _places(named(plan.part("scene"))), _places(asked.things)
-    return _scene(asked) if wanted and planned.isdisjoint(wanted) and (planned or not scene) else scene
+    other = wanted and planned and planned.isdisjoint(wanted)
+    return _scene(asked) if other or not scene else scene
 
 
 def _places(things: Iterable[Thing]) -> set[Thing]:
-    return {thing for thing in things if thing.scene}
+    return {thing for thing in things if thing.scene and thing.name not in ANYWHERE}
 
 
 def _scene(asked: Reading) -> str:
