@@ -106,7 +106,7 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
     dog = " ".join([*tokens, class_word, _worn(_after(subject, class_word), scene, wanted)]).strip()
     box = _box(plan, asked)
     place = where(box)
-    said = once(_list([f"{style.medium} of {dog}", place, _place(scene, plan, asked), lighting]))
+    said = once(_list([f"{style.medium} of {dog}", place, _planned_scene(scene, plan, asked), lighting]))
     text = _list([said, without(style.details, refused)])
     negative = _list([style.negative, *refused, *_unwanted(plan, wanted)])
     thought = "" if is_talk(plan.thought) else harmless(plan.thought)
@@ -115,8 +115,8 @@ def join(plan: Plan, wish: Wish, tokens: tuple[str, ...], class_word: str) -> Pr
 
 def _box(plan: Plan, asked: Reading) -> places.Percent:
     """The plan's, unless the wish names another place."""
-    named = places.box(asked.wanted)
-    return plan.box if named is None or where(plan.box) == where(named) else named
+    wanted = places.box(asked.wanted)
+    return plan.box if wanted is None or where(plan.box) == where(wanted) else wanted
 
 
 def _style(wish: Wish, plan: Plan, refused: Iterable[str]) -> Style:
@@ -188,14 +188,14 @@ def _worn(subject: str, scene: str, wanted: Iterable[Thing]) -> str:
     return " ".join(filter(None, [subject, "and" if last else "wearing", " and ".join(lacking)]))
 
 
-def _place(scene: str, plan: Plan, asked: Reading) -> str:
+def _planned_scene(scene: str, plan: Plan, asked: Reading) -> str:
     """The plan's scene, unless it is empty or another known place than the wish names: a small model mixes them up."""
-    planned, wanted = _places(named(plan.part("scene"))), _places(asked.things)
+    planned, wanted = _sure_places(named(plan.part("scene"))), _sure_places(asked.things)
     other = wanted and planned and planned.isdisjoint(wanted)
     return _scene(asked) if other or not scene else scene
 
 
-def _places(things: Iterable[Thing]) -> set[Thing]:
+def _sure_places(things: Iterable[Thing]) -> set[Thing]:
     return {thing for thing in things if thing.scene and thing.name not in ANYWHERE}
 
 

@@ -14,6 +14,7 @@ from gpu.errors import Cancelled
 from gpu.outcomes import Progress
 from gpu.pets import Adapter
 from gpu.portraits import Prompt
+from gpu.sampling import Sampling
 from gpu.studio import adapter, surroundings
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
@@ -28,7 +29,7 @@ PLAIN = replace(tiny_models.SAMPLING, preset=replace(tiny_models.NORMAL, steps=4
 WITH = replace(PLAIN, preset=replace(PLAIN.preset, surroundings=True))
 
 
-def painted(pool: ModelPool, pet: Adapter, out: Path, how=WITH, prompt: Prompt = PROMPT) -> list[bytes]:
+def painted(pool: ModelPool, pet: Adapter, out: Path, how: Sampling = WITH, prompt: Prompt = PROMPT) -> list[bytes]:
     pictures = generate(pool, pet, prompt, SEEDS, how, out, lambda _: None)
     return [Image.open(picture.path).tobytes() for picture in pictures]
 
@@ -49,17 +50,15 @@ def test_each_has_its_own_part_of_a_picture() -> None:
     torch.testing.assert_close(leading, without + WORDS * (base - without) + PET * (pet - base))
 
 
-def test_where_the_dog_is_makes_a_difference_and_a_pet_that_changes_nothing_is_any_dog(
+def test_where_the_dog_is_makes_a_difference(
     pool: ModelPool, pet: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = painted(pool, pet, tmp_path)
     masks_of(255, monkeypatch)
     everywhere = painted(pool, pet, tmp_path)
     masks_of(0, monkeypatch)
     nowhere = painted(pool, pet, tmp_path)
     assert len({tuple(one) for one in (everywhere, nowhere, painted(pool, pet, tmp_path, PLAIN))}) == 3
     assert painted(pool, pet, tmp_path) == nowhere, "the same seeds, the same pixels"
-    assert found in (everywhere, nowhere) or found != everywhere
 
 
 def test_a_paused_training_changes_nothing_and_a_cancelled_painting_leaves_nothing(
