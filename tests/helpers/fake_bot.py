@@ -5,9 +5,11 @@ import sys
 
 from bot import Settings, configure_logging, serve
 from gpu.line.process import ProcessExecutor
-from tests.helpers.fake_studio import COMMAND
+
+# By name: its import would bring numpy and Pillow into the bot, which the real one starts without.
+CHILD = (sys.executable, "-m", "tests.helpers.fake_studio")
 
 if __name__ == "__main__":
     settings = Settings()  # type: ignore[call-arg]
     configure_logging(settings)
-    sys.exit(asyncio.run(serve(settings, ProcessExecutor([*COMMAND, *sys.argv[1:]]))))
+    sys.exit(asyncio.run(serve(settings, ProcessExecutor([*CHILD, *sys.argv[1:]]))))
