@@ -41,6 +41,7 @@ def _studio(profile: Profile) -> StudioProtocol:
 
     gc.freeze()
     gc.enable()
+    logging.getLogger("bm25s").setLevel(logging.INFO)  # it sets DEBUG, and then tells of every index that it builds
     for name in LIBRARIES:
         library = logging.getLogger(name)
         library.handlers.clear()

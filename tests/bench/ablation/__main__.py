@@ -1,11 +1,11 @@
 """The ablation: trials until the time is over, then the table of all that are there.
 
 Knows: the order of trials, where the table goes. Does not know: methods, pictures. Dogs come one after the other, each
-by every method, so that whenever the time is over all methods have learnt as many, or nearly.
+by every method, so that whenever the time is over all methods have learnt as many, or nearly. All of them take many
+hours: what was read of a trial is kept with the table, and a later run, on any machine, goes on from there.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -15,9 +15,11 @@ from tests.bench import results
 from tests.bench.ablation import table, trial
 from tests.bench.ablation.methods import METHODS, PLAIN
 from tests.bench.pocket.enrolment import one_a_core
-from tests.bench.pocket.reader import Reader, reader
+from tests.bench.pocket.reader import reader
 
 DOGS = 8
+Read = dict[str, dict[str, table.Figures]]
+"""By method and dog."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -27,25 +29,35 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--hours", type=float, default=2.0)
     args = parser.parse_args(words)
     args.folder.mkdir(parents=True, exist_ok=True)
-    until = time.time() + 3600 * args.hours
-    todo = [(method, dog) for dog in range(DOGS) for method in args.methods]
+    until, read = time.time() + 3600 * args.hours, known()
+    todo = [(method, dog) for dog in range(DOGS) for method in args.methods if str(dog) not in read.get(method, {})]
     with one_a_core() as pool:
         for said in pool.map(partial(trial.run, args.folder, until), todo):
             print(said, flush=True)
-    results.keep("ablation", figures(reader(args.folder), args.folder))
+    eyes = reader(args.folder)
+    for method, dog in todo:
+        if trial.path(args.folder, method, dog).is_file():
+            read.setdefault(method, {})[str(dog)] = table.of_dog(eyes, args.folder, method, dog)
+    of = {method: trial.digest(METHODS[method]) for method in read}
+    results.keep("ablation", {**summary(read), "of": of, "read": read})
 
 
-def figures(eyes: Reader, folder: Path) -> dict[str, object]:
-    """A row for each method that has learnt a dog, and the default's gain over plain LoRA."""
-    known: dict[str, list[table.Figures]] = {}
-    for method in METHODS:
-        files = ((dog, trial.path(folder, method, dog)) for dog in range(DOGS))
-        there = [(dog, json.loads(file.read_text())["learning_cpu_s"]) for dog, file in files if file.is_file()]
-        if there:
-            known[method] = [table.of_dog(eyes, folder, method, dog, seconds) for dog, seconds in there]
-    pair = [known[name] for name in ("default", PLAIN) if name in known]
-    gain = {"default_over_plain": table.better(*pair)} if len(pair) == 2 else {}
-    return {**gain, **{method: table.row(dogs) for method, dogs in known.items()}}
+def known() -> Read:
+    """What was read before, as far as it is of today's methods and weights."""
+    try:
+        there = results.kept("ablation")
+    except FileNotFoundError:
+        return {}
+    same = {method for method, learning in METHODS.items() if there["of"].get(method) == trial.digest(learning)}
+    return {method: dogs for method, dogs in there["read"].items() if method in same}
+
+
+def summary(read: Read) -> dict[str, object]:
+    """A row for each method, and the default's gain over plain LoRA."""
+    plain, default = read.get(PLAIN, {}), read.get("default", {})
+    both = [dog for dog in default if dog in plain]
+    gain = table.better([default[dog] for dog in both], [plain[dog] for dog in both]) if both else None
+    return {"default_over_plain": gain, **{method: table.row([*dogs.values()]) for method, dogs in read.items()}}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Knows: the reader, what was asked for, what counts as kept. Does not know: how a dog was learnt.
 """
 
+import json
 from collections.abc import Sequence
 from math import sqrt
 from pathlib import Path
@@ -19,13 +20,14 @@ from tests.bench.pocket.truth import judge
 Figures = dict[str, float]
 
 
-def of_dog(eyes: Reader, folder: Path, method: str, number: int, seconds: float) -> Figures:
-    """One method and one dog: shares of pictures, and what the learning took."""
+def of_dog(eyes: Reader, folder: Path, method: str, number: int) -> Figures:
+    """One method and one dog: shares of pictures, and CPU seconds that the learning took."""
     painted = dict(trial.images(folder, method, number))
     pairs = list(zip(trial.asked(number), eyes.read(painted["shown"]), strict=True))
     marks, words = _marks(unseen(number)[0], pairs), fmean(_obeyed(*pair) for pair in pairs)
     wearing = fmean(worn(reading).issuperset(one.worn) for one, reading in pairs if one.worn)
     mean = fmean(marks.values())
+    seconds = json.loads(trial.path(folder, method, number).read_text())["learning_cpu_s"]
     found = {**marks, "marks": mean, "words": words, "both": mean * words, "worn": wearing, "seconds": seconds}
     if "leaked" in painted:
         found["leak"] = fmean(leak.leaks(reading) for reading in eyes.read(painted["leaked"]))
