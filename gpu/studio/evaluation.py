@@ -4,7 +4,8 @@ Knows: which photos are held out, what previews score, when there is no gain any
 (train.py), where marks are kept (state.py).
 
 Everything here follows from the training's state and seed, so that a training which stops by itself still ends in the
-same bytes, however often it was interrupted.
+same bytes, however often it was interrupted. Only where the process died twice while it scored the same previews, as
+where a machine's memory does not hold what scores them, are there none from then on.
 """
 
 import random
@@ -18,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from gpu.durable import whole
+from gpu.errors import WorkerDied
 from gpu.learning import Learning
 from gpu.pets import Cutout
 from gpu.studio import copies, likeness, segment
@@ -27,6 +29,7 @@ from gpu.studio.state import Mark, State
 
 GAIN = 0.002  # of likeness: less is chance
 SHARE = 5  # one photo of so many is held out
+DEATHS = 2  # of the process, in one mark, after which there are no marks any more
 
 Cutouts = tuple[Cutout, ...]
 
@@ -68,6 +71,11 @@ class Evaluator:
         """Whether the best step is kept, and the training ends where there is no gain any more."""
         return bool(self.held)
 
+    @property
+    def _trying(self) -> Path:
+        """How often the mark was tried that is made now; of none, if the process lives on."""
+        return self.folder / "trying"
+
     def is_due(self, state: State) -> bool:
         """Whether the step that was made last is to be marked, and is not yet."""
         every, step = state.learning.evaluate_every, state.step
@@ -75,7 +83,12 @@ class Evaluator:
         return bool(every) and not marked and (step % every == 0 or step == state.steps)
 
     def evaluate(self, state: State) -> Iterator[tuple[Mark, Path] | None]:
-        """None after each denoising step, and at last the mark, and the picture of the first seed."""
+        """None after each denoising step, and at last the mark, and the picture of the first seed.
+
+        Raises StudioError where a model that it needs is no good, or has cost the process its life too often.
+        """
+        if _tries(self._trying) >= DEATHS:
+            raise WorkerDied("the process died twice while it scored one")
         latents: list[Tensor] = []
         learning, painting = state.learning, self.pool.profile.painting
         pet = " ".join([*state.recipe["tokens"], state.recipe["class_word"]])
@@ -93,7 +106,12 @@ class Evaluator:
         self.folder.mkdir(exist_ok=True)
         with whole(path) as fresh:
             images[0].save(fresh, "PNG")
-        yield self._mark(state.step, images), path
+        self._trying.write_text(str(_tries(self._trying) + 1))
+        try:
+            found = self._mark(state.step, images)
+        finally:
+            self._trying.unlink()
+        yield found, path
 
     def _mark(self, step: int, images: list[Image.Image]) -> Mark:
         side, segmenting = self.pool.profile.dino_px, self.pool.profile.segmenting
@@ -106,3 +124,7 @@ class Evaluator:
             pass
         copied = sum(copies.is_copy(image, mask, self.learnt) for image, mask in pairs)
         return Mark(step=step, likeness=round(fmean(marks), 4), copied=2 * copied > len(pairs))
+
+
+def _tries(file: Path) -> int:
+    return int(file.read_text() or 0) if file.exists() else 0

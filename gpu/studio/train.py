@@ -76,7 +76,7 @@ def train(
     spent: list[float] = []  # seconds of every step, without pauses
 
     if state.step:  # it may have been interrupted before its mark
-        evaluator = yield from _evaluated(state, evaluator, _progress(state, 0.0))
+        evaluator = yield from _evaluated(state, evaluator, checkpoint, _progress(state, 0.0))
     while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
@@ -91,7 +91,7 @@ def train(
         spent.append(time.monotonic() - began)
         progress = _progress(state, fmean(spent[-20:]))
         yield progress
-        evaluator = yield from _evaluated(state, evaluator, progress)
+        evaluator = yield from _evaluated(state, evaluator, checkpoint, progress)
     if not state.lora.params:
         state.begin_lora()  # that changes nothing: every adapter has one, whatever was learnt
     state.take_best()
@@ -130,15 +130,17 @@ def _is_over(state: State, evaluator: Evaluator | None) -> bool:
 
 
 def _evaluated(
-    state: State, evaluator: Evaluator | None, progress: Progress
+    state: State, evaluator: Evaluator | None, checkpoint: Path | None, progress: Progress
 ) -> Generator[Progress, None, Evaluator | None]:
     """Mark the step that was made last, if it gets a mark; a pause may come between the steps of denoising.
 
     Gives the evaluator for the steps to come: none once a model that it needs is no good, and then nothing is chosen.
-    A training is too dear to end for that.
+    A training is too dear to end for that, so it is also kept first, should the process die of it.
     """
     if not evaluator or not evaluator.is_due(state):
         return evaluator
+    if checkpoint and state.saved < state.step and not state.skipped:
+        _keep(state, checkpoint)
     try:
         yield from _marked(state, evaluator, progress)
     except StudioError as error:
