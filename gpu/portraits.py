@@ -49,6 +49,7 @@ class Preset:
     steps: int
     guidance: float
     surroundings: bool = False  # painted by the base model, which is asked once more in each step; not with few_step
+    worn: bool = False  # with surroundings: what the pet wears is asked of the base model, too
     few_step: bool = False  # with the few-step LoRA beside the pet's, and the scheduler that it was distilled for
     tries: int = 1
     batch: int | None = None  # pictures that are painted at a time; None: the profile's

@@ -206,8 +206,8 @@ PROFILES: dict[str, Profile] = {
             presets={
                 "draft": Preset(steps=12, guidance=1.75, batch=1),  # nothing fills a batch: one picture is all its work
                 # 26 steps take about a tenth longer than 40 did with the pet's LoRA everywhere.
-                "normal": Preset(steps=26, guidance=1.75, surroundings=True),
-                "fine": Preset(steps=22, guidance=1.75, surroundings=True, tries=8),
+                "normal": Preset(steps=26, guidance=1.75, surroundings=True, worn=True),
+                "fine": Preset(steps=22, guidance=1.75, surroundings=True, worn=True, tries=8),
             },
             unsaid=Preset(steps=40, guidance=1.75),
             # With it the patch came back in 84 % of 160 portraits, without it in 76 %; the second colour in 95 and

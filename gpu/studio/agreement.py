@@ -1,7 +1,7 @@
 """Whether a picture shows what its prompt asks for, by the painter's own UNet: no other model judges.
 
-Knows: phrases of a prompt, denoising errors. Does not know: who the pet is (it is asked about as "a dog"), likeness,
-what a number is called in words (gpu/verdicts.py).
+Knows: denoising errors. Does not know: which phrases a prompt has (subjects.py), who the pet is (it is asked about as
+"a dog"), likeness, what a number is called in words (gpu/verdicts.py).
 
 A diffusion model denoises a picture better with words that fit it (Li et al. 2023 and Clark and Jaini 2023 classify
 pictures so). One phrase at a time is left out, under the same noise, and the error of the prediction without it is
@@ -11,8 +11,7 @@ drawings, at TIMES: the scene is told from eleven others 32 times; of a hat, gla
 23 of 24 drawings with the thing, and in 70 of 72 without it.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from gpu.studio import tokens
 from gpu.studio.lora import bare, slots_of
 from gpu.studio.models import ModelPool
 from gpu.studio.objective import target
+from gpu.studio.subjects import phrases
 
 TIMES = (0.1, 0.3)  # of the noise schedule: in more noise small things are lost
 SEED = 0  # of the noise, the same for all pictures
@@ -40,39 +40,6 @@ def agreement(pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, 
     with pool.use("sdxl") as pipe, bare(slots_of(pipe.unet)):  # a paused training's LoRA is no judge
         some = (pictures[at : at + batch] for at in range(0, len(pictures), batch))
         return [score for few in some for score in _scores(pipe, few, whole, without)]
-
-
-def phrases(text: str, names: tuple[str, ...]) -> tuple[str, list[str]]:
-    """The prompt about any dog, and the same with each of its phrases left out in turn: the medium is the first one.
-
-    A phrase is what stands between commas; in the one about the dog also what it wears, each thing by itself.
-    """
-    said = [part for part in text.split(",") if part.strip()]
-    about = next((at for at, part in enumerate(said) if names[0] in part), 0)
-    _, of, dog = said[about].partition(f" of {names[0]}")
-    parts = [of_any_dog(part, names) for part in said]
-    less = [of_any_dog(f"{names[0]}{dog}", names)] if of else []  # without the medium
-    rest = [", ".join(parts[:at] + parts[at + 1 :]) for at in range(len(parts))]
-    rest[about : about + 1] = [
-        ", ".join([*parts[:about], subject, *parts[about + 1 :]]) for subject in (*less, *_less_worn(parts[about]))
-    ]
-    return ", ".join(parts), rest
-
-
-def of_any_dog(part: str, names: tuple[str, ...]) -> str:
-    """Words of a prompt, about "a dog" in the place of the pet."""
-    for name in names:
-        part = part.replace(name, "a" if name == names[0] else "")
-    return " ".join(part.split())
-
-
-def _less_worn(subject: str) -> Iterator[str]:
-    """What is said of the dog, without each thing that it wears."""
-    said, wearing, worn = subject.partition(" wearing ")
-    things = re.split(r" and ", worn) if wearing else []
-    for at in range(len(things)):
-        left = " and ".join(things[:at] + things[at + 1 :])
-        yield said + wearing + left if left else said
 
 
 @torch.no_grad()

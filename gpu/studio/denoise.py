@@ -23,15 +23,16 @@ Texts = dict[str, Tensor]
 
 
 @torch.no_grad()
-def embeddings(pipe: Any, prompt: Prompt, count: int) -> Texts:
-    """The same prompt for so many pictures."""
-    text = tokens.encode(pipe, [prompt.text, prompt.negative])
-    (hidden, no_hidden), (pooled, no_pooled) = text.hidden, text.pooled
+def embeddings(pipe: Any, prompts: Sequence[Prompt]) -> Texts:
+    """A prompt for each picture; those that are equal are encoded once."""
+    known = {prompt: tokens.encode(pipe, [prompt.text, prompt.negative]) for prompt in set(prompts)}
+    hidden = torch.stack([known[prompt].hidden for prompt in prompts], dim=1)  # [2, prompts, tokens, width]
+    pooled = torch.stack([known[prompt].pooled for prompt in prompts], dim=1)  # [2, prompts, width]
     return {
-        "prompt_embeds": hidden.expand(count, -1, -1),
-        "negative_prompt_embeds": no_hidden.expand(count, -1, -1),
-        "pooled_prompt_embeds": pooled.expand(count, -1),
-        "negative_pooled_prompt_embeds": no_pooled.expand(count, -1),
+        "prompt_embeds": hidden[0],
+        "negative_prompt_embeds": hidden[1],
+        "pooled_prompt_embeds": pooled[0],
+        "negative_pooled_prompt_embeds": pooled[1],
     }
 
 
@@ -80,7 +81,7 @@ def denoised(
     shape = (len(seeds), pipe.unet.config.in_channels, side, side)
     latents = randn_tensor(shape, generator=chances, device=pipe.device, dtype=pipe.unet.dtype)
     latents = latents * scheduler.init_noise_sigma
-    texts, extra = embeddings(pipe, Prompt(text=prompt), len(seeds)), pipe.prepare_extra_step_kwargs(chances, 0.0)
+    texts, extra = embeddings(pipe, [Prompt(text=prompt)] * len(seeds)), pipe.prepare_extra_step_kwargs(chances, 0.0)
     for t in scheduler.timesteps:
         noise = predicted(pipe, scheduler.scale_model_input(latents, t), t, texts, guidance)
         latents = scheduler.step(noise, t, latents, **extra).prev_sample

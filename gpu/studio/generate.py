@@ -10,7 +10,7 @@ since another batch size gives other bits, and each has a generator of its own.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,14 +31,13 @@ from gpu.sampling import Sampling, full
 from gpu.segmenting import Segmenting
 from gpu.studio import segment
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
-from gpu.studio.agreement import of_any_dog
 from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
 from gpu.studio.layout import Placing, half_way
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
-from gpu.studio.surroundings import LOOK, Surroundings
+from gpu.studio.surroundings import Surroundings
 
 Found = TypeVar("Found")
 Look = Callable[[Segmenter, Image.Image, Segmenting], Found]
@@ -106,14 +105,14 @@ class PaintSession:
         sampling: Sampling,
     ) -> None:
         self._pool, self._reporter, self._sampling, preset = pool, reporter, sampling, sampling.preset
-        self._texts = texts = embeddings(base, prompt, sampling.batch)
-        known, box = (preset.steps, preset.guidance, texts), prompt.box if sampling.placed else None
-        self._placing = Placing(box, *known, partial(self._in_each, segment.place)) if box else None
+        prompts, box = [prompt] * sampling.batch, prompt.box if sampling.placed else None
+        self._texts = texts = embeddings(base, prompts)
+        find = partial(self._in_each, segment.place)
+        self._placing = Placing(box, preset.steps, preset.guidance, texts, find) if box else None
         self._surroundings: Surroundings | None = None
         if preset.surroundings:
-            around = embeddings(base, replace(prompt, text=of_any_dog(prompt.text, names)), sampling.batch)
-            after = half_way(preset.steps) + 1 if box else round(LOOK * preset.steps)
-            self._surroundings = Surroundings(*known, around, after, partial(self._in_each, segment.pet_or_all))
+            find, after = partial(self._in_each, segment.pet_or_all), half_way(preset.steps) + 1 if box else None
+            self._surroundings = Surroundings(base, prompts, names, preset, find, after)
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""

@@ -1,4 +1,4 @@
-"""What is around the dog is painted by the base model, which still knows every style, place and thing to wear.
+"""What is around the dog, and what it wears, is the base model's, which still knows every style, place and thing.
 
 Knows: how the pet's prediction and the base model's are put together, and in which steps. Does not know: who asks for
 it, how a dog is found in a picture (segment.py), what else happens in the pipeline's call.
@@ -12,6 +12,7 @@ wishes, 26 steps with it against 40 without: style and place .95 for .81 (the ba
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from PIL import Image
 from torch import Tensor, nn
 
-from gpu.studio.denoise import Texts, decoded, foreseen
+from gpu.portraits import Preset, Prompt
+from gpu.studio import subjects
+from gpu.studio.denoise import decoded, embeddings, foreseen
 from gpu.studio.lora import bare, slots_of
 
 FindMasks = Callable[[list[Image.Image]], Sequence[Image.Image]]
@@ -31,17 +34,29 @@ FindMasks = Callable[[list[Image.Image]], Sequence[Image.Image]]
 LOOK = 0.2  # of the steps, after which the dog is looked for; where it is led to a box, right after it was moved
 WORDS, PET = 1.7, 1.15  # of the guidance, before: of what the words change, and of what the pet changes beyond them
 AROUND = 1.15  # of the guidance, after: of what the words change around the dog
+WORN = 2.5  # of the guidance, after: of what the words of things that it wears change on the dog
 
 
 class Surroundings:
     """One batch's. For the pipeline's call: `inside` it, tell it `on_step_end`."""
 
     def __init__(
-        self, steps: int, guidance: float, texts: Texts, around: Texts, look_after: int, find: FindMasks
+        self,
+        pipe: StableDiffusionXLPipeline,
+        prompts: Sequence[Prompt],
+        names: tuple[str, ...],
+        preset: Preset,
+        find: FindMasks,
+        look_after: int | None = None,
     ) -> None:
-        """`texts`: the prompt as the pipeline's call takes it; `around`: the same of any dog of its class."""
-        self._texts, self._around, self._guidance, self._find = texts, around, guidance, find
-        self._look_after = min(max(look_after, 1), steps)
+        """`names`: the pet's tokens; `look_after`: steps, where something else than LOOK decides."""
+        any_dog = [replace(prompt, text=subjects.of_any(prompt.text, names)) for prompt in prompts]
+        undressed = [replace(prompt, text=subjects.wearing_nothing(prompt.text)) for prompt in any_dog]
+        self._texts, self._around = embeddings(pipe, prompts), embeddings(pipe, any_dog)
+        self._undressed = embeddings(pipe, undressed) if preset.worn and undressed != any_dog else None
+        self._guidance, self._find = preset.guidance, find
+        after = round(LOOK * preset.steps) if look_after is None else look_after
+        self._look_after = min(max(after, 1), preset.steps)
 
     @contextmanager
     def inside(self, pipe: StableDiffusionXLPipeline) -> Iterator[None]:
@@ -68,22 +83,24 @@ class Surroundings:
         (x, t), added = args, kwargs["added_cond_kwargs"]
         without, pet = output[0].chunk(2)
         many = len(pet)
+        asked = [self._around] if self._mask is None or self._undressed is None else [self._around, self._undressed]
         with bare(self._slots):
-            base = unet.forward(
-                x[many:],
+            base, *undressed = unet.forward(
+                torch.cat([x[many:]] * len(asked)),
                 t,
-                encoder_hidden_states=self._around["prompt_embeds"],
+                encoder_hidden_states=torch.cat([one["prompt_embeds"] for one in asked]),
                 added_cond_kwargs={
-                    "text_embeds": self._around["pooled_prompt_embeds"],
-                    "time_ids": added["time_ids"][many:],
+                    "text_embeds": torch.cat([one["pooled_prompt_embeds"] for one in asked]),
+                    "time_ids": torch.cat([added["time_ids"][many:]] * len(asked)),
                 },
                 return_dict=False,
-            )[0]
-        both = torch.cat([without, mixed(without, pet, base, self._mask)])
+            )[0].split(many)
+        worn = base - undressed[0] if undressed else None
+        both = torch.cat([without, mixed(without, pet, base, self._mask, worn)])
         return (both,) if isinstance(output, tuple) else UNet2DConditionOutput(sample=both)
 
 
-def mixed(without: Tensor, pet: Tensor, base: Tensor, mask: Tensor | None) -> Tensor:
+def mixed(without: Tensor, pet: Tensor, base: Tensor, mask: Tensor | None, worn: Tensor | None = None) -> Tensor:
     """What stands in for the pet's prediction with the prompt; all are [b, c, h, w], the mask [b, 1, h, w].
 
     Guidance goes from `without` to it. `base`: the prediction with the prompt of the model without the pet.
@@ -91,7 +108,8 @@ def mixed(without: Tensor, pet: Tensor, base: Tensor, mask: Tensor | None) -> Te
     if mask is None:
         return without + WORDS * (base - without) + PET * (pet - base)
     mask = mask.to(pet.dtype)
-    return without + mask * (pet - without) + (1 - mask) * AROUND * (base - without)
+    on_dog = pet - without if worn is None else pet - without + WORN * worn
+    return without + mask * on_dog + (1 - mask) * AROUND * (base - without)
 
 
 def _soft(mask: Image.Image, like: Tensor) -> Tensor:

@@ -7,12 +7,11 @@ The reader errs too, so its score on pictures is divided by its own score on dra
 import random
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
@@ -21,11 +20,10 @@ from gpu.portraits import Prompt
 from gpu.profile import PROFILES
 from gpu.segmenting import Segmenting
 from gpu.studio import segment, tokens
-from gpu.studio.agreement import of_any_dog
-from gpu.studio.denoise import Texts, embeddings
+from gpu.studio.denoise import embeddings
 from gpu.studio.models import ModelPool
 from gpu.studio.segmenter import Segmenter
-from gpu.studio.surroundings import LOOK, Surroundings
+from gpu.studio.surroundings import Surroundings
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import share
 
@@ -88,15 +86,12 @@ def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Ima
         look = partial(_masks, segmenter, pool.profile.segmenting)
         for at in range(0, len(prompts), painting.batch):
             some = prompts[at : at + painting.batch]
-            texts = _embeddings(pipe, some)
             around: Surroundings | None = None
             if preset.surroundings and names[0] in some[0].text:  # it is a pet's
-                any_dog = [replace(prompt, text=of_any_dog(prompt.text, names)) for prompt in some]
-                told = (preset.steps, preset.guidance, texts, _embeddings(pipe, any_dog))
-                around = Surroundings(*told, round(LOOK * preset.steps), look)
+                around = Surroundings(pipe, some, names, preset, look)
             with around.inside(pipe) if around else nullcontext():
                 pictures += pipe(
-                    **texts,
+                    **embeddings(pipe, some),
                     width=width,
                     height=height,
                     generator=[torch.Generator().manual_seed(seed + at + n) for n in range(len(some))],
@@ -105,11 +100,6 @@ def paint(pool: ModelPool, prompts: Sequence[Prompt], seed: int = 0) -> list[Ima
                     callback_on_step_end=around.on_step_end if around else None,
                 ).images
     return pictures
-
-
-def _embeddings(pipe: StableDiffusionXLPipeline, prompts: Sequence[Prompt]) -> Texts:
-    each = [embeddings(pipe, prompt, 1) for prompt in prompts]
-    return {key: torch.cat([one[key] for one in each]) for key in each[0]}
 
 
 def _masks(segmenter: Segmenter, how: Segmenting, images: list[Image.Image]) -> list[Image.Image]:

@@ -28,7 +28,7 @@ SIDE, STEPS, GUIDANCE = 64, 4, 5.0
 
 def painted(pipe: StableDiffusionXLPipeline, found: Sequence[Box | None] = (), *, count: int = 2) -> list[bytes]:
     """`found`: where the dog is seen in each picture half-way; without, no box was asked for."""
-    texts = embeddings(pipe, PROMPT, count)
+    texts = embeddings(pipe, [PROMPT] * count)
     noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))[-count:]
     how: dict[str, object] = {"latents": noise}
     if found:
@@ -72,7 +72,7 @@ def test_a_picture_is_finished_as_ddim_of_diffusers_finishes_it(pipe: StableDiff
     """From the same latents, in as many steps."""
     ddim = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="leading", clip_sample=False)
     ddim.set_timesteps(STEPS)
-    texts = embeddings(pipe, PROMPT, 1)
+    texts = embeddings(pipe, [PROMPT])
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
     x: Tensor = noise
     with torch.no_grad():

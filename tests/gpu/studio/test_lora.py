@@ -75,7 +75,7 @@ def as_diffusers_loads(pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Ad
     tokens.put_rows(pipe, tokens.load(pet.folder / adapter.ROWS_FILE))
     with conditional_only(unet):
         images = pipe(
-            **embeddings(pipe, PROMPT, len(SEEDS)),
+            **embeddings(pipe, [PROMPT] * len(SEEDS)),
             generator=[torch.Generator().manual_seed(seed) for seed in SEEDS],
             num_inference_steps=tiny_models.NORMAL.steps,
             guidance_scale=tiny_models.NORMAL.guidance,

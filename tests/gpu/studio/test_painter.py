@@ -125,7 +125,7 @@ def test_a_recipe_of_an_older_version_paints_what_that_version_painted(
     now = again(painter, replace(job, prompt=older.prompt), older)
     with pet_pipeline(pool, pet) as pipe, torch.no_grad():
         then = pipe(
-            **embeddings(pipe, older.prompt, older.batch),
+            **embeddings(pipe, [older.prompt] * older.batch),
             generator=[torch.Generator().manual_seed(seed) for seed in (5, 6, 7)],
             num_inference_steps=tiny_models.NORMAL.steps,
             guidance_scale=tiny_models.NORMAL.guidance,

@@ -19,7 +19,7 @@ from gpu.studio import adapter, surroundings
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
 from gpu.studio.state import State
-from gpu.studio.surroundings import AROUND, PET, WORDS, mixed
+from gpu.studio.surroundings import AROUND, PET, WORDS, WORN, mixed
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
@@ -48,6 +48,24 @@ def test_each_has_its_own_part_of_a_picture() -> None:
     torch.testing.assert_close(found[:, :, 4:], (without + AROUND * (base - without))[:, :, 4:])
     leading = mixed(without, pet, base, None)
     torch.testing.assert_close(leading, without + WORDS * (base - without) + PET * (pet - base))
+
+
+def test_what_is_worn_is_on_the_dog_alone() -> None:
+    without, pet, base, worn = torch.randn(4, 1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[:, :, 2:4] = 1
+    found, bare = mixed(without, pet, base, mask, worn), mixed(without, pet, base, mask)
+    torch.testing.assert_close(found[:, :, 2:4], (bare + WORN * worn)[:, :, 2:4])
+    torch.testing.assert_close(found[:, :, 4:], bare[:, :, 4:])
+
+
+def test_the_base_model_is_asked_about_what_is_worn_only_if_something_is(
+    pool: ModelPool, pet: Adapter, tmp_path: Path
+) -> None:
+    dressed = replace(PROMPT, text="a photo of <s0> <s1> dog wearing a hat, in a park")
+    too = replace(WITH, preset=replace(WITH.preset, worn=True))
+    assert painted(pool, pet, tmp_path, too) == painted(pool, pet, tmp_path)
+    assert painted(pool, pet, tmp_path, too, dressed) != painted(pool, pet, tmp_path, WITH, dressed)
 
 
 def test_where_the_dog_is_makes_a_difference(
@@ -97,9 +115,9 @@ def test_the_base_model_is_asked_about_any_dog(
     seen: list[torch.Tensor] = []
     real = surroundings.mixed
 
-    def listen(without: torch.Tensor, one: torch.Tensor, base: torch.Tensor, mask: object) -> torch.Tensor:
-        seen.append(base)
-        return real(without, one, base, mask)
+    def listen(*predictions: torch.Tensor) -> torch.Tensor:
+        seen.append(predictions[2])
+        return real(*predictions)
 
     monkeypatch.setattr(surroundings, "mixed", listen)
     first: Sequence[torch.Tensor] = []
