@@ -43,7 +43,8 @@ painter.py     what is asked for -> portraits with their recipes
 few_step.py    painting in few steps
 generate.py    prompt + adapter -> pictures
 layout.py      the dog led to where it is asked to stand
-surroundings.py  what is around it, by the base model
+surroundings.py  what is around it, and what it wears, by the base model
+subjects.py    the pet in the words of a prompt (no torch)
 places.py      where a wish wants the dog
 likeness.py    how much a picture looks like the pet
 agreement.py   whether it shows what was asked for
