@@ -134,8 +134,8 @@ def _evaluated(
 ) -> Generator[Progress, None, Evaluator | None]:
     """Mark the step that was made last, if it gets a mark; a pause may come between the steps of denoising.
 
-    Gives the evaluator for the steps to come: none once a model that it needs is no good, and then nothing is chosen.
-    A training is too dear to end for that, so it is also kept first, should the process die of it.
+    Gives the evaluator for the steps to come: none once a model that it needs is no good or the disk is full, and then
+    nothing is chosen. A training is too dear to end for that, so it is also kept first, should the process die of it.
     """
     if not evaluator or not evaluator.is_due(state):
         return evaluator
@@ -143,7 +143,9 @@ def _evaluated(
         _keep(state, checkpoint)
     try:
         yield from _marked(state, evaluator, progress)
-    except StudioError as error:
+    except FileNotFoundError:
+        raise  # the job's folder is gone: cancelled or forgotten
+    except (StudioError, OSError) as error:
         log.warning("No previews from step %d on: %s", state.step, error)
         state.best.clear()
         return None

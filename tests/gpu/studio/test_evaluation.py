@@ -1,7 +1,9 @@
 """A training that is marked as it goes: it ends where there is no gain, with its best, and with the same bytes."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -110,4 +112,31 @@ def test_marks_from_before_the_lora_end_nothing_and_may_be_the_best(
     first = [progress.step for progress in run.steps if not progress.painted]
     assert max(first) == 6, "the third mark of the LoRA is the second without a gain"
     assert all(not param.any() for name, param in run.state.lora.params.items() if "lora_B" in name)
+    run.state.close()
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_mark_that_cost_the_process_its_life_twice_is_the_last(
+    deaths: int, pipe: StableDiffusionXLPipeline, tmp_path: Path
+) -> None:
+    run = Run(pipe, tmp_path)
+    (tmp_path / "previews").mkdir()
+    (tmp_path / "previews" / "trying").write_text(str(deaths))
+    heard = list(run.steps)
+    assert bool(run.state.curve) is (deaths == 1)
+    assert (heard[-1].step == heard[-1].steps) is (deaths == 2), "without marks nothing ends it early"
+    assert (tmp_path / "previews" / "trying").exists() is (deaths == 2)
+    run.state.close()
+
+
+def test_a_disk_without_room_for_a_preview_does_not_end_the_training(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(evaluation, "whole", full)
+    run = Run(pipe, tmp_path)
+    heard = list(run.steps)
+    assert heard[-1].step == heard[-1].steps and not run.state.curve
     run.state.close()
