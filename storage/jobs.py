@@ -8,14 +8,14 @@ Knows: the jobs table. Does not know: whose turn it is (gpu/line/schedule.py), h
 import asyncio
 import secrets
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from time import time
 
 from gpu.jobs import JOB, Enroll, Paint, PaintOptions
 from gpu.pets import ADAPTER, CUTOUTS
 from gpu.portraits import Prompt, Wish
-from storage import pets, presses
+from storage import pets, presses, takedowns
 from storage.database import Database, Transaction
 from storage.files import Files
 from storage.job_rows import IMPORTED, JobRow, PastPainting, Work, insert, job_row
@@ -24,6 +24,7 @@ from storage.outbox import ANSWER_OWED
 from storage.pets import Pet
 
 USUAL = PaintOptions()
+REPLACED_S = 60.0  # a progress message that is replaced comes down by then
 
 
 class PetNotReady(Exception):
@@ -182,15 +183,22 @@ class Jobs:
         now = self._clock()
         return [job_row(row, now) for row in await self._db.all(sql, guild_id, user_id)]
 
-    async def set_progress_message(self, job_ids: Collection[str], message_id: int) -> None:
-        """Note which message shows how far these jobs have come."""
+    async def set_progress_message(
+        self, job_ids: Collection[str], message_id: int, replaced: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Note which message shows how far these jobs have come, in place of these (channel_id, message_id).
+
+        Those come down in a while, unless they are gone by then (clear_progress_message).
+        """
         async with self._db.write() as tx:
+            await takedowns.owe_known(tx, replaced, self._clock(), later=REPLACED_S)
             for job_id in job_ids:
                 await tx.run("UPDATE jobs SET progress_message_id = ? WHERE id = ?", message_id, job_id)
 
     async def clear_progress_message(self, message_id: int) -> None:
         """This message is gone: no job is shown by it."""
         async with self._db.write() as tx:
+            await takedowns.not_owed(tx, message_id)
             await tx.run("UPDATE jobs SET progress_message_id = NULL WHERE progress_message_id = ?", message_id)
 
     async def still_shown(self, since: float, most: int) -> list[JobRow]:

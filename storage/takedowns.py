@@ -1,4 +1,5 @@
-"""Messages that have to come down: of forgotten pets, and answers that may have been posted at a second place.
+"""Messages that have to come down: of forgotten pets, answers that may have been posted at a second place, and progress
+messages that a newer one replaces.
 
 Knows: the table `strays`: messages by their ids, and messages that may exist, by the id of their delivery. Does not
 know: which pet it was (nothing of it is left), or how a message is found and taken down.
@@ -51,13 +52,23 @@ class Takedowns:
 
 async def owe(tx: Transaction, pet_id: int, posts: Sequence[tuple[int, int]], now: float) -> None:
     """The pet is being forgotten: take down these (channel_id, message_id), and answers that may have been sent."""
-    for channel_id, message_id in posts:
-        sql = "INSERT INTO strays (channel_id, message_id, since, forgotten, due) VALUES (?1, ?2, ?3, ?3, ?3)"
-        await tx.run(sql, channel_id, message_id, now)
+    await owe_known(tx, posts, now)
     sql = """INSERT INTO strays (channel_id, mark, since, forgotten, due)
              SELECT o.channel_id, o.id, o.first_tried, ?2, ?2 FROM outbox o JOIN jobs j ON j.id = o.job_id
              WHERE j.pet_id = ?1 AND o.first_tried IS NOT NULL AND o.message_id IS NULL AND o.closed IS NULL"""
     await tx.run(sql, pet_id, now)
+
+
+async def owe_known(tx: Transaction, posts: Sequence[tuple[int, int]], now: float, later: float = 0.0) -> None:
+    """Take down these (channel_id, message_id), from so many seconds later on."""
+    for channel_id, message_id in posts:
+        sql = "INSERT INTO strays (channel_id, message_id, since, forgotten, due) VALUES (?1, ?2, ?3, ?3, ?3 + ?4)"
+        await tx.run(sql, channel_id, message_id, now, later)
+
+
+async def not_owed(tx: Transaction, message_id: int) -> None:
+    """This message came down otherwise."""
+    await tx.run("DELETE FROM strays WHERE message_id = ?", message_id)
 
 
 async def owe_unseen(tx: Transaction, delivery_id: str, now: float) -> None:

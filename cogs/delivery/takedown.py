@@ -1,4 +1,4 @@
-"""Deletes the messages of forgotten pets, and answers that may stand at a second place.
+"""Deletes the messages of forgotten pets, answers that may stand at a second place, and replaced progress messages.
 
 Knows: the takedowns (storage/takedowns.py). Some are messages that somebody wanted deleted together with their pet. The
 others were on their way when the pet was forgotten, or when their channel was closed to us: nobody can say whether they

@@ -107,11 +107,12 @@ class Place:
             message_id = None
         if message_id is None:
             message_id = await self._send(jobs, replaced=noted)
+        replaced = [old for old in noted if old != message_id]
         if any(job.progress_message_id != message_id for job in jobs):
-            await self._jobs.set_progress_message([job.id for job in jobs], message_id)
-        for old in noted:
-            if old != message_id:
-                await self.delete(guild_id, old)
+            posts = [(self._home, old) for old in replaced]
+            await self._jobs.set_progress_message([job.id for job in jobs], message_id, posts)
+        for old in replaced:
+            await self.delete(guild_id, old)
 
     async def _edit(self, message: discord.PartialMessage, jobs: list[JobRow], redrawn: bool) -> bool:
         """False: Discord takes no more edits of this message for a long time, so it is replaced, once an hour."""

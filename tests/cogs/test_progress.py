@@ -8,7 +8,7 @@ from PIL import Image
 
 from cogs.progress import place
 from gpu.outcomes import Progress
-from storage.jobs import JobRow
+from storage.jobs import REPLACED_S, JobRow
 from tests.helpers.delivery_env import ONE, SEND, DeliveryEnv
 from tests.loopback import Thread, messages
 from tests.loopback.permissions import Permission
@@ -174,6 +174,24 @@ async def test_a_message_that_is_an_hour_old_is_replaced_once(env: DeliveryEnv):
     assert fresh["id"] != old["id"] and not refused.hits
     refused.times = 0
     await step(env, job, 3)
+    assert [one["id"] for one in env.net.messages(thread)] == [fresh["id"]]
+
+
+async def test_a_replaced_message_that_does_not_go_at_once_goes_later(env: DeliveryEnv):
+    thread = env.thread()
+    job = await ordered(env, thread)
+    await grown_old(env, job)
+    [old] = env.net.messages(thread)
+    refused = env.net.fail("DELETE", ONE, status=403, code=50013, times=1)
+    await step(env, job, 2)
+    assert refused.hits == 1 and old["id"] in {one["id"] for one in env.net.messages(thread)}
+    env.pass_time(REPLACED_S)
+    await env.delivery.take_down()
+    [fresh] = env.net.messages(thread)
+    assert fresh["id"] != old["id"]
+    await step(env, job, 3)
+    env.pass_time(REPLACED_S)
+    await env.delivery.take_down()
     assert [one["id"] for one in env.net.messages(thread)] == [fresh["id"]]
 
 

@@ -26,6 +26,7 @@ from tests.bench.pocket.examples import HEADS, NOTHING, OF_PICTURE, WORN, Exampl
 from tests.bench.pocket.truth import Lab, lab
 
 DRAWINGS, ROUNDS, BATCH = 20_000, 14, 64  # about 14 minutes on two cores
+KEPT = Path(__file__).parent / "reader"
 CLOSE, CELLS = 80, 20  # pixels of the close-up's side; cells a side in which colour is measured
 REACH, DOWN = 1.8, 0.2  # of the close-up in head radii: half its side, and how far its centre lies below the head's
 SIZES = [len(answers) for answers in HEADS.values()]
@@ -149,17 +150,24 @@ def _reading(scores: Tensor, colours: Tensor) -> Reading:
 
 
 def reader(folder: Path, drawings: int = DRAWINGS, rounds: int = ROUNDS) -> Reader:
-    """The reader of this kennel, from folder/reader, or trained and kept there."""
-    path = folder / "reader" / f"{_digest()}-{drawings}-{rounds}.safetensors"
+    """The reader of this kennel: the one that comes with the project, that of folder/reader, or trained and kept there.
+
+    Of another world or VAE, the next one is to be copied from there to KEPT.
+    """
+    name = f"{_digest()}-{drawings}-{rounds}.safetensors"
+    path = next((place / name for place in (KEPT, folder / "reader") if (place / name).is_file()), None)
     torch.manual_seed(0)
     network = Network()
-    if path.is_file():
+    if path:
         network.load_state_dict(load_file(path))
     else:
         print(f"The reader learns from {drawings} drawings first, once for this kennel", flush=True)
         train(network, examples.draw_examples(drawings), rounds)
+        path = folder / "reader" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
+        tensors = {key: value.contiguous() for key, value in network.half().state_dict().items()}
+        save_file(tensors, path)
+        network.float()
     return Reader(network)
 
 
