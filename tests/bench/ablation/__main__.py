@@ -39,7 +39,8 @@ def main(words: Sequence[str] | None = None) -> None:
         if trial.path(args.folder, method, dog).is_file():
             read.setdefault(method, {})[str(dog)] = table.of_dog(eyes, args.folder, method, dog)
     of = {method: trial.digest(METHODS[method]) for method in read}
-    results.keep("ablation", {**summary(read), "of": of, "read": read})
+    drawn = [table.of_drawings(eyes, dog) for dog in range(DOGS) if any(str(dog) in dogs for dogs in read.values())]
+    results.keep("ablation", {"drawn": table.row(drawn), **summary(read), "of": of, "read": read})
 
 
 def known() -> Read:

@@ -9,11 +9,13 @@ from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 
+from PIL import Image
+
 from gpu.pocket.world.dogs import Dog
 from tests.bench.ablation import trial
 from tests.bench.pocket import leak
 from tests.bench.pocket.enrolment import SHOWING, unseen
-from tests.bench.pocket.obeyed import SCENELESS, Asked, worn
+from tests.bench.pocket.obeyed import SCENELESS, Asked, drawing, worn
 from tests.bench.pocket.reader import Reader, Reading
 from tests.bench.pocket.truth import judge
 
@@ -23,15 +25,25 @@ Figures = dict[str, float]
 def of_dog(eyes: Reader, folder: Path, method: str, number: int) -> Figures:
     """One method and one dog: shares of pictures, and CPU seconds that the learning took."""
     painted = dict(trial.images(folder, method, number))
-    pairs = list(zip(trial.asked(number), eyes.read(painted["shown"]), strict=True))
-    marks, words = _marks(unseen(number)[0], pairs), fmean(_obeyed(*pair) for pair in pairs)
-    wearing = fmean(worn(reading).issuperset(one.worn) for one, reading in pairs if one.worn)
-    mean = fmean(marks.values())
-    seconds = json.loads(trial.path(folder, method, number).read_text())["learning_cpu_s"]
-    found = {**marks, "marks": mean, "words": words, "both": mean * words, "worn": wearing, "seconds": seconds}
+    found = _shown(eyes, number, painted["shown"])
+    found["seconds"] = json.loads(trial.path(folder, method, number).read_text())["learning_cpu_s"]
     if "leaked" in painted:
         found["leak"] = fmean(leak.leaks(reading) for reading in eyes.read(painted["leaked"]))
     return found
+
+
+def of_drawings(eyes: Reader, number: int) -> Figures:
+    """What the reader makes of drawings of the same dog by the same words: nothing painted will show it more."""
+    dog, asked = unseen(number)[0], trial.asked(number)
+    return _shown(eyes, number, [drawing(dog, one, at) for at, one in enumerate(asked)])
+
+
+def _shown(eyes: Reader, number: int, images: Sequence[Image.Image]) -> Figures:
+    pairs = list(zip(trial.asked(number), eyes.read(images), strict=True))
+    marks, words = _marks(unseen(number)[0], pairs), fmean(_obeyed(*pair) for pair in pairs)
+    wearing = fmean(worn(reading).issuperset(one.worn) for one, reading in pairs if one.worn)
+    mean = fmean(marks.values())
+    return {**marks, "marks": mean, "words": words, "both": mean * words, "worn": wearing}
 
 
 def _marks(dog: Dog, pairs: Sequence[tuple[Asked, Reading]]) -> Figures:

@@ -152,6 +152,19 @@ def test_a_little_teaching_beats_chance_and_is_kept(tmp_path: Path, monkeypatch:
     assert all(0 <= reading.dog <= 1 and 0 <= reading.hand <= 1 for reading in readings)
 
 
+def test_the_one_that_comes_along_is_of_this_kennel_and_reads_drawings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "train", None)
+    eyes = reader(tmp_path)
+    asked = [(dog, shot) for style in MEDIA for dog, shot in some(6, style)]
+    readings = eyes.read([draw(dog, shot).image for dog, shot in asked])
+    styles = share([reading.style == shot.style for reading, (_, shot) in zip(readings, asked, strict=True)])
+    assert styles >= 0.97
+    assert {path.suffix for path in reader_module.KEPT.iterdir()} == {".safetensors"}
+    assert len(list(reader_module.KEPT.iterdir())) == 1, "the older one is to go"
+
+
 def test_another_kennel_trains_another_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = reader_module._digest()
     other = tmp_path / "kennel.py"
