@@ -73,6 +73,7 @@ class Portrait:
     photos_likeness: float | None = None  # what the pet's own photos score against each other
     agreement: float | None = None  # of the picture with the words, -1..1; None: it was not chosen from several
     copied: bool = False  # its dog is nearly that of a photo
+    misplaced: bool = False  # its dog does not stand where it was to be led
     profile: str
     batch: int  # paint batch size: part of the pixels (reference: same seed in another batch differs)
     preset: Preset | None = None

@@ -9,7 +9,8 @@ from gpu.jobs import Paint
 from gpu.portraits import Around, Preset, Size
 from gpu.profile import Painting
 
-AROUND = 1.5  # as much work is a step in which the base model paints, too (gpu/studio/surroundings.py)
+AROUND = 1.6  # as much work is a step in which the base model paints, too (gpu/studio/surroundings.py)
+LOOKING = 7  # steps' worth of work to find the dog there, for each candidate
 JUDGING = 5  # steps' worth of work for each candidate: about ten passes of the UNet (gpu/studio/agreement.py)
 
 
@@ -56,8 +57,8 @@ def judging(job: Paint, count: int) -> int:
 def denoising(job: Paint, painting: Painting) -> int:
     """The work of painting, in denoising steps of one picture; a batch is always full."""
     how = sampling(job, painting)
-    step = AROUND if how.preset.surroundings else 1
-    return round(-(-len(candidates(job, how)) // how.batch) * how.batch * how.preset.steps * step)
+    each = how.preset.steps * AROUND + LOOKING if how.preset.surroundings else how.preset.steps
+    return round(-(-len(candidates(job, how)) // how.batch) * how.batch * each)
 
 
 def work(job: Paint, painting: Painting) -> int:

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,19 +27,14 @@ from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
 from gpu.portraits import Preset, Prompt
 from gpu.sampling import Sampling, full
-from gpu.segmenting import Segmenting
 from gpu.studio import segment
 from gpu.studio.adapter import PET, apply_adapter, conditional_only
 from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.hub import few_step_file
-from gpu.studio.layout import Placing, half_way
+from gpu.studio.layout import HALF, SOON, Placing, move_after
 from gpu.studio.models import ModelPool
-from gpu.studio.segmenter import Segmenter
 from gpu.studio.surroundings import Surroundings
-
-Found = TypeVar("Found")
-Look = Callable[[Segmenter, Image.Image, Segmenting], Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +101,11 @@ class PaintSession:
         self._pool, self._reporter, self._sampling, preset = pool, reporter, sampling, sampling.preset
         prompts, box = [prompt] * sampling.batch, prompt.box if sampling.placed else None
         self._texts = texts = embeddings(base, prompts)
-        find = partial(self._in_each, segment.place)
-        self._placing = Placing(box, preset.steps, preset.guidance, texts, find) if box else None
+        after = move_after(preset.steps, SOON if preset.surroundings else HALF)
+        self._placing = Placing(box, after, preset.guidance, texts, self._find) if box else None
         self._surroundings: Surroundings | None = None
         if preset.surroundings:
-            find, after = partial(self._in_each, segment.pet_or_all), half_way(preset.steps) + 1 if box else None
-            self._surroundings = Surroundings(base, prompts, names, preset, find, after)
+            self._surroundings = Surroundings(base, prompts, names, preset, self._find, self._placing)
 
     def paint(self, seeds: tuple[int, ...]) -> list[Image.Image]:
         """One full batch."""
@@ -142,10 +135,10 @@ class PaintSession:
             inputs = self._surroundings.on_step_end(pipe, step, timestep, inputs)
         return self._reporter.on_step_end(pipe, step, timestep, inputs)
 
-    def _in_each(self, look: Look[Found], images: list[Image.Image]) -> list[Found]:
-        """What is found of the dog in each picture."""
+    def _find(self, images: list[Image.Image]) -> list[Image.Image]:
+        """The dog in each picture."""
         with self._pool.use("yolo") as segmenter:
-            found = [look(segmenter, image, self._pool.profile.segmenting) for image in images]
+            found = [segment.pet_or_all(segmenter, image, self._pool.profile.segmenting) for image in images]
         with self._pool.use("sdxl"):  # on a small card it had to make room
             return found
 

@@ -19,11 +19,12 @@ from gpu.errors import ModelsMissing, OutOfMemory
 from gpu.jobs import Paint
 from gpu.outcomes import Progress, Report
 from gpu.pets import Cutout
-from gpu.portraits import Portrait, Prompt
+from gpu.portraits import Box, Portrait, Prompt
 from gpu.sampling import Sampling, candidates, judging, sampling
 from gpu.studio import copies, generate, likeness, segment
 from gpu.studio.agreement import agreement
 from gpu.studio.hub import few_step_file
+from gpu.studio.layout import stands_in
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
 from gpu.verdicts import ranked
@@ -93,6 +94,7 @@ class Painter:
         out, after = job.folder / "portraits", judging(job, len(seeds))
         pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, how, out, report, after))
         images = [_open(picture.path) for picture in pictures]
+        box = prompt.box if how.placed else None
         return [
             Portrait(
                 path=picture.path,
@@ -102,39 +104,43 @@ class Painter:
                 photos_likeness=scores.photos,
                 agreement=agreed,
                 copied=scores.copied,
+                misplaced=scores.misplaced,
                 profile=self._pool.profile.name,
                 batch=how.batch,
                 preset=how.preset,
                 size=how.size,
                 around=how.around,
-                placed=how.placed and prompt.box is not None,
+                placed=box is not None,
                 parent=job.options.parent,
                 versions=VERSIONS,
                 seconds=picture.seconds,
             )
             for picture, scores, agreed in zip(
-                pictures, self._scores(images, job.cutouts), self._agreed(job, images, prompt), strict=True
+                pictures, self._scores(images, job.cutouts, box), self._agreed(job, images, prompt), strict=True
             )
         ]
 
-    def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...]) -> list["_Scores"]:
+    def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None) -> list["_Scores"]:
         """Of the dog that is found in each picture; where none is found, of the whole picture.
 
         Without cut-outs there is nothing to compare with.
         """
-        if not cutouts:
-            return [_Scores(likeness=None, photos=None, copied=False)] * len(images)
         side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
-        with self._pool.use("yolo") as segmenter, self._pool.use("dino") as dino:
-            pet = likeness.of_cutouts(dino, cutouts, side)
+        with self._pool.use("yolo") as segmenter:
             masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
+        misplaced = [box is not None and not stands_in(box, mask) for mask in masks]
+        if not cutouts:
+            return [_Scores(likeness=None, photos=None, copied=False, misplaced=one) for one in misplaced]
+        with self._pool.use("dino") as dino:
+            pet = likeness.of_cutouts(dino, cutouts, side)
             return [
                 _Scores(
                     likeness=likeness.likeness(dino, image, mask, pet, side),
                     photos=pet.photos,
                     copied=copies.is_copy(image, mask, cutouts),
+                    misplaced=away,
                 )
-                for image, mask in zip(images, masks, strict=True)
+                for image, mask, away in zip(images, masks, misplaced, strict=True)
             ]
 
     def _agreed(self, job: Paint, images: list[Image.Image], prompt: Prompt) -> list[float | None]:
@@ -149,6 +155,7 @@ class _Scores:
     likeness: float | None
     photos: float | None
     copied: bool
+    misplaced: bool
 
 
 def _open(path: Path) -> Image.Image:
@@ -164,8 +171,11 @@ def _smaller(how: Sampling) -> Sampling:
 
 
 def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:
-    """The best ones, copies last, in the order in which they were painted; the files of the others go."""
-    order = sorted(ranked(portraits), key=lambda number: portraits[number].copied)
+    """The best ones, in the order in which they were painted; the files of the others go.
+
+    Copies come last, and before them dogs that stand elsewhere than they were to be led.
+    """
+    order = sorted(ranked(portraits), key=lambda number: (portraits[number].copied, portraits[number].misplaced))
     best = sorted(order[:count])
     for number, portrait in enumerate(portraits):
         if number not in best:

@@ -18,7 +18,6 @@ from PIL import Image
 from gpu.durable import whole
 from gpu.outcomes import Looked
 from gpu.pets import Advice, Cutout, Flaw, Photo, Rejected, Remark
-from gpu.portraits import Box
 from gpu.segmenting import PhotoChecks, Segmenting
 from gpu.studio.candidates import see
 from gpu.studio.crop import crop_box
@@ -95,16 +94,6 @@ def pet_or_all(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting)
     """The largest animal's mask, L; all of the picture where a style hides it from the segmenter."""
     shape = _largest(segmenter, image, segmenting)
     return Image.fromarray(np.ones(image.size[::-1], bool) if shape is None else shape).convert("L")
-
-
-def place(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> Box | None:
-    """Where the largest animal is; None: nowhere."""
-    shape = _largest(segmenter, image, segmenting)
-    if shape is None or not shape.any():
-        return None
-    (top, bottom), (left, right) = (np.flatnonzero(shape.any(axis))[[0, -1]] for axis in (1, 0))
-    height, width = shape.shape
-    return float(left / width), float(top / height), float((right + 1) / width), float((bottom + 1) / height)
 
 
 def _largest(segmenter: Segmenter, image: Image.Image, segmenting: Segmenting) -> NDArray[np.bool_] | None:

@@ -22,6 +22,12 @@ def wearing_nothing(text: str) -> str:
     return WEARING.sub("", text)
 
 
+def scene_alone(text: str, names: tuple[str, ...]) -> str:
+    """The prompt without the pet: the medium, and all that is said of the picture around it."""
+    about = re.compile(rf"( of)? *{re.escape(names[0])}[^,]*")
+    return ", ".join(filter(None, (about.sub("", part).strip() for part in text.split(","))))
+
+
 def phrases(text: str, names: tuple[str, ...]) -> tuple[str, list[str]]:
     """The prompt about any dog, and the same with each of its phrases left out in turn: the medium is the first one.
 

@@ -10,30 +10,27 @@ wishes, 26 steps with it against 40 without: style and place .95 for .81 (the ba
 .98), things worn .49 for .26, the dog's marks .64 for .66. A step takes 1.7 times as long.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import StableDiffusionXLPipeline
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
-from PIL import Image
 from torch import Tensor, nn
 
 from gpu.portraits import Preset, Prompt
 from gpu.studio import subjects
 from gpu.studio.denoise import decoded, embeddings, foreseen
+from gpu.studio.layout import FindMasks, Placing, soft
 from gpu.studio.lora import bare, slots_of
-
-FindMasks = Callable[[list[Image.Image]], Sequence[Image.Image]]
-"""The dog in each picture, as a mask."""
 
 LOOK = 0.2  # of the steps, after which the dog is looked for; where it is led to a box, right after it was moved
 WORDS, PET = 1.7, 1.15  # of the guidance, before: of what the words change, and of what the pet changes beyond them
 AROUND = 1.15  # of the guidance, after: of what the words change around the dog
+ROOM = 1 / 16  # of the picture's height, around a dog that was led somewhere
 WORN = 2.5  # of the guidance, after: of what the words of things that it wears change on the dog
 
 
@@ -47,20 +44,23 @@ class Surroundings:
         names: tuple[str, ...],
         preset: Preset,
         find: FindMasks,
-        look_after: int | None = None,
+        placing: Placing | None = None,
     ) -> None:
-        """`names`: the pet's tokens; `look_after`: steps, where something else than LOOK decides."""
+        """`names`: the pet's tokens. With `placing` the dog is where that leads it, and nowhere around."""
         any_dog = [replace(prompt, text=subjects.of_any(prompt.text, names)) for prompt in prompts]
         undressed = [replace(prompt, text=subjects.wearing_nothing(prompt.text)) for prompt in any_dog]
         self._texts, self._around = embeddings(pipe, prompts), embeddings(pipe, any_dog)
         self._undressed = embeddings(pipe, undressed) if preset.worn and undressed != any_dog else None
         self._guidance, self._find = preset.guidance, find
-        after = round(LOOK * preset.steps) if look_after is None else look_after
-        self._look_after = min(max(after, 1), preset.steps)
+        self._placing, self._look_after = placing, max(1, round(LOOK * preset.steps))
+        if placing:
+            alone = [replace(prompt, text=subjects.scene_alone(prompt.text, names)) for prompt in prompts]
+            self._alone, self._look_after = embeddings(pipe, alone), placing.after
 
     @contextmanager
     def inside(self, pipe: StableDiffusionXLPipeline) -> Iterator[None]:
         self._mask: Tensor | None = None  # [b, 1, h, w], 1 on the dog, once it was looked for
+        self._beside = self._around  # what is asked of the base model: while there is no mask, the dog as well
         self._slots = slots_of(pipe.unet)
         self._hook = pipe.unet.register_forward_hook(self._mix, with_kwargs=True)
         try:
@@ -72,10 +72,14 @@ class Surroundings:
     def on_step_end(self, pipe: Any, step: int, timestep: Tensor, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """As the pipeline calls it."""
         times = pipe.scheduler.timesteps[step + 1 :]
-        if step + 1 == self._look_after and len(times):
+        if step + 1 != self._look_after or not len(times):
+            return inputs
+        if self._placing:
+            self._mask, self._beside = _wider(self._placing.masks), self._alone
+        else:
             x = pipe.scheduler.scale_model_input(inputs["latents"], times[0])
             picture = foreseen(pipe, x, times, self._texts, self._guidance)
-            self._mask = torch.cat([_soft(mask, x) for mask in self._find(decoded(pipe, picture))])
+            self._mask = torch.cat([soft(mask, x) for mask in self._find(decoded(pipe, picture))])
         return inputs
 
     def _mix(self, unet: nn.Module, args: tuple[Tensor, Tensor], kwargs: dict[str, Any], output: Any) -> Any:
@@ -83,9 +87,11 @@ class Surroundings:
         (x, t), added = args, kwargs["added_cond_kwargs"]
         without, pet = output[0].chunk(2)
         many = len(pet)
-        asked = [self._around] if self._mask is None or self._undressed is None else [self._around, self._undressed]
+        asked = [self._beside]
+        if self._mask is not None and self._undressed:
+            asked += [self._around, self._undressed]
         with bare(self._slots):
-            base, *undressed = unet.forward(
+            base, *both_ways = unet.forward(
                 torch.cat([x[many:]] * len(asked)),
                 t,
                 encoder_hidden_states=torch.cat([one["prompt_embeds"] for one in asked]),
@@ -95,7 +101,7 @@ class Surroundings:
                 },
                 return_dict=False,
             )[0].split(many)
-        worn = base - undressed[0] if undressed else None
+        worn = both_ways[0] - both_ways[1] if both_ways else None
         both = torch.cat([without, mixed(without, pet, base, self._mask, worn)])
         return (both,) if isinstance(output, tuple) else UNet2DConditionOutput(sample=both)
 
@@ -112,8 +118,7 @@ def mixed(without: Tensor, pet: Tensor, base: Tensor, mask: Tensor | None, worn:
     return without + mask * on_dog + (1 - mask) * AROUND * (base - without)
 
 
-def _soft(mask: Image.Image, like: Tensor) -> Tensor:
-    """[1, 1, h, w] in 0..1, as large as the latents `like` [b, c, h, w]: half of a dog's edge is around it."""
-    found = torch.from_numpy(np.asarray(mask.convert("L"), dtype=np.float32) / 255)[None, None].to(like.device)
-    small = F.interpolate(found, size=like.shape[2:], mode="area")
-    return (small + F.max_pool2d(small, 3, 1, 1)) / 2
+def _wider(masks: Tensor) -> Tensor:
+    """[b, 1, h, w], with room for a dog that was not foreseen well."""
+    reach = round(ROOM * masks.shape[2])
+    return F.max_pool2d(masks, 2 * reach + 1, 1, reach)

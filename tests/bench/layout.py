@@ -1,8 +1,9 @@
 """Whether the dog stands where it was asked to: led there as portraits are, by words alone, and without a word of it.
 
 Knows: four boxes off the centre and the words for them, a pet that is learnt for this bench. Does not know: how a dog
-is led. Each way paints the same pictures from the same noise; the middle of the found dog lies in the box, or not.
-What is painted stays in the folder, so a run that was ended goes on; figures come after each way.
+is led. Each way paints the same batches from the same noise, and shows one picture of each, as /portrait does; the
+middle of its dog lies in the box, or not. What was judged stays in the folder, so a run that was ended goes on; figures
+come after each way.
 
     python -m tests.bench.layout [--folder FOLDER] [--sdxl FOLDER] [--pictures 60] [way ...]
 """
@@ -14,23 +15,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 from PIL import Image
 
 from gpu.durable import whole
+from gpu.jobs import Paint, PaintOptions
 from gpu.outcomes import Enrolled
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
-from gpu.portraits import Box, Prompt
+from gpu.portraits import Box, Prompt, Wish
 from gpu.profile import PROFILES, Profile
-from gpu.sampling import Sampling
-from gpu.studio import likeness, segment
-from gpu.studio.generate import generate
-from gpu.studio.models import ModelPool
-from gpu.studio.studio import build
+from gpu.studio import segment
+from gpu.studio.layout import stands_in
+from gpu.studio.studio import Studio, build
 from tests.bench.pocket.enrolment import quiet, unseen
 from tests.bench.pocket.pets import kept
 from tests.bench.results import keep
@@ -47,12 +47,12 @@ BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One batch: four pictures of one wish."""
+    """One portrait of one wish."""
 
     medium: str
     scene: str
     place: str
-    seeds: tuple[int, ...]
+    seed: int
 
     def prompt(self, names: Sequence[str], *, said: bool) -> Prompt:
         where = f", {self.place}" if said else ""
@@ -61,10 +61,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """What became of one batch."""
+    """What became of it."""
 
-    inside: list[bool]
-    likeness: list[float]
+    inside: bool
+    likeness: float
     seconds: float
 
 
@@ -85,17 +85,14 @@ def main() -> int:
 
 def compare(profile: Profile, folder: Path, ways: Sequence[str], pictures: int) -> None:
     """Figures of each way, kept as soon as they are there."""
-    pool = ModelPool(profile)
-    here = folder / pool.base[:12]
-    pet, _ = kept(build(profile), here, unseen(0)[1])  # a pet that no model has seen
-    with pool.use("dino") as dino:
-        look = likeness.of_cutouts(dino, pet.cutouts, profile.dino_px)
+    studio = build(profile)
+    base = studio.pool.base[:12]
+    pet, _ = kept(studio, folder / base, unseen(0)[1])  # a pet that no model has seen
     found = dict[str, dict[str, float]]()
     for way in ways:
-        painted = list(batches(pool, pet, look, way, here, pictures))
-        found[way] = figures(painted)
+        found[way] = figures(list(portraits(studio, pet, way, folder / base, pictures)))
         print(way, found[way], flush=True)
-        keep("layout", {"base": pool.base[:12], "photos_likeness": round(look.photos, 3), "ways": found})
+        keep("layout", {"base": base, "ways": found})
 
 
 def asked(pictures: int) -> list[Asked]:
@@ -105,66 +102,50 @@ def asked(pictures: int) -> list[Asked]:
             medium=rng.choice(list(MEDIA.values())),
             scene=rng.choice(SCENES),
             place=places[number % len(places)],
-            seeds=tuple(range(number * BATCH, (number + 1) * BATCH)),
+            seed=number * BATCH,
         )
-        for number in range(-(-pictures // BATCH))
+        for number in range(pictures)
     ]
 
 
-def batches(
-    pool: ModelPool, pet: Enrolled, look: likeness.Look, way: str, folder: Path, pictures: int
-) -> Iterator[Painted]:
+def portraits(studio: Studio, pet: Enrolled, way: str, folder: Path, pictures: int) -> Iterator[Painted]:
     """Painted before, or now."""
     for number, one in enumerate(asked(pictures)):
         file = folder / way / f"{number}.json"
         if not file.is_file():
-            images, seconds = paint(pool, pet, way, one, file.with_suffix(""))
-            inside, scores = judged(pool, images, look, PLACES[one.place])
+            file.parent.mkdir(exist_ok=True)
+            painted = paint(studio, pet, way, one, file.with_suffix(""))
             with whole(file) as fresh:
-                fresh.write_text(json.dumps({"inside": inside, "likeness": scores, "seconds": seconds}))
+                fresh.write_text(json.dumps(asdict(painted)))
         yield Painted(**json.loads(file.read_text()))
 
 
-def paint(pool: ModelPool, pet: Enrolled, way: str, one: Asked, out: Path) -> tuple[list[Image.Image], float]:
-    """The pictures, and seconds for all of them."""
-    prompt, painting = one.prompt(pet.adapter.tokens, said=way != "none"), pool.profile.painting
-    how = Sampling(
-        preset=painting.presets["normal"], size=painting.shapes["square"], batch=BATCH, placed=way == "led"
-    )  # fmt: skip
+def paint(studio: Studio, pet: Enrolled, way: str, one: Asked, out: Path) -> Painted:
+    painting = studio.profile.painting
+    job = Paint(
+        job_id="layout",
+        folder=out,
+        adapter=pet.adapter,
+        cutouts=pet.cutouts,
+        wish=Wish(style=""),
+        seeds=(one.seed,),
+        prompt=one.prompt(pet.adapter.tokens, said=way != "none"),
+        options=PaintOptions(preset=painting.presets["normal"], choose=True, placed=way == "led"),
+    )
     began = time.monotonic()
-    made = list(generate(pool, pet.adapter, prompt, one.seeds, how, out, quiet))
+    [shown] = studio.paint(job, quiet).portraits
     seconds = time.monotonic() - began
-    return [Image.open(picture.path).convert("RGB") for picture in made], seconds
-
-
-def judged(
-    pool: ModelPool, images: Sequence[Image.Image], look: likeness.Look, box: Box
-) -> tuple[list[bool], list[float]]:
-    """For each picture: is the middle of the found dog in the box; how like the pet it is."""
-    profile = pool.profile
-    with pool.use("yolo") as segmenter, pool.use("dino") as dino:
-        masks = [segment.pet_or_all(segmenter, image, profile.segmenting) for image in images]
-        each = zip(images, masks, strict=True)
-        return (
-            [stands_in(mask, box) for mask in masks],
-            [likeness.likeness(dino, image, mask, look, profile.dino_px) for image, mask in each],
-        )
-
-
-def stands_in(mask: Image.Image, box: Box) -> bool:
-    """Whether the middle of what is masked lies in the box."""
-    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
-    x, y = (left + right) / 2 / mask.width, (top + bottom) / 2 / mask.height
-    return box[0] <= x < box[2] and box[1] <= y < box[3]
+    with studio.pool.use("yolo") as segmenter, Image.open(shown.path) as image:
+        mask = segment.pet_or_all(segmenter, image.convert("RGB"), studio.profile.segmenting)
+    return Painted(stands_in(PLACES[one.place], mask), shown.likeness or 0.0, seconds)
 
 
 def figures(painted: Sequence[Painted]) -> dict[str, float]:
-    inside = [one for batch in painted for one in batch.inside]
     return {
-        "pictures": len(inside),
-        "in_the_box": round(fmean(inside), 3),
-        "likeness": round(fmean(one for batch in painted for one in batch.likeness), 3),
-        "seconds": round(sum(batch.seconds for batch in painted), 1),
+        "pictures": len(painted),
+        "in_the_box": round(fmean(one.inside for one in painted), 3),
+        "likeness": round(fmean(one.likeness for one in painted), 3),
+        "seconds": round(sum(one.seconds for one in painted), 1),
     }
 
 

@@ -19,6 +19,7 @@ from tests.helpers.inline_executor import InlineExecutor
 from tests.helpers.storage_env import CHANNEL, GUILD, OWNER, THREAD, StorageEnv, portrait
 
 THINKING_S, LOADING_S, DECODING_S, PASS_S = 8.0, 0.5, 0.3, 0.05
+FORESIGHT = 5  # steps, to find the dog before it is painted
 """Of a prompt, of each job, of each picture; of the UNet."""
 PROMPT = Prompt(text="a photo of <s0> dog")
 WAYS: tuple[tuple[Quality, int, Prompt | None], ...] = (
@@ -48,7 +49,8 @@ def seconds(job: Paint, painting: Painting) -> tuple[float, float]:
     """What it takes, and what one candidate of it does."""
     how = sampling(job, painting)
     count = len(candidates(job, how))
-    picture = (3 if how.preset.surroundings else 2) * how.preset.steps * PASS_S + DECODING_S
+    passes = 3 * (how.preset.steps + FORESIGHT) if how.preset.surroundings else 2 * how.preset.steps
+    picture = passes * PASS_S + DECODING_S
     judging = 10 * PASS_S * count if count > 1 else 0.0
     return LOADING_S + (0.0 if job.prompt else THINKING_S) + picture * count + judging, picture
 

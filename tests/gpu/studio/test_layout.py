@@ -1,23 +1,16 @@
 """Leading the dog to a box: the picture moves as it should, keeps its noise, and does so for each by itself."""
 
-import random
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
-from gpu.pocket.world.dogs import a_dog, a_shot
-from gpu.pocket.world.kennel import draw
 from gpu.portraits import Box, Prompt
-from gpu.profile import PROFILES, WEIGHTS
-from gpu.studio import segment
 from gpu.studio.denoise import embeddings, foreseen, predicted
-from gpu.studio.layout import Placing, moved_to
-from gpu.studio.segmenter import load
+from gpu.studio.layout import Placing, bounds, moved_to, stands_in
 from tests.helpers import tiny_models as tiny_models
 
 pytestmark = tiny_models.QUIET
@@ -27,17 +20,28 @@ SIDE, STEPS, GUIDANCE = 64, 4, 5.0
 
 
 def painted(pipe: StableDiffusionXLPipeline, found: Sequence[Box | None] = (), *, count: int = 2) -> list[bytes]:
-    """`found`: where the dog is seen in each picture half-way; without, no box was asked for."""
+    """`found`: where the dog is seen in each picture half-way, None: nowhere; without, no box was asked for."""
     texts = embeddings(pipe, [PROMPT] * count)
     noise = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))[-count:]
     how: dict[str, object] = {"latents": noise}
     if found:
-        placing = Placing(BOX, STEPS, GUIDANCE, texts, lambda images: [found[n] for n in range(len(images))])
+        placing = Placing(
+            BOX, STEPS // 2, GUIDANCE, texts, lambda images: [mask_of(found[n]) for n in range(len(images))]
+        )
         how = {"latents": placing.begin(noise), "callback_on_step_end": placing.on_step_end}
     images = pipe(
         **texts, **how, num_inference_steps=STEPS, guidance_scale=GUIDANCE, width=SIDE, height=SIDE
     ).images  # fmt: skip
     return [image.tobytes() for image in images]
+
+
+def mask_of(box: Box | None) -> Image.Image:
+    """White where the dog is; all white where there is none."""
+    mask = Image.new("L", (SIDE, SIDE), 0 if box else 255)
+    if box:
+        left, top, right, bottom = (round(share * SIDE) for share in box)
+        mask.paste(255, (left, top, right, bottom))
+    return mask
 
 
 @pytest.mark.parametrize("scheduler", [EulerDiscreteScheduler, DDIMScheduler])
@@ -82,12 +86,19 @@ def test_a_picture_is_finished_as_ddim_of_diffusers_finishes_it(pipe: StableDiff
     assert torch.allclose(ours, x, atol=1e-3)
 
 
-def test_the_place_of_the_largest_dog_is_a_box_of_shares() -> None:
-    segmenting, yolo = PROFILES["pocket"].segmenting, load(WEIGHTS / "yolo", torch.device("cpu"))
-    plain = Image.fromarray(np.full((128, 128, 3), 200, np.uint8))
-    assert segment.place(yolo, plain, segmenting) is None
-    rng = random.Random("a place")
-    drawn = draw(a_dog(rng), a_shot(rng, "photo", "on a beach", "middle"))
-    left, top, right, bottom = drawn.masks[0].getbbox() or (0, 0, 0, 0)
-    found = segment.place(yolo, drawn.image, segmenting)
-    assert found == pytest.approx([left / 128, top / 128, right / 128, bottom / 128], abs=0.06)
+def test_what_says_where_a_dog_is_moves_with_it() -> None:
+    mask = torch.zeros(1, 16, 16)
+    mask[:, 8:, 8:] = 1
+    moved = moved_to((0.0, 0.0, 0.5, 0.5), mask, (0.5, 0.5, 1.0, 1.0), "zeros")
+    assert moved[:, :8, :8].mean() > 0.9 and moved[:, 9:, 9:].max() == 0, "and nothing of it stays"
+
+
+@pytest.mark.parametrize("box", [(0.25, 0.5, 0.75, 1.0), None])
+def test_bounds_are_shares_of_the_picture(box: Box | None) -> None:
+    assert bounds(mask_of(box)) == box
+
+
+def test_a_dog_stands_where_its_middle_is() -> None:
+    right = mask_of((0.5, 0.25, 1.0, 1.0))
+    assert stands_in((0.55, 0.2, 1.0, 1.0), right) and not stands_in((0.0, 0.2, 0.45, 1.0), right)
+    assert not stands_in((0.0, 0.2, 0.45, 1.0), mask_of(None))

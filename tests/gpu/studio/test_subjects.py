@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu.studio.subjects import of_any, phrases, wearing_nothing
+from gpu.studio.subjects import of_any, phrases, scene_alone, wearing_nothing
 
 
 def test_any_dog_stands_where_the_pet_stood() -> None:
@@ -20,6 +20,12 @@ def test_any_dog_stands_where_the_pet_stood() -> None:
 )
 def test_it_wears_nothing(text: str, left: str) -> None:
     assert wearing_nothing(text) == left
+
+
+def test_a_scene_without_the_pet_keeps_the_medium_and_all_around() -> None:
+    text = "an oil painting of <s0> <s1> dog wearing a hat, on the left, in the snow"
+    assert scene_alone(text, ("<s0>", "<s1>")) == "an oil painting, on the left, in the snow"
+    assert scene_alone("<s0> dog asleep, in the snow", ("<s0>",)) == "in the snow"
 
 
 def test_each_thing_that_it_wears_is_a_phrase() -> None:

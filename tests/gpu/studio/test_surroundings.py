@@ -79,6 +79,27 @@ def test_where_the_dog_is_makes_a_difference(
     assert painted(pool, pet, tmp_path) == nowhere, "the same seeds, the same pixels"
 
 
+def test_a_dog_that_is_led_to_a_box_is_painted_there_and_nowhere_else(
+    pool: ModelPool, pet: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor | None] = []
+    real = surroundings.mixed
+
+    def listen(*predictions: torch.Tensor) -> torch.Tensor:
+        seen.append(predictions[3])
+        return real(*predictions)
+
+    dog = Image.new("L", (64, 64), 0)
+    dog.paste(255, (32, 32, 64, 64))
+    monkeypatch.setattr("gpu.studio.segment.pet_or_all", lambda *_: dog)
+    monkeypatch.setattr(surroundings, "mixed", listen)
+    painted(pool, pet, tmp_path, prompt=replace(PROMPT, box=(0.0, 0.0, 0.5, 0.5)))
+    mask = seen[-1]
+    assert mask is not None and seen[0] is None
+    side = mask.shape[2] // 2
+    assert mask[:, :, : side - 1, : side - 1].mean() > 0.9 and mask[:, :, side + 2 :, side + 2 :].max() == 0
+
+
 def test_a_paused_training_changes_nothing_and_a_cancelled_painting_leaves_nothing(
     pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Adapter, tmp_path: Path
 ) -> None:
