@@ -27,7 +27,7 @@ from gpu.studio.hub import few_step_file
 from gpu.studio.layout import stands_in
 from gpu.studio.models import ModelPool
 from gpu.studio.rewrite import PromptWriter
-from gpu.verdicts import ranked
+from gpu.verdicts import like, ranked
 
 log = logging.getLogger(__name__)
 
@@ -171,13 +171,16 @@ def _smaller(how: Sampling) -> Sampling:
 
 
 def _best(portraits: list[Portrait], count: int) -> tuple[Portrait, ...]:
-    """The best ones, in the order in which they were painted; the files of the others go.
-
-    Copies come last, and before them dogs that stand elsewhere than they were to be led.
-    """
-    order = sorted(ranked(portraits), key=lambda number: (portraits[number].copied, portraits[number].misplaced))
+    """The best ones, in the order in which they were painted; the files of the others go."""
+    order = sorted(ranked(portraits), key=lambda number: _faults(portraits[number]))
     best = sorted(order[:count])
     for number, portrait in enumerate(portraits):
         if number not in best:
             portrait.path.unlink()
     return tuple(portraits[number] for number in best)
+
+
+def _faults(portrait: Portrait) -> tuple[bool, int]:
+    """Worse than any difference of scores: a copy of a photo; then a place that was not asked for, or another dog."""
+    unlike = portrait.likeness is not None and like(portrait.likeness, portrait.photos_likeness or 1.0) == "unlike"
+    return portrait.copied, portrait.misplaced + unlike

@@ -31,7 +31,7 @@ from gpu.studio.lora import bare, slots_of
 LOOK = 0.2  # of the steps, after which the dog is looked for; where it is led to a box, right after it was moved
 WORDS, PET = 1.7, 1.15  # of the guidance, before: of what the words change, and of what the pet changes beyond them
 AROUND = 1.15  # of the guidance, after: of what the words change around the dog
-ROOM = 1 / 16  # of the picture's height, around a dog that was led somewhere
+ROOM = 3 / 32  # of the picture's height, around a dog that was led somewhere
 WORN = 2.5  # of the guidance, after: of what the words of things that it wears change on the dog
 
 

@@ -26,7 +26,7 @@ from gpu.studio.denoise import embeddings
 from gpu.studio.few_step import few_steps
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.models import ModelPool
-from gpu.studio.painter import Painter
+from gpu.studio.painter import Painter, _best
 from gpu.studio.rewrite import PromptWriter
 from gpu.verdicts import ranked
 from tests.bench.results import machine
@@ -296,3 +296,31 @@ def test_the_older_versions_own_picture(painter: Painter, job: Paint) -> None:
     older = PORTRAIT.validate_python(OLD["recipe"])
     now = again(painter, replace(job, prompt=older.prompt), older)
     assert hashlib.sha256(pixels(now)).hexdigest() == OLD["sha256"]
+
+
+def scored(folder: Path, seed: int, likeness: float | None = 0.9, **faults: bool) -> Portrait:
+    """A portrait with its file, whose pet's photos score 1."""
+    path = folder / f"{seed}.png"
+    path.touch()
+    return Portrait(
+        path=path, seed=seed, prompt=Prompt(text=""), likeness=likeness, photos_likeness=1.0, agreement=0.5,
+        profile="tiny", batch=4, versions=(), seconds=1.0, **faults,
+    )  # fmt: skip
+
+
+def test_what_stands_right_and_is_the_pet_is_shown_before_what_scores_more(tmp_path: Path) -> None:
+    some = [
+        scored(tmp_path, 1, 1.0, copied=True),
+        scored(tmp_path, 2, 0.99, misplaced=True),
+        scored(tmp_path, 3, 0.5),
+        scored(tmp_path, 4, 0.8),
+        scored(tmp_path, 5, 0.6, misplaced=True),
+    ]
+    assert [one.seed for one in _best(some, 1)] == [4]
+    assert {path.name for path in tmp_path.iterdir()} == {"4.png"}
+    for count, shown in ((2, [2, 4]), (3, [2, 3, 4]), (4, [2, 3, 4, 5])):
+        for one in some:
+            one.path.touch()
+        assert [one.seed for one in _best(some, count)] == shown
+    imported = [scored(tmp_path, 1, None, misplaced=True), scored(tmp_path, 2, None)]
+    assert [one.seed for one in _best(imported, 1)] == [2]
