@@ -318,9 +318,9 @@ def test_what_stands_right_and_is_the_pet_is_shown_before_what_scores_more(tmp_p
     ]
     assert [one.seed for one in _best(some, 1)] == [4]
     assert {path.name for path in tmp_path.iterdir()} == {"4.png"}
-    for count, shown in ((2, [2, 4]), (3, [2, 3, 4]), (4, [2, 3, 4, 5])):
+    for many, shown in ((2, [2, 4]), (3, [2, 3, 4]), (4, [2, 3, 4, 5])):
         for one in some:
             one.path.touch()
-        assert [one.seed for one in _best(some, count)] == shown
+        assert [one.seed for one in _best(some, many)] == shown
     imported = [scored(tmp_path, 1, None, misplaced=True), scored(tmp_path, 2, None)]
     assert [one.seed for one in _best(imported, 1)] == [2]
