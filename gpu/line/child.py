@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from gpu.wire import COMMAND, EVENT, HEADER, Ask, Close, End, Ready, Run, Step, frame
@@ -42,12 +42,15 @@ class Child:
         """Start the command with the numbers of its two pipe ends behind it. Raises OSError."""
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
-        loop = asyncio.get_running_loop()
-        events = asyncio.StreamReader()
+        loop, events, ours = asyncio.get_running_loop(), asyncio.StreamReader(), ExitStack()
         protocol = asyncio.StreamReaderProtocol(events)
-        reading, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours_in, "rb", buffering=0))
-        writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(ours_out, "wb", buffering=0))
         try:
+            source = ours.enter_context(os.fdopen(ours_in, "rb", buffering=0))
+            sink = ours.enter_context(os.fdopen(ours_out, "wb", buffering=0))
+            reading, _ = await loop.connect_read_pipe(lambda: protocol, source)
+            ours.callback(reading.close)
+            writing, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sink)
+            ours.callback(writing.close)
             process = await asyncio.create_subprocess_exec(
                 *command,
                 *(str(theirs_in), str(theirs_out)),
@@ -57,13 +60,13 @@ class Child:
                 cwd=ROOT,
                 env=environment,
             )
-        except BaseException:
-            reading.close()
-            writing.close()
+        except BaseException:  # also when asked to stop in the middle of it
+            ours.close()
             raise
         finally:
             os.close(theirs_in)  # or the end of the child would not be the end of the pipe
             os.close(theirs_out)
+        ours.pop_all()  # the child has them from here on
         return cls(process, events, reading, writing)
 
     @property
@@ -116,9 +119,11 @@ class Child:
         """
         if self._process.returncode is None:
             self.kill()
-        if not self._abandoned and not await self.ended(REAP_S):
-            self._abandoned = True
-            log.error("Child %d was killed and is not gone: it is given up, with all it holds", self._process.pid)
-        self._reading.close()
-        self._writing.close()
+        try:
+            if not self._abandoned and not await self.ended(REAP_S):
+                self._abandoned = True
+                log.error("Child %d was killed and is not gone: it is given up, with all it holds", self._process.pid)
+        finally:  # also where nobody waits for that any more
+            self._reading.close()
+            self._writing.close()
         return self._process.returncode
