@@ -13,11 +13,12 @@ from pathlib import Path
 
 from tests.bench import results
 from tests.bench.ablation import table, trial
-from tests.bench.ablation.methods import METHODS, PLAIN
+from tests.bench.ablation.methods import METHODS, PLAIN, POCKET
 from tests.bench.pocket.enrolment import one_a_core
 from tests.bench.pocket.reader import reader
 
 DOGS = 8
+PAINTED = POCKET.painting.presets["normal"]
 Read = dict[str, dict[str, table.Figures]]
 """By method and dog."""
 
@@ -38,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for method, dog in todo:
         if trial.path(args.folder, method, dog).is_file():
             read.setdefault(method, {})[str(dog)] = table.of_dog(eyes, args.folder, method, dog)
-    of = {method: trial.digest(METHODS[method]) for method in read}
+    of = {method: trial.digest(METHODS[method], PAINTED) for method in read}
     drawn = [table.of_drawings(eyes, dog) for dog in range(DOGS) if any(str(dog) in dogs for dogs in read.values())]
     results.keep("ablation", {"drawn": table.row(drawn), **summary(read), "of": of, "read": read})
 
@@ -49,7 +50,9 @@ def known() -> Read:
         there = results.kept("ablation")
     except FileNotFoundError:
         return {}
-    same = {method for method, learning in METHODS.items() if there["of"].get(method) == trial.digest(learning)}
+    same = {
+        method for method, learning in METHODS.items() if there["of"].get(method) == trial.digest(learning, PAINTED)
+    }
     return {method: dogs for method, dogs in there["read"].items() if method in same}
 
 

@@ -22,6 +22,7 @@ from gpu.outcomes import Enrolled
 from gpu.pocket.world.dogs import WEAR
 from gpu.pocket.world.scenes import SCENES
 from gpu.pocket.world.styling import MEDIA
+from gpu.portraits import Preset
 from gpu.studio.generate import pet_pipeline
 from gpu.studio.studio import Studio, build
 from tests.bench.ablation.methods import METHODS
@@ -71,9 +72,9 @@ def make(folder: Path, method: str, learning: Learning, dog: int) -> None:
         fresh.write_text(json.dumps({"learning_cpu_s": seconds}))
 
 
-def digest(learning: Learning) -> str:
-    """What a trial is of: how is learnt, and the weights that learn."""
-    how = json.dumps(asdict(learning), sort_keys=True)
+def digest(learning: Learning, *painting: Preset) -> str:
+    """What a pet is of: how is learnt, and the weights that learn; of a trial also how is painted."""
+    how = json.dumps([asdict(one) for one in (learning, *painting)], sort_keys=True)
     return sha256(f"{how} {weights('painter')}".encode()).hexdigest()[:8]
 
 
