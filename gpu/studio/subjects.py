@@ -1,13 +1,13 @@
 """The pet in the words of a prompt: the same words of any dog, of one that wears nothing, and with a phrase left out.
 
-Knows: how a prompt is put together (plan.py): phrases between commas, "wearing" before what is worn. Does not know: who
-asks, pictures, models. No torch.
+Knows: how a prompt is put together (plan.py): phrases between commas, "wearing" or "dressed in" before what is worn.
+Does not know: who asks, pictures, models. No torch.
 """
 
 import re
 from collections.abc import Iterator
 
-WEARING = re.compile(r" (?:and )?wearing [^,]*")
+WEARING = re.compile(r" (?:and )?(?:wearing|dressed (?:in|as)) [^,]*")
 
 
 def of_any(part: str, names: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ def test_any_dog_stands_where_the_pet_stood() -> None:
         ("a photo of a dog wearing a hat, in a park", "a photo of a dog, in a park"),
         ("a photo of a dog wearing a hat and glasses, in a park", "a photo of a dog, in a park"),
         ("a photo of a dog sitting and wearing a scarf", "a photo of a dog sitting"),
+        ("a photo of a dog dressed as a detective, in a park", "a photo of a dog, in a park"),
         ("a photo of a dog, a red wall", "a photo of a dog, a red wall"),
     ],
 )
