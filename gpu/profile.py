@@ -204,8 +204,8 @@ PROFILES: dict[str, Profile] = {
             batch=4,
             # A higher guidance gives colours that the dog does not have, a lower one forgets the words.
             presets={
-                # Of 52 portraits style and place were right in 99 % with 26 and with 20 steps, in 96 % with 6, and the
-                # dog's marks in as many. One draft is a batch of its own, so that nothing is painted to fill one.
+                # Of 52 portraits style and place were right in 98 % with 26 steps, in 99 % with 20 and in 96 % with 6;
+                # the dog's marks in 74, 77 and 75 %. A draft is a batch of its own: nothing is painted to fill one.
                 "draft": Preset(steps=8, guidance=1.75, surroundings=True, worn=True, batch=1),
                 "normal": Preset(steps=20, guidance=1.75, surroundings=True, worn=True),
                 "fine": Preset(steps=20, guidance=1.75, surroundings=True, worn=True, tries=8),

@@ -24,7 +24,7 @@ from storage.outbox import ANSWER_OWED
 from storage.pets import Pet
 
 USUAL = PaintOptions()
-REPLACED_S = 60.0  # a progress message that is replaced comes down by then
+REPLACED_S = 60.0  # from then on a replaced progress message is taken down, if it is not gone
 
 
 class PetNotReady(Exception):
@@ -188,7 +188,7 @@ class Jobs:
     ) -> None:
         """Note which message shows how far these jobs have come, in place of these (channel_id, message_id).
 
-        Those come down in a while, unless they are gone by then (clear_progress_message).
+        Those are owed a takedown from REPLACED_S on, unless they are gone by then (clear_progress_message).
         """
         async with self._db.write() as tx:
             await takedowns.owe_known(tx, replaced, self._clock(), later=REPLACED_S)

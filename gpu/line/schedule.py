@@ -29,7 +29,6 @@ TurnsByUser = dict[int, float]
 LastTurns = dict[tuple[JobKind, int], TurnsByUser]
 """(kind of job, guild id) -> the last turns of that server's people with that kind."""
 
-TRAINING: JobKind = "enroll"
 HELD_S = 120.0  # for so long portraits may hold trainings back
 SLICE_S = 30.0  # for so long a training then runs
 
@@ -77,7 +76,7 @@ class TrainingShare:
 
 def is_training(kind: JobKind) -> bool:
     """It takes minutes, and makes way for all that takes seconds."""
-    return kind == TRAINING
+    return kind == "enroll"
 
 
 def record_turn(last: LastTurns, turn: Turn) -> None:
@@ -126,11 +125,9 @@ def forecast(work: Sequence[tuple[JobKind, float]]) -> list[float]:
 
 
 def _split(tickets: list[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
-    """Trainings, and portraits with looks. Of 10,000 tickets, a call of is_training() for each would take longest."""
-    portraits = [ticket for ticket in tickets if ticket.kind != TRAINING]
-    if len(portraits) == len(tickets):
-        return [], portraits
-    return [ticket for ticket in tickets if ticket.kind == TRAINING], portraits
+    """Trainings, and portraits with looks."""
+    trainings = [ticket for ticket in tickets if is_training(ticket.kind)]
+    return trainings, [ticket for ticket in tickets if not is_training(ticket.kind)]
 
 
 def _begun(trainings: list[Ticket]) -> list[Ticket]:

@@ -25,7 +25,7 @@ Texts = dict[str, Tensor]
 @torch.no_grad()
 def embeddings(pipe: Any, prompts: Sequence[Prompt]) -> Texts:
     """A prompt for each picture; those that are equal are encoded once."""
-    known = {prompt: tokens.encode(pipe, [prompt.text, prompt.negative]) for prompt in set(prompts)}
+    known = {prompt: tokens.encode(pipe, [prompt.text, prompt.negative]) for prompt in dict.fromkeys(prompts)}
     hidden = torch.stack([known[prompt].hidden for prompt in prompts], dim=1)  # [2, prompts, tokens, width]
     pooled = torch.stack([known[prompt].pooled for prompt in prompts], dim=1)  # [2, prompts, width]
     return {

@@ -4,8 +4,8 @@ Knows: which photos are held out, what previews score, when there is no gain any
 (train.py), where marks are kept (state.py).
 
 Everything here follows from the training's state and seed, so that a training which stops by itself still ends in the
-same bytes, however often it was interrupted. Only where the process died twice while it scored the same previews, as
-where a machine's memory does not hold what scores them, are there none from then on.
+same bytes, however often it was interrupted. There is one exception: where the process died twice while it scored the
+same previews, as on a machine whose memory does not hold the models for that, there are no more of them.
 """
 
 import random
@@ -73,7 +73,7 @@ class Evaluator:
 
     @property
     def _trying(self) -> Path:
-        """How often the mark was tried that is made now; of none, if the process lives on."""
+        """Holds how often the mark that is being made was tried; there is none between marks, unless one was deadly."""
         return self.folder / "trying"
 
     def is_due(self, state: State) -> bool:

@@ -123,8 +123,10 @@ class Painter:
     def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None) -> list["_Scores"]:
         """Of the dog that is found in each picture; where none is found, of the whole picture.
 
-        Without cut-outs there is nothing to compare with.
+        Without cut-outs there is nothing to compare with, and without a box no place where the dog should be.
         """
+        if not cutouts and not box:
+            return [_Scores(likeness=None, photos=None, copied=False, misplaced=False)] * len(images)
         side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
         with self._pool.use("yolo") as segmenter:
             masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]

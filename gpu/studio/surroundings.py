@@ -6,9 +6,9 @@ it, how a dog is found in a picture (segment.py), what else happens in the pipel
 Pawtrait's own. From a few photos the pet's LoRA unlearns much of what is not in them. So in the first steps, in which
 it is decided what stands where, the base model leads and the pet follows; then the dog is looked for in what the
 picture would become, and from there on each has its own part of it. On the dog what the words of its hat change in the
-base model's prediction is added to the pet's, as concepts are in semantic guidance (Brack et al. 2023). On the pocket
+base model's prediction is added to the pet's, as semantic guidance adds concepts (Brack et al. 2023). On the pocket
 models, two unseen dogs and 52 wishes, 20 steps with it against 40 without: style and place .99 for .88, things worn .96
-for .35, the dog's marks .77 for .72 (.74 is read on drawings of the same), in as much time.
+for .35, the dog's marks .77 for .72 (.74 is read on drawings of the same), in 46 s for 43.
 """
 
 from collections.abc import Iterator, Sequence
