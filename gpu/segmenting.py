@@ -34,6 +34,7 @@ class PhotoChecks:
     most_softness: float = 0.73  # of good photos up to .69, of ones blurred with a sigma of 2 pixels from .77
     least_highlight: float = 70.0  # of 255: 95th percentile of the pet's luminance
     most_blown: float = 0.2  # share of the pet
+    most_blown_photo: float = 0.35  # of a whole photo: of good ones up to .02, with 2.5 times the light mostly from .39
     most_on_top_edge: float = 0.44  # of the pet's width: without a head from .47, a raised tail up to .41
     least_part: float = 0.05  # share of the pet: two such pieces, and something stands before it
     most_hidden_side: float = 0.44  # of the pet's height: along a post nearly always more, without one up to .39

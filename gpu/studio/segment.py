@@ -22,13 +22,14 @@ from gpu.segmenting import PhotoChecks, Segmenting
 from gpu.studio.candidates import see
 from gpu.studio.crop import crop_box
 from gpu.studio.identity import Animal, agree, animals
-from gpu.studio.photo_checks import enlargement, remarks
+from gpu.studio.photo_checks import enlargement, light, remarks
 from gpu.studio.photo_sets import Fingerprint, duplicates, fingerprint, lacks, same_scene
 from gpu.studio.segmenter import Floats, Segmenter
 from gpu.studio.sheet import Mark, Tile, contact_sheet
 
 FAST = 1  # zlib's level: a cut-out lives as long as its pet, and is read a few times
 LARGER, LEAST_PX = 1.5, 1024  # times the training's pixels, and pixels: nothing that is learnt needs larger cut-outs
+UNSEEN: frozenset[Flaw] = frozenset(("no_dog", "too_small", "several_dogs", "other_pet"))  # poor light may be why
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -139,18 +140,14 @@ def _without_small(judged: Sequence[Pet | Flaw], segmenting: Segmenting) -> list
 def _remarks(
     sights: Sequence[Sight], judged: Sequence[Pet | Flaw], checks: PhotoChecks, size_px: int
 ) -> Iterator[Remark]:
-    """What is poor about each pet's photo; and about one in which another pet is seen, as that may be why."""
+    """What is poor about each pet's photo; and about one in which the pet is not seen, as that may be why."""
     pets = [one for one in judged if isinstance(one, Pet)]
     shared = same_scene([pet.sight.print for pet in pets if pet.sight.print], checks)
     again = {pets[late].sight.photo.sha256 for late in shared}
-    shown = [
-        (sight, one, one.mask if isinstance(one, Pet) else sight.animals[0].mask)
-        for sight, one in zip(sights, judged, strict=True)
-        if isinstance(one, Pet) or one == "other_pet"
-    ]
+    shown = [(s, one) for s, one in zip(sights, judged, strict=True) if isinstance(one, Pet) or one in UNSEEN]
     with ThreadPoolExecutor(CORES) as threads:
-        poor = list(threads.map(lambda one: _poor(one[0], one[2], checks, size_px), shown))
-    for (sight, one, _), advice in zip(shown, poor, strict=True):
+        poor = list(threads.map(lambda one: _poor(*one, checks, size_px), shown))
+    for (sight, one), advice in zip(shown, poor, strict=True):
         photo = sight.photo.sha256
         yield from (Remark(photo=photo, what=what) for what in advice)
         if isinstance(one, Pet) and one.turn:
@@ -159,10 +156,14 @@ def _remarks(
             yield Remark(photo=photo, what="same_scene")
 
 
-def _poor(sight: Sight, mask: NDArray[np.uint8], checks: PhotoChecks, size_px: int) -> tuple[Advice, ...]:
+def _poor(sight: Sight, judged: Pet | Flaw, checks: PhotoChecks, size_px: int) -> tuple[Advice, ...]:
     image = _open(sight.photo)
+    around = () if isinstance(judged, Pet) else light(image, checks)
+    if not isinstance(judged, Pet) and judged != "other_pet":
+        return around
+    mask = judged.mask if isinstance(judged, Pet) else sight.animals[0].mask
     people = None if sight.people is None else cv2.resize(sight.people, image.size) > 0
-    return remarks(image, mask > 127, checks, size_px, people)
+    return tuple(dict.fromkeys((*remarks(image, mask > 127, checks, size_px, people), *around)))
 
 
 def _cut(pet: Pet, out: Path, most_px: int) -> Cutout:

@@ -57,6 +57,20 @@ def test_a_segmenter_that_sees_nothing_rejects_every_photo(tmp_path: Path) -> No
     assert LOOKED.validate_json(LOOKED.dump_json(found)) == found
 
 
+@pytest.mark.parametrize(
+    ("colour", "why"), [((20, 20, 30), ["too_dark"]), ((90, 120, 90), []), ((255, 255, 250), ["too_bright"])]
+)
+def test_poor_light_is_told_where_it_may_be_why_no_dog_is_seen(
+    tmp_path: Path, colour: tuple[int, int, int], why: list[str]
+) -> None:
+    Image.new("RGB", (90, 60), colour).save(tmp_path / "1.png")
+    pool = tiny_models.pool()
+    with pool.use("yolo") as segmenter:
+        found = cut(segmenter, [photo(tmp_path / "1.png")], tmp_path, pool.profile.segmenting, 64)
+    assert [rejected.reason for rejected in found.rejected] == ["no_dog"]
+    assert [remark.what for remark in found.remarks] == why
+
+
 def test_a_segmenter_of_other_classes_is_refused() -> None:
     pool = tiny_models.pool()
     with pool.use("yolo") as segmenter:
