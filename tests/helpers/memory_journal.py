@@ -3,7 +3,7 @@
 Knows: states, attempts, fences. Does not know: SQL, pets, pictures; an answer is only counted.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gpu.errors import Cancelled, WorkerDied
 from gpu.jobs import Job, JobKind
@@ -43,7 +43,7 @@ class MemoryJournal:
 
     async def waiting(self) -> list[Ticket]:
         return [
-            replace(row.ticket, begun=None if row.charged or row.kills else row.began)
+            row.ticket._replace(begun=None if row.charged or row.kills else row.began)
             for row in self.rows.values()
             if row.state == "waiting"
         ]

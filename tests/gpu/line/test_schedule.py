@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from itertools import count
 from math import inf
 
@@ -42,7 +41,7 @@ def lines(draw: st.DrawFn, kinds: tuple[JobKind, ...] = ("paint", "enroll", "loo
     for created, (kind, user, guild) in enumerate(draw(st.lists(people, max_size=30))):
         one = ticket(created, kind, user, guild, created)
         begun = draw(st.none() | st.floats(0, 100)) if kind == "enroll" else None
-        tickets.append(replace(one, begun=begun))
+        tickets.append(one._replace(begun=begun))
     return tickets, last
 
 
@@ -161,7 +160,7 @@ def test_a_training_that_died_has_had_its_turn() -> None:
     last: LastTurns = {}
     record_turn(last, Turn("enroll", 1, 1, at=60.0))
     assert first([died, other], last) == other
-    assert first([replace(died, begun=60.0), other], last) == replace(died, begun=60.0), "paused in order"
+    assert first([died._replace(begun=60.0), other], last) == died._replace(begun=60.0), "paused in order"
 
 
 @given(st.lists(st.floats(0.1, 400), min_size=50, max_size=80))
