@@ -49,7 +49,7 @@ def run(stage: str, folder: Path, warm: Path | None) -> None:
         case "segmenter":
             from gpu.pocket.build.segmenter import train_segmenter
 
-            train_segmenter(folder, pictures=8000, epochs=4, warm=WEIGHTS / "yolo" if warm else None)
+            train_segmenter(folder, pictures=4000 if warm else 8000, epochs=4, warm=WEIGHTS / "yolo" if warm else None)
         case "likeness":
             from gpu.pocket.build.likeness import train_likeness
 
