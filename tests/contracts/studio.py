@@ -96,7 +96,7 @@ class StudioContract:
         assert isinstance(looked, Looked)
         good, refused = [one.photo for one in looked.cutouts], [one.photo for one in looked.rejected]
         assert sorted(good + refused) == sorted(photo.sha256 for photo in looking.photos), "each once"
-        assert {remark.photo for remark in looked.remarks} <= set(good)
+        assert {remark.photo for remark in looked.remarks} <= {photo.sha256 for photo in looking.photos}
         assert looked.sheet.is_file() and looked.class_word != "auto"
         assert all(cutout.image.is_file() and cutout.mask.is_file() for cutout in looked.cutouts)
         assert [progress.phase for progress in listener.heard][:1] == ["loading"]

@@ -21,7 +21,7 @@ LEAST, SIDE = POCKET.segmenting.identity.turned, POCKET.segmenting.embedding_px
 def seen() -> list[list[Tensor]]:
     """Of four photos what is seen, turned by so many quarters against the clock.
 
-    A dog whose sides are unlike: of twelve drawn dogs about seven in ten turned photos are told.
+    A dog whose sides are unlike: of 26 drawn dogs two in three turned photos are told.
     """
     segmenter = load(Path(POCKET.segmenter), torch.device("cpu"))
 
@@ -29,7 +29,7 @@ def seen() -> list[list[Tensor]]:
         mask = np.ascontiguousarray(np.rot90(shown.pet, turn)).astype(np.uint8) * 255
         return embed(segmenter, shown.image.rotate(90 * turn), mask, SIDE).fine
 
-    return [[at(one, turn) for turn in range(4)] for one in photos(range(4), seed="l")]
+    return [[at(one, turn) for turn in range(4)] for one in photos(range(4), seed="z")]
 
 
 def test_upright_photos_are_left_alone(seen: list[list[Tensor]]) -> None:
