@@ -2,8 +2,7 @@
 
 Knows: pixels and masks at the photo's size; thresholds come from the profile. Does not know: how the pet is found, the
 other photos of the set (photo_sets.py, identity.py), what refuses a photo, or the words that people read.
-Everything is measured on the pet, not on the room; only where there is no telling which part of a photo is the pet, its
-light is.
+Everything is measured on the pet, not on the room; light() alone is about a whole photo.
 """
 
 from collections.abc import Iterator
@@ -57,13 +56,13 @@ def _remarks(photo: Image.Image, pet: Mask, checks: PhotoChecks, size_px: int, p
 
 
 def light(photo: Image.Image, checks: PhotoChecks) -> tuple[Advice, ...]:
-    """What is poor about the light of a photo in which the pet is not told from all else, as that may be why. RGB."""
+    """What is poor about the light of a photo in which no pet is told from all else, as that may be why. RGB."""
     small = photo.copy()
     small.thumbnail((checks.side_px,) * 2, Image.Resampling.BOX)
     everything = np.ones(small.size[::-1], bool)
-    dark = highlight(small, everything) < checks.least_highlight
-    bright = blown(small, everything) > checks.most_blown_photo
-    return (*(("too_dark",) if dark else ()), *(("too_bright",) if bright else ()))
+    if highlight(small, everything) < checks.least_highlight:
+        return ("too_dark",)
+    return ("too_bright",) if blown(small, everything) > checks.most_blown_photo else ()
 
 
 def enlargement(box: Box, size_px: int) -> float:
