@@ -17,8 +17,6 @@ from gpu.studio.segmenter import Box, Floats
 THRESHOLD = 1.0  # logit: what the network is a little unsure of is mostly background
 GROWN = 0.10  # of a box's sides: so far around it logits count in full
 SINK = 40.0  # logits that are lost over one side of the box beyond that
-WEAK = 0.25  # of the usual logit of an animal: less is something that lies on it, where it is more than an edge
-EDGE = 0.01  # of the longer side: so far in from its edge an animal may be weak
 LEAST_PART = 0.05  # of the animal: smaller parts are mistakes
 MOST_HOLE = 0.02  # of the animal: larger ones are the background
 WORK_PX = 1024  # longer side at which edges are refined
@@ -34,7 +32,7 @@ def soft_mask(image: Image.Image, logits: Floats, box: Box) -> NDArray[np.uint8]
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     guide = np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.float32) / 255
     inside = cv2.resize(_sunk(logits, box), size, interpolation=cv2.INTER_CUBIC)
-    sure = whole(_without_weak(inside)).astype(np.float32)
+    sure = whole(inside > THRESHOLD).astype(np.float32)
     refined = guided(guide, sure, max(round(RADIUS * max(size)), 1))
     soft = np.clip((refined - 0.5) * CONTRAST + 0.5, 0, 1)
     soft[~_near(sure, soft)] = 0
@@ -92,23 +90,6 @@ def _sunk(logits: Floats, box: Box) -> Floats:
     out_x = np.maximum(np.maximum(left - x, x - right) / width - GROWN, 0)
     out_y = np.maximum(np.maximum(top - y, y - bottom) / height - GROWN, 0)
     return (logits - SINK * np.maximum(out_x[None], out_y[:, None])).astype(np.float32)
-
-
-def _without_weak(inside: Floats) -> NDArray[np.bool_]:
-    """Where the logits [h, w] say that the animal is; but where they only just do so, and that is no edge, something
-    hides it: a hand, a sleeve.
-    """
-    pet = inside > THRESHOLD
-    if not pet.any():
-        return pet
-    weak = pet & (inside < WEAK * np.median(inside[pet]))
-    radius = max(round(EDGE * max(pet.shape)), 1)
-    broad = cv2.morphologyEx(weak.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius))
-    return pet & ~(weak & (cv2.dilate(broad, _disc(radius + 1)) > 0))
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
 
 
 def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
