@@ -36,9 +36,7 @@ T = TypeVar("T")
 
 
 class Ticket(NamedTuple):
-    """One waiting job, as far as order and places need to know it; a tuple, as ten thousand objects would keep the
-    garbage collector busy.
-    """
+    """One waiting job, as far as order and places need to know it."""
 
     job_id: str
     kind: JobKind

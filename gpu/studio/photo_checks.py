@@ -56,7 +56,7 @@ def _remarks(photo: Image.Image, pet: Mask, checks: PhotoChecks, size_px: int, p
 
 
 def light(photo: Image.Image, checks: PhotoChecks) -> tuple[Advice, ...]:
-    """What is poor about the light of a photo in which no pet is told from all else, as that may be why. RGB."""
+    """What is poor about the light of a photo in which no pet can be made out, as that may be why. RGB."""
     small = photo.copy()
     small.thumbnail((checks.side_px,) * 2, Image.Resampling.BOX)
     everything = np.ones(small.size[::-1], bool)
