@@ -9,12 +9,10 @@ Source of the norm-pinned rows that start as the class word: DCO.
 import logging
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from diffusers import StableDiffusionXLPipeline
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
@@ -25,6 +23,7 @@ from gpu.learning import Learning
 from gpu.studio import checkpoint, tokens
 from gpu.studio.checkpoint import Facts, Unfit
 from gpu.studio.device import machine
+from gpu.studio.lora_layers import compute_by_hand
 
 LORA = "learning"  # the LoRA's name in the UNet while it is learnt
 HALVED = 0.5  # of the learning rate, once the numbers have run away
@@ -139,7 +138,7 @@ class State:
         self.layers = [module for module in self.pipe.unet.modules() if isinstance(module, BaseTunerLayer)]
         cast_training_params(self.pipe.unet, torch.float32)
         for layer in self.layers:
-            _cast_weights(layer)
+            compute_by_hand(layer, LORA)
         named = self.pipe.unet.named_parameters()
         self.lora.start({name: param for name, param in named if param.requires_grad})
 
@@ -225,22 +224,3 @@ class State:
         """Also one that memory did not hold whole."""
         if self.pipe.unet._hf_peft_config_loaded:
             self.pipe.unet.unload_lora()
-
-
-def _cast_weights(layer: BaseTunerLayer) -> None:
-    """Let the LoRA's fp32 weights be cast to what comes in, and not the other way round, as peft does it.
-
-    They are smaller, and what comes in is kept for the backward pass: 2 GB less of a full-size step (counted, as is
-    what it keeps now: tests/gpu/studio/test_full_size.py).
-    """
-    layer.cast_input_dtype_enabled = False
-    for part in (layer.lora_A[LORA], layer.lora_B[LORA]):
-        part.forward = partial(_cast_linear if isinstance(part, nn.Linear) else _cast_convolution, part)
-
-
-def _cast_linear(part: nn.Linear, x: Tensor) -> Tensor:
-    return F.linear(x, part.weight.to(x.dtype))
-
-
-def _cast_convolution(part: nn.Conv2d, x: Tensor) -> Tensor:
-    return part._conv_forward(x, part.weight.to(x.dtype), None)
