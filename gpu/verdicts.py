@@ -18,8 +18,9 @@ LIKENESS: tuple[tuple[float, Like], ...] = (
 """As a share of what the pet's own photos score. Four pocket pets have portraits of .70 to 1.00 of it, most of them
 above .94; photos and portraits of the other pets have .40 at most."""
 
+ALL_THERE = 0.3
 AGREEMENT: tuple[tuple[float, Agree], ...] = (
-    (0.3, "all_there"), (-0.1, "mostly_there"), (-inf, "partly_there"),
+    (ALL_THERE, "all_there"), (-0.1, "mostly_there"), (-inf, "partly_there"),
 )  # fmt: skip
 """Of 320 portraits by the pocket painter (`python -m tests.bench.pocket choosing`) those that lack nothing of what was
 asked for have quartiles of .36, .61 and .79, those that lack one thing .28, .42 and .57: a hint, and no proof."""
@@ -53,9 +54,11 @@ def ranked(pictures: Sequence[Scored]) -> list[int]:
     """The numbers of the pictures of one prompt, the best one first, by both scores together.
 
     Each counts by how far it is from the mean in standard deviations, but in no less than LEAST: where all pictures are
-    about equally like the pet, that is no reason to take one. By likeness alone copies of the photos would win.
+    about equally like the pet, that is no reason to take one. By likeness alone copies of the photos would win. Of two
+    pictures in which all is there, neither agrees more.
     """
-    like, agreed = ([one.likeness or 0.0 for one in pictures], [one.agreement or 0.0 for one in pictures])
+    like = [one.likeness or 0.0 for one in pictures]
+    agreed = [min(one.agreement or 0.0, ALL_THERE) for one in pictures]
     worth = [sum(both) for both in zip(_standard(like, LEAST[0]), _standard(agreed, LEAST[1]), strict=True)]
     return sorted(range(len(pictures)), key=lambda number: worth[number], reverse=True)
 

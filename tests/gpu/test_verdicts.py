@@ -40,3 +40,7 @@ def test_a_difference_that_says_little_does_not_decide() -> None:
 
 def test_one_picture_is_the_best() -> None:
     assert ranked([Picture(0.5, 0.5)]) == [0]
+
+
+def test_where_all_is_there_the_likest_comes_first() -> None:
+    assert ranked([Picture(0.90, 0.35), Picture(0.89, 0.8), Picture(0.88, 0.5)])[0] == 0

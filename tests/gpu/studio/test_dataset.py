@@ -47,3 +47,16 @@ def test_what_lies_beyond_the_photo_is_no_pet(tmp_path: Path) -> None:
     rows = sample.mask[0].mean(1)  # of the latents' rows
     assert rows[len(rows) // 2] > 0.99 and rows[0] < 0.01 and rows[-1] < 0.01
     assert sample.sizes[2:4].tolist() == [0, 0]
+
+
+def test_a_latent_that_is_half_a_hand_is_not_learnt(tmp_path: Path) -> None:
+    image, mask = Image.new("RGB", (128, 128), "brown"), Image.new("L", (128, 128))
+    mask.paste(255, (0, 0, 36, 128))  # of the fifth column of latents a half
+    mask.paste(255, (96, 0, 102, 128))  # of the thirteenth three quarters
+    image.save(tmp_path / "dog.png")
+    mask.save(tmp_path / "mask.png")
+    cutout = Cutout(image=tmp_path / "dog.png", mask=tmp_path / "mask.png", photo="0" * 64, share=0.3)
+    with tiny_models.pool().use("sdxl") as pipe:
+        [sample] = dataset.samples(pipe, (cutout,), 128)
+    columns = sample.mask[0, 4]
+    assert columns[0] == 1 and columns[4] < 0.1 and columns[12] == pytest.approx(0.5, abs=0.1)
