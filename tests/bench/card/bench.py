@@ -64,9 +64,11 @@ class Clock:
 
 
 class Bench:
-    def __init__(self, scale: Scale, folder: Path) -> None:
+    """With random models, as a card has no others, or those of a pool."""
+
+    def __init__(self, scale: Scale, folder: Path, pool: ModelPool | None = None) -> None:
         self.scale, self.folder = scale, folder
-        self.pool = RandomPool(scale, folder / "few_step")
+        self.pool = pool or RandomPool(scale, folder / "few_step")
         self.clock = Clock(self.pool.device)
 
     def pool_for(self, token_steps: int, lora_steps: int) -> ModelPool:
@@ -82,9 +84,10 @@ class Bench:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        cutouts = tiny_models.cutouts(self.folder / "cutouts")
+        learning = self.pool.profile.learning
+        cutouts = tiny_models.cutouts(self.folder / "cutouts", 2 + learning.train_batch)  # a batch holds no photo twice
         with self.pool.use("sdxl") as pipe:
-            return dataset.samples(pipe, cutouts, self.pool.profile.learning.size_px)
+            return dataset.samples(pipe, cutouts, learning.size_px)
 
     @cached_property
     def pets(self) -> tuple[Adapter, ...]:

@@ -1,7 +1,8 @@
 """What leaks from the photos into the portraits: the room where all were taken, and the hand in each of them.
 
 Knows: dogs, photos that share all but the dog's pose, portraits somewhere else; a mask that says "all of it is dog".
-Does not know: how a mask is used. The reader's own false alarms stand beside: on drawings of the dog on that beach.
+Does not know: how a mask is used. The reader's own false alarms stand beside: on drawings of the dog on that beach, and
+on portraits of the dog learnt from the same photos without the hand.
 """
 
 import asyncio
@@ -53,18 +54,17 @@ def in_every_way(number: int, count: int) -> dict[str, list[Image.Image]]:
     return {
         "mask": portraits(studio, photos, asked, all_ones=False),
         "all_ones": portraits(studio, photos, asked, all_ones=True),
+        "no_hand": portraits(studio, unseen(number, clutter=())[1], asked, all_ones=False),
         "untrained": pictures(studio, asked, ("a",), nullcontext()),
         "drawn": drawings(dog, asked),
     }
 
 
-def unseen(number: int) -> tuple[Dog, list[Image.Image]]:
+def unseen(number: int, clutter: tuple[str, ...] = ("hand",)) -> tuple[Dog, list[Image.Image]]:
     """A dog, and its photos: one seed, so it is one room and one hand in all of them."""
     rng = random.Random(f"held out leak {number}")
     dog, seed = a_dog(rng), rng.randrange(1 << 30)
-    shots = [
-        replace(a_shot(rng, "photo", ROOM, "middle"), wear=(), clutter=("hand",), seed=seed) for _ in range(PHOTOS)
-    ]
+    shots = [replace(a_shot(rng, "photo", ROOM, "middle"), wear=(), clutter=clutter, seed=seed) for _ in range(PHOTOS)]
     return dog, [draw(dog, shot, PHOTO_PX).image for shot in shots]
 
 
