@@ -61,7 +61,7 @@ class Part:
         for param in params.values():
             param.requires_grad_(True)
         self.params = params
-        self.optimiser = torch.optim.AdamW(params.values(), lr=self.lr, weight_decay=0.0, foreach=True)
+        self.optimiser = torch.optim.AdamW(params.values(), lr=self.lr, weight_decay=0.0, fused=True)
 
     def stop(self) -> None:
         for param in self.params.values():
@@ -192,8 +192,7 @@ class State:
             for name, param in part.params.items():
                 param.copy_(tensors[f"param.{name}"])
                 kept = {key: tensors[f"adam.{key}.{name}"] for key in ADAM if f"adam.{key}.{name}" in tensors}
-                here = {key: value.to("cpu" if key == "step" else param.device) for key, value in kept.items()}
-                part.optimiser.state[param] = here
+                part.optimiser.state[param] = {key: value.to(param.device) for key, value in kept.items()}
         self.best = {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
         self.curve = [Mark(*mark) for mark in facts.curve]
         self.step = self.saved = facts.step

@@ -1,4 +1,6 @@
-"""The methods that are compared, each a value of Learning. All have as many photos, steps and pictures a step.
+"""The methods that are compared, each a value of Learning. All have as many photos and pictures a step, and but for two
+as many steps.
+
 
 Knows: what each one changes. Does not know: how anything is learnt or judged. `default` is what the profile has.
 """
@@ -13,6 +15,7 @@ from gpu.profile import PROFILES
 POCKET = PROFILES["pocket"]
 DEFAULT = replace(POCKET.learning, evaluate_every=0)  # nothing is looked at, so all of the time is learning
 LORA = recipe(DEFAULT, "lora")
+HALF = replace(DEFAULT, token_steps=DEFAULT.token_steps // 2, lora_steps=DEFAULT.lora_steps // 2)
 DRAWN = [medium for style, medium in MEDIA.items() if style != "photo"]
 STYLED = tuple(f"{medium} of {{}}, {SCENES[n % len(SCENES)]}" for n, medium in enumerate(DRAWN))
 PRACTICE = Reminder(prompts=STYLED, each=4, text="pet", target="base", inside=0.1, every=2, weight=0.5)
@@ -26,6 +29,8 @@ METHODS: dict[str, Learning] = {
     "dco": recipe(DEFAULT, "dco"),
     "no masks": replace(LORA, masked=False),
     "no pull": replace(DEFAULT, background_weight=0.0),
+    "half the steps": HALF,
+    "lora, half the steps": recipe(HALF, "lora"),
     "rank 4": replace(DEFAULT, lora_rank=4),
     "attention alone": replace(DEFAULT, lora_targets=("to_q", "to_k", "to_v", "to_out.0")),
     "both from the start": replace(DEFAULT, overlap=DEFAULT.token_steps),
