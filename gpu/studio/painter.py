@@ -76,13 +76,13 @@ class Painter:
     def _candidates(self, job: Paint, prompt: Prompt, how: Sampling, report: Report) -> tuple[Portrait, ...]:
         """Everything that is painted, then the best of it, where the job lets us choose.
 
-        Where too few are more than copies of the photos, other seeds are tried once.
+        Where too few are more than copies of the photos and stand where they were asked to, other seeds are tried once.
         """
         count, seeds = len(job.seeds), candidates(job, how)
         portraits = self._painted(job, prompt, how, seeds, report)
         if not job.options.choose:
             return tuple(portraits)
-        if sum(not one.copied for one in portraits) < count:
+        if sum(not (one.copied or one.misplaced) for one in portraits) < count:
             more = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + how.batch))
             portraits += self._painted(job, prompt, how, more, report)
         return _best(portraits, count)

@@ -262,6 +262,20 @@ def test_copies_of_the_photos_are_painted_once_more_and_told(
     assert not portrait.copied
 
 
+def test_what_does_not_stand_where_it_was_asked_to_is_painted_once_more(
+    painter: Painter, job: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands = iter([False] * 3 + [True] * 3)
+    boxed = replace(job, prompt=replace(PROMPT, box=(0.0, 0.0, 0.5, 0.5)))
+    monkeypatch.setattr("gpu.studio.painter.stands_in", lambda box, mask: next(stands))
+    (portrait,) = paint(painter, boxed, choose=True)
+    assert not portrait.misplaced and portrait.seed > job.seeds[0] + 2, "one of the second batch"
+    monkeypatch.setattr("gpu.studio.painter.stands_in", lambda box, mask: True)
+    seen: list[Progress] = []
+    paint(painter, replace(boxed, folder=job.folder / "other"), seen.append, choose=True)
+    assert [one.step for one in seen if one.phase == "painting"] == [1, 2], "where one stands right, that is all"
+
+
 def test_fine_tries_more_and_a_seed_that_was_asked_for_is_painted_alone(painter: Painter, job: Paint) -> None:
     fine, steps = tiny_models.pool().profile.painting.presets["fine"], list[int]()
     (best,) = paint(painter, job, lambda progress: steps.append(progress.steps), preset=fine, choose=True)
