@@ -187,7 +187,7 @@ PROFILES: dict[str, Profile] = {
             # 79 %.
             lora_lr=1.6e-3,
             # Patches come back with the feed-forward layers (two halves of a face, side by side) and the convolutions:
-            # in 49 % of 78 portraits, and without the convolutions, which are a quarter of a step, in 28 %.
+            # in 49 % of 78 portraits, and without the convolutions, which are a fifth of a step, in 28 %.
             lora_targets=("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2"),
             train_batch=4,
             # With this floor the second colour came back in 61 % of 36 portraits, without one in 47 %; the patch in 50

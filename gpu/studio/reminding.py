@@ -12,8 +12,7 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from torch import Generator, Tensor
 
 from gpu.learning import Learning, Reminder
-from gpu.studio.class_pictures import ClassPictures
-from gpu.studio.objective import PARTS, Batch, CaptionEmbeddings, mean_over, predict, target, timestep_weights
+from gpu.studio.objective import PARTS, Batch, CaptionEmbeddings, losses, predict, target, timestep_weights
 from gpu.studio.state import State
 
 
@@ -26,8 +25,9 @@ class Reminding:
         learning: Learning,
         reminder: Reminder,
         recipe: dict[str, Any],
-        pictures: ClassPictures,
+        pictures: Tensor,
     ) -> None:
+        """`pictures`: latents [prompts, each, c, h, w] (class_pictures.py)."""
         self._reminder, self._pictures, self._batch = reminder, pictures, learning.train_batch
         self._texts = CaptionEmbeddings(pipe, reminder.prompts, recipe)
         self._schedule = DDPMScheduler.from_config(pipe.scheduler.config)
@@ -39,32 +39,19 @@ class Reminding:
 
         The class alone teaches the pet's tokens nothing.
         """
-        reaches = bool(state.lora.params) or self._reminder.text == "pet"
-        if reaches and state.step % self._reminder.every == 0:
-            pictures, prompt = self._draw(state)
-            for part in pictures.parts(state.recipe.get(PARTS, 1)):
-                yield self._losses(state, part, prompt).sum() / len(pictures.t)
-
-    def _losses(self, state: State, pictures: Batch, prompt: int) -> Tensor:
-        """The loss of each picture [b]."""
-        one, text, wanted = self._reminder, self._texts.base(prompt), pictures.target
-        if one.target == "base":
-            state.enable_lora(False)
-            with torch.no_grad():
-                wanted = predict(state.pipe, pictures, text)
-            state.enable_lora(True)
-        if one.text == "pet":
-            text = self._texts.pet(prompt, learning=state.learns_tokens)
-        error = (predict(state.pipe, pictures, text) - wanted) ** 2
-        each = mean_over(1 - pictures.mask, error) + one.inside * mean_over(pictures.mask, error)
-        return one.weight * one.every * pictures.weight * each
+        if not state.lora.params:
+            return
+        pictures, prompt = self._draw(state)
+        for part in pictures.parts(state.recipe.get(PARTS, 1)):
+            each = losses(part, predict(state.pipe, part, self._texts.base(prompt)))
+            yield self._reminder.weight * each.sum() / len(pictures.t)
 
     def _draw(self, state: State) -> tuple[Batch, int]:
         """As many pictures as a batch has photos, all of one prompt, and that prompt's number."""
         chance = Generator().manual_seed((state.recipe["seed"] * 1_000_003 + state.step + 500_009) % 2**63)
-        prompt = int(torch.randint(len(self._pictures.latents), (), generator=chance))
+        prompt = int(torch.randint(len(self._pictures), (), generator=chance))
         numbers = torch.randint(self._reminder.each, (self._batch,), generator=chance)
-        latents = self._pictures.latents[prompt, numbers]  # [b, c, h, w]
+        latents = self._pictures[prompt, numbers]  # [b, c, h, w]
         noise = torch.randn(latents.shape, generator=chance)
         t = torch.randint(len(self._weights), (self._batch,), generator=chance)
         noisy = self._schedule.add_noise(latents, noise, t)
@@ -72,7 +59,7 @@ class Reminding:
         pictures = Batch(
             noisy=noisy.to(device, dtype),
             target=target(self._schedule, latents, noise, t).to(device),
-            mask=self._pictures.masks[prompt, numbers].to(device),
+            mask=torch.ones_like(latents[:, :1]).to(device),
             sizes=self._sizes.expand(self._batch, -1).to(device, dtype),
             t=t.to(device),
             weight=self._weights[t].to(device),

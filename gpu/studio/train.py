@@ -22,7 +22,6 @@ from gpu.errors import NotFinite, StudioError
 from gpu.learning import Reminder
 from gpu.outcomes import Progress
 from gpu.pets import Rejected
-from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
 from gpu.studio.evaluation import Evaluator, best, is_over
 from gpu.studio.objective import (
@@ -59,7 +58,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every_s: float = math.inf,
     evaluator: Evaluator | None = None,
-    painted: Iterator[ClassPictures | None] | None = None,
+    painted: Iterator[Tensor | None] | None = None,
 ) -> Iterator[Progress]:
     """Train to the end, one Progress after every step; safe to abandon at any of them.
 
@@ -98,13 +97,13 @@ def train(
 
 
 def _reminding(
-    state: State, reminder: Reminder, painted: Iterator[ClassPictures | None] | None
+    state: State, reminder: Reminder, painted: Iterator[Tensor | None] | None
 ) -> Generator[Progress, None, Reminding]:
     """The second loss, once its pictures are painted, by the base model alone."""
     assert painted, "a reminder needs its pictures"
     state.enable_lora(False)
     for number, pictures in enumerate(painted, start=1):
-        if pictures:
+        if pictures is not None:
             state.enable_lora(True)
             return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
         yield replace(_progress(state, 0.0), painted=number)

@@ -6,18 +6,13 @@ Knows: what each one changes. Does not know: how anything is learnt or judged. `
 
 from dataclasses import replace
 
-from gpu.learning import Learning, Reminder, recipe
-from gpu.pocket.world.scenes import SCENES
-from gpu.pocket.world.styling import MEDIA
+from gpu.learning import Learning, recipe
 from gpu.profile import PROFILES
 
 POCKET = PROFILES["pocket"]
 DEFAULT = replace(POCKET.learning, evaluate_every=0)  # nothing is looked at, so all of the time is learning
 LORA = recipe(DEFAULT, "lora")
 HALF = replace(DEFAULT, token_steps=DEFAULT.token_steps // 2, lora_steps=DEFAULT.lora_steps // 2)
-DRAWN = [medium for style, medium in MEDIA.items() if style != "photo"]
-STYLED = tuple(f"{medium} of {{}}, {SCENES[n % len(SCENES)]}" for n, medium in enumerate(DRAWN))
-PRACTICE = Reminder(prompts=STYLED, each=4, text="pet", target="base", inside=0.1, every=2, weight=0.5)
 
 METHODS: dict[str, Learning] = {
     "untrained": replace(DEFAULT, token_steps=0, lora_steps=0),  # its tokens mean "dog"
@@ -33,8 +28,5 @@ METHODS: dict[str, Learning] = {
     "rank 4": replace(DEFAULT, lora_rank=4),
     "attention alone": replace(DEFAULT, lora_targets=("to_q", "to_k", "to_v", "to_out.0")),
     "both from the start": replace(DEFAULT, overlap=DEFAULT.token_steps),
-    "class kept": replace(DEFAULT, reminder=replace(PRACTICE, text="class", inside=1.0)),
-    "practised": replace(DEFAULT, background_weight=0.0, reminder=PRACTICE),
-    "practised, and the pull": replace(DEFAULT, reminder=PRACTICE),
 }
 PLAIN = "lora"  # what the default has to beat

@@ -13,7 +13,6 @@ from torch import Tensor
 from gpu.learning import Learning, RecipeName, Reminder, recipe
 from gpu.portraits import Prompt
 from gpu.studio import adapter, class_pictures, objective, tokens, train
-from gpu.studio.class_pictures import ClassPictures
 from gpu.studio.dataset import Sample
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
@@ -24,14 +23,12 @@ from tests.helpers import tiny_models
 pytestmark = tiny_models.QUIET
 CPU = torch.device("cpu")
 TINY = replace(tiny_models.pool().profile.learning, evaluate_every=0)
-PRACTICE = Reminder(
-    prompts=("an oil painting of {}, on a beach", "a pencil sketch of {}"), steps=1, text="pet", target="base", every=2
-)
+PRIOR = Reminder(prompts=("an oil painting of {}, on a beach", "a pencil sketch of {}"), steps=1)
 METHODS: dict[str, Learning] = {name: recipe(TINY, name) for name in get_args(RecipeName)}
 METHODS["dreambooth-lora"] = replace(METHODS["dreambooth-lora"], reminder=Reminder(prompts=TINY.captions, steps=1))
 METHODS |= {
     "overlapping": replace(TINY, overlap=2),
-    "practised": replace(TINY, reminder=PRACTICE),
+    "pivotal with a prior": replace(TINY, reminder=PRIOR),
     "now and then": replace(TINY, background_every=2),
     "no masks": replace(TINY, masked=False),
 }
@@ -85,14 +82,12 @@ def test_it_learns_and_paints_and_goes_on_after_a_kill(
 def test_class_pictures_are_painted_once_for_each_base(tmp_path: Path) -> None:
     pool = ModelPool(replace(tiny_models.pool().profile, cache=str(tmp_path / "cache")))
     torch.set_num_threads(1)
-    first = [*class_pictures.paint(pool, "dog", PRACTICE)]
+    first = [*class_pictures.paint(pool, "dog", PRIOR)]
     assert [one is None for one in first] == [True, True, False], "a pause may come after each step"
-    [again] = class_pictures.paint(pool, "dog", PRACTICE)
-    assert isinstance(first[-1], ClassPictures) and again
-    assert torch.equal(again.latents, first[-1].latents)
-    assert again.latents.shape == (2, 2, 4, 8, 8)
-    assert again.masks.shape == (2, 2, 1, 8, 8)
-    assert len([*class_pictures.paint(pool, "cat", PRACTICE)]) == 3, "another word, other pictures"
+    [again] = class_pictures.paint(pool, "dog", PRIOR)
+    assert again is not None and torch.equal(again, first[-1])
+    assert again.shape == (2, 2, 4, 8, 8)
+    assert len([*class_pictures.paint(pool, "cat", PRIOR)]) == 3, "another word, other pictures"
 
 
 def test_class_pictures_that_cannot_be_kept_are_used_all_the_same(
@@ -101,25 +96,24 @@ def test_class_pictures_that_cannot_be_kept_are_used_all_the_same(
     (tmp_path / "cache").write_text("a file where a folder should be")
     pool = ModelPool(replace(tiny_models.pool().profile, cache=str(tmp_path / "cache")))
     torch.set_num_threads(1)
-    *_, pictures = class_pictures.paint(pool, "dog", PRACTICE)
-    assert isinstance(pictures, ClassPictures) and "will be painted again" in caplog.text
+    *_, pictures = class_pictures.paint(pool, "dog", PRIOR)
+    assert pictures is not None and "will be painted again" in caplog.text
 
 
-def test_practice_is_about_what_a_lora_has_changed(pipe: StableDiffusionXLPipeline) -> None:
-    """Nothing, as long as it has changed nothing and the tokens mean their word."""
-    learning = replace(TINY, token_steps=0, reminder=replace(PRACTICE, every=1))
-    *_, pictures = class_pictures.paint(tiny_models.pool(), "dog dog dog", PRACTICE)
-    assert pictures
+def test_the_prior_is_learnt_by_the_lora_alone_with_the_class_word(pipe: StableDiffusionXLPipeline) -> None:
+    """Its loss is the plain one of a picture of the class, whatever the pet's tokens mean."""
+    learning = replace(TINY, reminder=PRIOR)
+    *_, pictures = class_pictures.paint(tiny_models.pool(), "dog", PRIOR)
+    assert pictures is not None
     state = State(pipe, learning, adapter.recipe(tiny_models.pool(), (), "dog", 7))
-    state.arrange()
-    recipe = state.recipe | {"class_word": "dog dog dog", "tokens": []}  # then both prompts are the same words
-    [loss] = Reminding(pipe, learning, PRACTICE, recipe, pictures).losses(state)
-    assert loss.item() == 0
-    with torch.no_grad():
-        for name, param in state.lora.params.items():
-            param.add_(0.1 if "lora_B" in name else 0)
-    [loss] = Reminding(pipe, learning, PRACTICE, recipe, pictures).losses(state)
-    assert loss.item() > 0
+    assert not [*Reminding(pipe, learning, PRIOR, state.recipe, pictures).losses(state)], "tokens learn nothing of it"
+    state.begin_lora()
+    [loss] = Reminding(pipe, learning, PRIOR, state.recipe, pictures).losses(state)
+    tokens.put_rows(pipe, {name: torch.zeros_like(rows) for name, rows in state.rows.items()})
+    [same_loss] = Reminding(pipe, learning, PRIOR, state.recipe, pictures).losses(state)
+    assert loss.item() == same_loss.item() > 0
+    [double] = Reminding(pipe, learning, replace(PRIOR, weight=2.0), state.recipe, pictures).losses(state)
+    assert double.item() == 2 * loss.item()
     state.close()
 
 
