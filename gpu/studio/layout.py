@@ -7,8 +7,8 @@ Pawtrait's own. From a few photos the pet's LoRA also learns where a dog stands 
 So the first part is painted freely; then the picture is moved, and gets noise again (SDEdit, Meng et al. 2022), so that
 the rest mends what was moved. Where the base model paints what is around the dog (surroundings.py), it then paints it
 without a dog, and so none goes back. On the pocket painter .75 of 24 pictures have their dog in the box then, and .42
-where a dog may be painted around it, too. Of 40 portraits, which are the best of four, .83 have, and .28 of those that
-nobody moved; their likeness is .77 for .91 (tests/bench/layout.py).
+where a dog may be painted around it, too. Of 40 portraits, which are the best of four or, where none of those stands
+right, of eight, .93 have, and .33 of those that nobody moved; their likeness is .75 for .91 (tests/bench/layout.py).
 What was tried beside it brought, roughly: bias on attention, as in paint-with-words (Balaji et al. 2022), .12; regional
 keys and values (RPG, Yang et al. 2024), .32; latents shifted half-way, .42, with broken pictures; the first noise
 rolled, .23; the pet joining late (FastComposer, Xiao et al. 2023), .18.
