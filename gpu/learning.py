@@ -11,9 +11,9 @@ from typing import Literal
 class Reminder:
     """What is learnt beside the photos, so that the base model's words are kept: pictures of the class by itself.
 
-    DreamBooth's prior preservation (Ruiz et al. 2023). Pawtrait's bench has also tried the base model's prediction in
-    place of the noise, as ai-toolkit's output preservation has it, and to practise words with the pet's own tokens: of
-    one dog .52 of the marks came back for .79, in twice the time (tests/bench/results/ablation.json).
+    DreamBooth's prior preservation (Ruiz et al. 2023). Two variants were tried and dropped: to learn the base model's
+    prediction instead of the noise, as ai-toolkit's output preservation does, and to practise words with the pet's own
+    tokens. With either, .52 of one dog's marks came back instead of .79, and a training took about twice as long.
     """
 
     prompts: tuple[str, ...]  # {} is the class word

@@ -54,8 +54,8 @@ def ranked(pictures: Sequence[Scored]) -> list[int]:
     """The numbers of the pictures of one prompt, the best one first, by both scores together.
 
     Each counts by how far it is from the mean in standard deviations, but in no less than LEAST: where all pictures are
-    about equally like the pet, that is no reason to take one. By likeness alone copies of the photos would win. Of two
-    pictures in which all is there, neither agrees more.
+    about equally like the pet, that is no reason to take one. By likeness alone copies of the photos would win. Above
+    ALL_THERE more agreement says nothing.
     """
     like = [one.likeness or 0.0 for one in pictures]
     agreed = [min(one.agreement or 0.0, ALL_THERE) for one in pictures]

@@ -23,6 +23,7 @@ objective.py   what one training step is about: pictures, caption, loss
 train.py       the training, step by step
   shared_text.py   one caption for a whole batch
   state.py         all that changes in it
+  lora_layers.py   how its LoRA computes
   checkpoint.py    that in a file which proves that it is whole
   evaluation.py    how it gets on, by photos that are held out
   reminding.py     what the base model must not forget,

@@ -126,6 +126,6 @@ def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sa
 def _weights(shares: NDArray[np.float32]) -> NDArray[np.float32]:
     """What each latent counts, by how much of what lies under it is pet: nothing below a half.
 
-    A latent on the pet's edge is of what lies beside it, too, and a hand that holds the pet would be learnt with it.
+    A latent at the pet's edge also shows what lies beside it, so a hand that holds the pet would be learnt with it.
     """
     return np.clip(2 * shares - 1, 0, 1)

@@ -1,8 +1,8 @@
 """How peft's LoRA layers compute while they are learnt: in the precision of what comes in, in few operations.
 
 Knows: peft's layers around a linear layer or a convolution, with one LoRA whose alpha is its rank. Does not know: which
-layers there are, or what is learnt. peft casts what comes in to 32 bits and keeps that for the backward pass, 2 GB more
-of a full-size step; and it multiplies by 1 and adds, each in a pass of its own, forth and back.
+layers there are, or what is learnt. peft's own forward casts what comes in to 32 bits and keeps that for the backward
+pass, which is 2 GB more of a full-size step, and it scales by 1 and adds in passes of their own.
 """
 
 from functools import partial

@@ -76,7 +76,7 @@ class Painter:
     def _candidates(self, job: Paint, prompt: Prompt, how: Sampling, report: Report) -> tuple[Portrait, ...]:
         """Everything that is painted, then the best of it, where the job lets us choose.
 
-        Where too few are more than copies of the photos and stand where they were asked to, other seeds are tried once.
+        Where too few of them stand where they were asked to and are no copies of a photo, other seeds are tried once.
         """
         count, seeds = len(job.seeds), candidates(job, how)
         portraits = self._painted(job, prompt, how, seeds, report)

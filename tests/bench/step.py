@@ -2,8 +2,8 @@
 tests.bench.step`.
 
 Knows: the pocket models, the two loops and ours with one thing changed at a time, all in turns. Does not know: what is
-learnt; tests/bench/ablation asks whether marks and words are kept. A minute on a quiet machine. With random weights
-gradients are so small that AdamW computes with denormal numbers, which takes longer than the rest of its work.
+learnt; tests/bench/ablation asks whether marks and words are kept. A minute on a quiet machine. The weights
+are learnt ones: with random weights gradients are so small that AdamW computes with denormal numbers, which is slow.
 """
 
 import tempfile

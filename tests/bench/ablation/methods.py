@@ -1,5 +1,5 @@
-"""The methods that are compared, each a value of Learning. All have as many photos and pictures a step, and but for two
-as many steps.
+"""The methods that are compared, each a value of Learning. All have the same photos and pictures a step, and all but
+two the same number of steps.
 
 Knows: what each one changes. Does not know: how anything is learnt or judged. `default` is what the profile has.
 """

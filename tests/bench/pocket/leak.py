@@ -61,7 +61,7 @@ def in_every_way(number: int, count: int) -> dict[str, list[Image.Image]]:
 
 
 def unseen(number: int, clutter: tuple[str, ...] = ("hand",)) -> tuple[Dog, list[Image.Image]]:
-    """A dog, and its photos: one seed, so it is one room and one hand in all of them."""
+    """A dog, and its photos: one seed, so it is one room in all of them, and one hand."""
     rng = random.Random(f"held out leak {number}")
     dog, seed = a_dog(rng), rng.randrange(1 << 30)
     shots = [replace(a_shot(rng, "photo", ROOM, "middle"), wear=(), clutter=clutter, seed=seed) for _ in range(PHOTOS)]
