@@ -97,14 +97,16 @@ def _offset(window: Window, side: tuple[int, int]) -> tuple[int, int]:
 
 @torch.no_grad()
 def samples(pipe: StableDiffusionXLPipeline, cutouts: tuple[Cutout, ...], size_px: int) -> list[Sample]:
-    """One sample for each cutout. Raises NotFinite, with the photo, where one gives no numbers."""
+    """One sample for each cutout. Raises NotFinite, with the photo, where one has nothing to learn from."""
     return [_sample(pipe, cutout, size_px) for cutout in cutouts]
 
 
 def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sample:
     with Image.open(cutout.image) as image, Image.open(cutout.mask) as mask:
-        side = nearest(*image.size, size_px)
-        window = crop_window(np.asarray(mask) > 127, side)
+        side, pet = nearest(*image.size, size_px), np.asarray(mask) > 127
+        if not pet.any():
+            raise _nothing_in(cutout, "an empty mask")
+        window = crop_window(pet, side)
         fitted = _fitted(np.asarray(image.convert("RGB")), window, side, "edge")
         soft = _fitted(np.asarray(mask.convert("L")), window, side, "constant")
         # An enlarged crop tells its true size: SDXL knows what blur that means. A shrunk one is as sharp as any.
@@ -113,11 +115,14 @@ def _sample(pipe: StableDiffusionXLPipeline, cutout: Cutout, size_px: int) -> Sa
     vae = pipe.vae
     latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mean[0].float() * vae.config.scaling_factor
     if not latents.isfinite().all():
-        raise NotFinite("the VAE", rejected=(Rejected(photo=cutout.photo, reason="not_finite"),))
+        raise _nothing_in(cutout, "the VAE gave no numbers")
     shares = np.asarray(soft.resize((latents.shape[2], latents.shape[1]), Image.Resampling.BOX), dtype=np.float32) / 255
+    weights = _weights(shares)
+    if not weights.any():
+        raise _nothing_in(cutout, "no latent is half pet")
     return Sample(
         latents=latents.cpu(),
-        mask=torch.from_numpy(_weights(shares))[None],
+        mask=torch.from_numpy(weights)[None],
         sizes=torch.tensor([*known, *_offset(window, side), side[1], side[0]], dtype=torch.float32),
         photo=cutout.photo,
     )
@@ -129,3 +134,7 @@ def _weights(shares: NDArray[np.float32]) -> NDArray[np.float32]:
     A latent at the pet's edge also shows what lies beside it, so a hand that holds the pet would be learnt with it.
     """
     return np.clip(2 * shares - 1, 0, 1)
+
+
+def _nothing_in(cutout: Cutout, why: str) -> NotFinite:
+    return NotFinite(f"{cutout.image.name}: {why}", rejected=(Rejected(photo=cutout.photo, reason="not_finite"),))

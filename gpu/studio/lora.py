@@ -110,8 +110,15 @@ def bare(slots: list[Slot]) -> Iterator[None]:
 @contextmanager
 def _known(unet: UNet2DConditionModel, config: PeftConfig) -> Iterator[None]:
     """Inside, diffusers knows of the pet's layers, and may put another LoRA beside them."""
+    with _known_as_before(unet):
+        unet.peft_config, unet._hf_peft_config_loaded = {PET: config}, True
+        yield
+
+
+@contextmanager
+def _known_as_before(unet: UNet2DConditionModel) -> Iterator[None]:
+    """After, diffusers knows of a paused training's layers, or of none."""
     others = unet.peft_config if unet._hf_peft_config_loaded else {}
-    unet.peft_config, unet._hf_peft_config_loaded = {PET: config}, True
     try:
         yield
     finally:
@@ -122,15 +129,16 @@ def _known(unet: UNet2DConditionModel, config: PeftConfig) -> Iterator[None]:
 
 def _loaded(unet: UNet2DConditionModel, slots: list[Slot], tensors: dict[str, Tensor]) -> tuple[Standing, PeftConfig]:
     """The layers as diffusers makes them, taken out again."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose, beside a training
-            unet.load_lora_adapter(tensors, prefix="unet", adapter_name=PET)
-        config = unet.peft_config[PET]
-    finally:
-        made = _standing(slots)
-        _step_aside(made)
-        unet.delete_adapters(PET)  # its configuration: no layer in the UNet has it now
+    with _known_as_before(unet):
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose, beside a training
+                unet.load_lora_adapter(tensors, prefix="unet", adapter_name=PET)
+            config = unet.peft_config[PET]
+        finally:
+            made = _standing(slots)
+            _step_aside(made)
+            unet.delete_adapters(PET)  # its configuration: no layer in the UNet has it now
     return made, config
 
 

@@ -5,6 +5,7 @@ layers there are, or what is learnt. peft's own forward casts what comes in to 3
 pass, which is 2 GB more of a full-size step, and it scales by 1 and adds in passes of their own.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 import torch.nn.functional as F
@@ -13,29 +14,36 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 
 
-def compute_by_hand(layer: BaseTunerLayer, name: str) -> None:
-    """Let this layer compute its LoRA of this name as below: base(x) + B A x."""
+@dataclass(slots=True)
+class Switch:
+    """Of all layers of one LoRA. peft's own has to be set layer by layer, each with its parameters."""
+
+    on: bool = True
+
+
+def compute_by_hand(layer: BaseTunerLayer, name: str, switch: Switch) -> None:
+    """Let this layer compute its LoRA of this name as below, where it is on: base(x) + B A x."""
     if isinstance(layer, Linear):
-        layer.forward = partial(_linear, layer, name)
+        layer.forward = partial(_linear, layer, name, switch)
     else:
         assert isinstance(layer, Conv2d)
-        layer.forward = partial(_convolution, layer, name)
+        layer.forward = partial(_convolution, layer, name, switch)
 
 
-def _linear(layer: Linear, name: str, x: Tensor) -> Tensor:
+def _linear(layer: Linear, name: str, switch: Switch, x: Tensor) -> Tensor:
     """x: [..., in] -> [..., out]."""
     base = layer.get_base_layer()
-    if layer.disable_adapters:
+    if not switch.on:
         return base(x)
     flat = x.flatten(0, -2)  # [n, in]
     down, up = layer.lora_A[name].weight.to(x.dtype), layer.lora_B[name].weight.to(x.dtype)
     return base(flat).addmm_(F.linear(flat, down), up.t()).view(*x.shape[:-1], -1)
 
 
-def _convolution(layer: Conv2d, name: str, x: Tensor) -> Tensor:
+def _convolution(layer: Conv2d, name: str, switch: Switch, x: Tensor) -> Tensor:
     """x: [b, in, h, w] -> [b, out, h', w']."""
     base = layer.get_base_layer()
-    if layer.disable_adapters:
+    if not switch.on:
         return base(x)
     down, up = layer.lora_A[name], layer.lora_B[name]
     return base(x) + up._conv_forward(down._conv_forward(x, down.weight.to(x.dtype), None), up.weight.to(x.dtype), None)

@@ -55,7 +55,7 @@ class Reminding:
         noise = torch.randn(latents.shape, generator=chance)
         t = torch.randint(len(self._weights), (self._batch,), generator=chance)
         noisy = self._schedule.add_noise(latents, noise, t)
-        device, dtype = state.pipe.device, state.pipe.unet.dtype
+        device, dtype = state.pipe.device, state.dtype
         pictures = Batch(
             noisy=noisy.to(device, dtype),
             target=target(self._schedule, latents, noise, t).to(device),

@@ -23,7 +23,7 @@ from gpu.learning import Learning
 from gpu.studio import checkpoint, tokens
 from gpu.studio.checkpoint import Facts, Unfit
 from gpu.studio.device import machine
-from gpu.studio.lora_layers import compute_by_hand
+from gpu.studio.lora_layers import Switch, compute_by_hand
 
 LORA = "learning"  # the LoRA's name in the UNet while it is learnt
 HALVED = 0.5  # of the learning rate, once the numbers have run away
@@ -79,6 +79,7 @@ class State:
     def __init__(self, pipe: StableDiffusionXLPipeline, learning: Learning, recipe: dict[str, Any]) -> None:
         """Begin; resume() may follow. `recipe` (adapter.py) says what is learnt: equal recipes, equal bits."""
         self.pipe, self.learning = pipe, learning
+        self.dtype = pipe.unet.dtype  # diffusers looks through the UNet for it each time
         self.recipe = recipe | {"machines": [machine(pipe.device)]}
         self.rows = tokens.rows_of(pipe)
         self.begin()
@@ -87,6 +88,7 @@ class State:
         """At the first step, whatever has been learnt before."""
         self._remove_lora()
         self.layers: list[BaseTunerLayer] = []  # of the LoRA, once it has begun
+        self.counts = Switch()  # whether it counts
         self.step = 0
         self.saved = 0  # the newest step that is safe on disk
         self.slowed = 1.0  # of the learning rate, its share
@@ -138,14 +140,9 @@ class State:
         self.layers = [module for module in self.pipe.unet.modules() if isinstance(module, BaseTunerLayer)]
         cast_training_params(self.pipe.unet, torch.float32)
         for layer in self.layers:
-            compute_by_hand(layer, LORA)
+            compute_by_hand(layer, LORA, self.counts)
         named = self.pipe.unet.named_parameters()
         self.lora.start({name: param for name, param in named if param.requires_grad})
-
-    def enable_lora(self, on: bool) -> None:
-        """Put the LoRA on or off, once it has begun. The UNet's own method looks at all of its modules each time."""
-        for layer in self.layers:
-            layer.enable_adapters(on)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises what checkpoint.write() does."""

@@ -100,10 +100,13 @@ class Studio:
         return Painted(portraits=self.painter.paint(job, report))
 
     def checkpoint_paused(self, job_id: str | None = None) -> None:
-        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
+        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone.
+
+        Where the disk is full its last one stays, and it goes on from there.
+        """
         if self.warm and job_id in (None, self.warm.job_id):
             with suppress(FileNotFoundError):  # it was cancelled or forgotten, and is nobody's
-                self.warm.state.save(self.warm.checkpoint)
+                train.keep(self.warm.state, self.warm.checkpoint)
 
     def drop(self, job_id: str) -> None:
         """Forget a paused training; a job it does not know is fine."""

@@ -85,7 +85,7 @@ def train(
             captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
             continue
         if checkpoint and time.monotonic() - checkpointed >= checkpoint_every_s and not state.skipped:
-            _keep(state, checkpoint)
+            keep(state, checkpoint)
             checkpointed = time.monotonic()
         spent.append(time.monotonic() - began)
         progress = _progress(state, fmean(spent[-20:]))
@@ -101,10 +101,10 @@ def _reminding(
 ) -> Generator[Progress, None, Reminding]:
     """The second loss, once its pictures are painted, by the base model alone."""
     assert painted, "a reminder needs its pictures"
-    state.enable_lora(False)
+    state.counts.on = False
     for number, pictures in enumerate(painted, start=1):
         if pictures is not None:
-            state.enable_lora(True)
+            state.counts.on = True
             return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
         yield replace(_progress(state, 0.0), painted=number)
     raise AssertionError("the pictures of the class never came")
@@ -133,18 +133,19 @@ def _evaluated(
 ) -> Generator[Progress, None, Evaluator | None]:
     """Mark the step that was made last, if it gets a mark; a pause may come between the steps of denoising.
 
-    Gives the evaluator for the steps to come: none once a model that it needs is no good or the disk is full, and then
-    nothing is chosen. A training is too dear to end for that, so it is also kept first, should the process die of it.
+    Gives the evaluator for the steps to come: none once a model that it needs is no good, or memory or the disk is
+    full, and then nothing is chosen. A training is too dear to end for that, so it is also kept first, should the
+    process die of it.
     """
     if not evaluator or not evaluator.is_due(state):
         return evaluator
     if checkpoint and state.saved < state.step and not state.skipped:
-        _keep(state, checkpoint)
+        keep(state, checkpoint)
     try:
         yield from _marked(state, evaluator, progress)
     except FileNotFoundError:
         raise  # the job's folder is gone: cancelled or forgotten
-    except (StudioError, OSError) as error:
+    except (StudioError, OSError, MemoryError, torch.OutOfMemoryError) as error:
         log.warning("No previews from step %d on: %s", state.step, error)
         state.best.clear()
         return None
@@ -156,13 +157,18 @@ def _marked(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[
         if found:
             mark, state.preview = found
             state.curve.append(mark)
+            if mark.copied:
+                log.warning("Step %d: most previews are nearly photos that are learnt", mark.step)
             if evaluator.chooses and best(state.curve) == len(state.curve) - 1:
                 state.keep_best()
         yield replace(progress, picture=state.preview, painted=number)
 
 
-def _keep(state: State, checkpoint: Path) -> None:
-    """Write a checkpoint. Where the disk is full the last one stays, and memory holds the training all the same."""
+def keep(state: State, checkpoint: Path) -> None:
+    """Write a checkpoint. Where the disk is full the last one stays, and memory holds the training all the same.
+
+    Raises FileNotFoundError where the job's folder is gone.
+    """
     try:
         state.save(checkpoint)
     except FileNotFoundError:
@@ -186,7 +192,7 @@ def _go_back(state: State, checkpoint: Path | None, blamed: list[Sample]) -> Non
 def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, reminding: Reminding | None) -> None:
     """A function of State and of (seed, step number) alone."""
     state.arrange()
-    scale = HALF_SCALE if state.pipe.unet.dtype == torch.float16 else 1.0
+    scale = HALF_SCALE if state.dtype == torch.float16 else 1.0
     pictures, caption = sampler.draw(state.recipe["seed"], state.step, learns_tokens=state.learns_tokens)
     each: list[Tensor] = []
     for part in pictures.parts(state.recipe.get(PARTS, 1)):
@@ -206,10 +212,10 @@ def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption:
     pulls = learning.background_weight > 0 and state.step % every == 0
     if not pulls and not learning.dco_beta:
         return losses(pictures, predict(state.pipe, pictures, text))
-    state.enable_lora(False)
+    state.counts.on = False
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
-    state.enable_lora(True)
+    state.counts.on = True
     predicted = predict(state.pipe, pictures, text)
     plain = not learning.dco_beta
     on_dog = losses(pictures, predicted) if plain else dco_losses(pictures, predicted, base, learning.dco_beta)

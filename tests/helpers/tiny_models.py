@@ -3,12 +3,14 @@
 Knows: how small each class can be. Does not know: what the tests ask. `pool()` builds all of them, once a session.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import ultralytics
@@ -264,3 +266,13 @@ def _cutouts(folder: Path, count: int) -> Iterator[Cutout]:
         image.save(paths[0])
         mask.save(paths[1])
         yield Cutout(image=paths[0], mask=paths[1], photo=f"{number:064}", share=0.4)
+
+
+def digest(pipe: StableDiffusionXLPipeline) -> str:
+    """Of every weight and every name in the pipe."""
+    parts, found = (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2), hashlib.sha256()
+    for part in parts:
+        for name, tensor in part.state_dict().items():
+            found.update(name.encode())
+            found.update(np.ascontiguousarray(tensor.numpy()).tobytes())
+    return found.hexdigest()

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -228,6 +229,39 @@ def test_two_of_them_lead_back_to_the_checkpoint_and_on_at_half_the_rate(
     assert state.slowed == HALVED
     assert "The numbers ran away at step 3: back to step 1, at half the rate" in caplog.text
     state.close()
+
+
+def test_half_the_rate_holds_to_the_end_also_after_a_kill(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers run away once, and are good again from the checkpoint on."""
+    path, go_back = tmp_path / "folder" / "training.safetensors", train._go_back
+    state, given = begin(pipe), list(samples)
+
+    def mended(*args: Any) -> None:
+        go_back(*args)
+        given[:] = samples
+
+    monkeypatch.setattr(train, "_go_back", mended)
+    training = train.train(state, given, CPU, path, checkpoint_every_s=1e9)  # one checkpoint, after the first step
+    next(training), next(training)
+    given[:] = spoilt(samples, torch.inf)
+    next(training)
+    assert (next(training).step, last_rate(state)) == (2, HALVED * state.tokens.rate(1))
+    state.save(path)
+    state.close()
+    again = begin(pipe)
+    again.resume(path)
+    training = train.train(again, samples, CPU)
+    assert (next(training).step, last_rate(again)) == (3, HALVED * again.tokens.rate(2))
+    assert [progress.step for progress in training][-1] == again.steps
+    again.close()
+
+
+def last_rate(state: State) -> float:
+    """With which the tokens were learnt last."""
+    assert state.tokens.optimiser
+    return state.tokens.optimiser.param_groups[0]["lr"]
 
 
 def test_a_photo_that_gives_no_numbers_is_named(pipe: StableDiffusionXLPipeline, samples: list[Sample]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gpu.errors import NotFinite
 from gpu.pets import Cutout
 from gpu.studio import dataset
 from tests.helpers import tiny_models as tiny_models
@@ -60,3 +61,15 @@ def test_a_latent_that_is_half_a_hand_is_not_learnt(tmp_path: Path) -> None:
         [sample] = dataset.samples(pipe, (cutout,), 128)
     columns = sample.mask[0, 4]
     assert columns[0] == 1 and columns[4] < 0.1 and columns[12] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(("width", "why"), [(0, "an empty mask"), (3, "no latent is half pet")])
+def test_a_mask_that_leaves_nothing_to_learn_names_its_photo(width: int, why: str, tmp_path: Path) -> None:
+    image, mask = Image.new("RGB", (128, 128), "brown"), Image.new("L", (128, 128))
+    mask.paste(255, (60, 0, 60 + width, 128))
+    image.save(tmp_path / "dog.png")
+    mask.save(tmp_path / "mask.png")
+    cutout = Cutout(image=tmp_path / "dog.png", mask=tmp_path / "mask.png", photo="5" * 64, share=0.0)
+    with tiny_models.pool().use("sdxl") as pipe, pytest.raises(NotFinite, match=why) as failed:
+        dataset.samples(pipe, (cutout,), 128)
+    assert [one.photo for one in failed.value.rejected] == ["5" * 64]

@@ -140,3 +140,30 @@ def test_a_disk_without_room_for_a_preview_does_not_end_the_training(
     heard = list(run.steps)
     assert heard[-1].step == heard[-1].steps and not run.state.curve
     run.state.close()
+
+
+def test_previews_that_memory_does_not_hold_do_not_end_the_training(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_large(*_: object) -> NoReturn:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.")
+
+    monkeypatch.setattr(evaluation, "decoded", too_large)
+    run = Run(pipe, tmp_path)
+    heard = list(run.steps)
+    assert heard[-1].step == heard[-1].steps and not run.state.curve
+    assert "No previews from step 1 on: CUDA out of memory" in caplog.text
+    run.state.close()
+
+
+def test_previews_that_are_nearly_photos_are_told_in_the_log(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    marks = iter(curve(0.5, 0.9, 0.8, copied=(1,)))
+    monkeypatch.setattr(Evaluator, "_mark", lambda *_: next(marks))
+    run = Run(pipe, tmp_path, replace(LEARNING, token_steps=1, lora_steps=2))
+    list(run.steps)
+    assert [record.getMessage() for record in caplog.records if "nearly photos" in record.getMessage()] == [
+        "Step 2: most previews are nearly photos that are learnt"
+    ]
+    run.state.close()

@@ -1,7 +1,7 @@
 """What a full-size pet's tensors are called, and their shapes: by the rules of the programs that read them.
 
 Knows: how ComfyUI, A1111 and sd-scripts find the layer of a tensor. Does not know: those programs. The UNet is on the
-meta device, by SDXL's own configuration, which lies beside the project.
+meta device, by SDXL's own configuration.
 """
 
 import json
@@ -18,13 +18,10 @@ from torch import Tensor
 from gpu.adapter_files import KOHYA_FILE, LORA_FILE, kohya_name, write_kohya
 from gpu.model_files import slices
 from gpu.profile import PROFILES
-from tests.helpers.real_photos import DATA
+from tests.bench.card.models import CONFIGS
 
-CONFIG = DATA / "sdxl-config" / "unet" / "config.json"
-pytestmark = [
-    pytest.mark.skipif(not CONFIG.is_file(), reason="SDXL's configuration lies beside the project"),
-    pytest.mark.filterwarnings("ignore:Already found a `peft_config`"),  # on purpose: the UNet is made once
-]
+CONFIG = CONFIGS / "unet" / "config.json"
+pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config`")  # on purpose: the UNet is made once
 RANK = 2
 RESNET = {
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1",

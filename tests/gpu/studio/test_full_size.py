@@ -47,9 +47,10 @@ def empty(*shape: int) -> Tensor:
     return torch.empty(shape, device=META, dtype=torch.bfloat16)
 
 
-def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
+def kept_by_a_step(pipe: StableDiffusionXLPipeline, *, learns_tokens: bool) -> int:
     """Bytes of all storages that autograd saves of a picture of 1024 px, parameters not counted."""
-    params = {param.untyped_storage()._cdata for param in pipe.unet.parameters()}
+    parts = pipe.unet, pipe.text_encoder, pipe.text_encoder_2
+    params = {param.untyped_storage()._cdata for part in parts for param in part.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 
     def save(tensor: Tensor) -> Tensor:
@@ -60,8 +61,9 @@ def kept_by_a_step(pipe: StableDiffusionXLPipeline) -> int:
 
     sample = Sample(latents=torch.zeros(4, 128, 128), mask=torch.zeros(1, 128, 128), sizes=torch.zeros(6))
     pictures, _ = BatchSampler(pipe, SDXL.learning, [sample], META).draw(1, 0, learns_tokens=True)
-    text = TextEmbeddings(empty(1, 77, 2048), empty(1, 1280))
     with FlashAttention(), torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+        frozen = TextEmbeddings(empty(1, 77, 2048), empty(1, 1280))
+        text = tokens.encode(pipe, ["a photo of <s0> <s1> dog"]) if learns_tokens else frozen
         predicted = predict(pipe, pictures, text)
         losses(pictures, predicted) + background_losses(pictures, predicted, torch.empty_like(predicted))
     return sum(storage.nbytes() for storage in kept.values())
@@ -72,11 +74,19 @@ def test_what_a_step_keeps_is_what_the_plan_says_and_24_gb_hold_it_without_check
 ) -> None:
     state = State(pipe, SDXL.learning, {"class_word": "dog", "seed": 1})
     state.begin_lora()
-    kept = kept_by_a_step(pipe)
+    kept = kept_by_a_step(pipe, learns_tokens=False)
     assert pytest.approx(kept, rel=0.01) == KEPT
     made = plan(SDXL, REAL, memory=24 * 10**9, host=64 * 10**9)
     assert made.fits and not made.checkpointing
     assert made.peak - KEPT + kept <= USABLE * made.memory
+
+
+def test_a_step_of_the_tokens_keeps_no_more_though_it_goes_through_both_encoders(
+    pipe: StableDiffusionXLPipeline,
+) -> None:
+    state = State(pipe, SDXL.learning, {"class_word": "dog", "seed": 1})
+    assert state.learns_tokens and not state.layers
+    assert KEPT / 2 < kept_by_a_step(pipe, learns_tokens=True) < KEPT
 
 
 def test_the_bench_at_full_size_learns_as_profile_sdxl_does_in_two_steps(tmp_path: Path) -> None:

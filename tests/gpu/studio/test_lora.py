@@ -1,13 +1,11 @@
 """Pets are put on and taken off: the pixels that diffusers' own way gives, and not a bit of the base is written."""
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -25,6 +23,7 @@ from gpu.studio.lora import PET
 from gpu.studio.models import PETS, ModelPool
 from gpu.studio.state import State
 from tests.helpers import tiny_models as tiny_models
+from tests.helpers.tiny_models import digest
 
 pytestmark = tiny_models.QUIET
 PROMPT = Prompt(text="a photo of <s0> <s1> dog, in a park", negative="a pencil sketch")
@@ -85,16 +84,6 @@ def as_diffusers_loads(pool: ModelPool, pipe: StableDiffusionXLPipeline, pet: Ad
     tokens.put_rows(pipe, before)
     unet.unload_lora()
     return [image.tobytes() for image in images]
-
-
-def digest(pipe: StableDiffusionXLPipeline) -> str:
-    """Of every weight and every name in the pipe."""
-    parts, found = (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2), hashlib.sha256()
-    for part in parts:
-        for name, tensor in part.state_dict().items():
-            found.update(name.encode())
-            found.update(np.ascontiguousarray(tensor.numpy()).tobytes())
-    return found.hexdigest()
 
 
 def test_pixels_are_those_that_diffusers_own_loading_gives(

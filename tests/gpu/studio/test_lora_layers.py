@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from gpu.studio.lora_layers import compute_by_hand
+from gpu.studio.lora_layers import Switch, compute_by_hand
 
 NAME = "learning"
 
@@ -24,14 +24,14 @@ class Both(nn.Module):
         return self.linear(self.conv(x).permute(0, 2, 3, 1))
 
 
-def with_lora(by_hand: bool) -> Both:
+def with_lora(by_hand: bool, switch: Switch | None = None) -> Both:
     torch.manual_seed(3)
     model = Both().requires_grad_(False)
     inject_adapter_in_model(LoraConfig(r=4, lora_alpha=4, target_modules=["conv", "linear"]), model, NAME)
     for layer in layers(model):
         nn.init.normal_(layer.lora_B[NAME].weight)
         if by_hand:
-            compute_by_hand(layer, NAME)
+            compute_by_hand(layer, NAME, switch or Switch())
     return model
 
 
@@ -58,12 +58,15 @@ def test_it_says_and_learns_what_pefts_layers_do(pair: tuple[Both, Both]) -> Non
     torch.testing.assert_close(mine, theirs)
 
 
-def test_switched_off_it_is_the_base_model(pair: tuple[Both, Both]) -> None:
+def test_one_switch_turns_all_layers_into_the_base_models_and_back() -> None:
+    switch, x = Switch(), torch.ones(1, 3, 8, 8)
+    model = with_lora(True, switch)
     torch.manual_seed(3)
-    base, x = Both(), torch.ones(1, 3, 8, 8)
-    for layer in layers(pair[0]):
-        layer.enable_adapters(False)
-    assert pair[0](x).equal(base(x))
+    base, before = Both(), model(x)
+    switch.on = False
+    assert model(x).equal(base(x))
+    switch.on = True
+    assert model(x).equal(before) and not before.equal(base(x))
 
 
 def test_in_16_bits_it_keeps_weights_in_32(pair: tuple[Both, Both]) -> None:

@@ -1,27 +1,33 @@
 """The whole studio on tiny_models: it keeps the contract, and a disturbed enrolment ends in the very same files."""
 
+import errno
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
 from PIL import Image
+from torch.overrides import TorchFunctionMode
 
 from gpu.errors import AdapterMismatch, Cancelled, OutOfMemory, PauseAsked, TooFewPhotos
 from gpu.jobs import Enroll, Look, Paint
 from gpu.pets import Photo
 from gpu.portraits import Prompt, Wish
-from gpu.studio import studio
+from gpu.studio import checkpoint, studio
 from gpu.studio.studio import Studio
 from tests.contracts.studio import Listener, StudioContract
 from tests.helpers import tiny_models as tiny_models
 from tests.helpers.fake_jobs import look_job
+from tests.helpers.tiny_models import digest
 
 pytestmark = tiny_models.QUIET
 PROMPT = Prompt(text="an oil painting of <s0> <s1> dog")
+FAULTS = 10  # of some ten thousand calls
 
 
 def build() -> Studio:
@@ -124,6 +130,69 @@ def test_a_second_enrolment_does_not_write_back_one_that_was_forgotten(
     one.enroll(second, Listener())
     assert not first.folder.exists()
     assert results(second.folder) == undisturbed
+
+
+def test_a_full_disk_under_a_paused_training_fails_nobody_elses(
+    undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes on from the checkpoint that it has, and ends in the same files."""
+    one, first, second = build(), enrolment_in(tmp_path / "1", "1"), enrolment_in(tmp_path / "2", "2")
+    with pytest.raises(PauseAsked):
+        one.enroll(first, Listener(stop_at=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write", full)
+        one.checkpoint_paused()
+    assert "Step 4 is not on disk" in caplog.text
+    write = checkpoint.write
+
+    def full_for_the_first(path: Path, *rest: Any) -> None:
+        if first.folder in path.parents:
+            full()
+        write(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write", full_for_the_first)
+        one.enroll(second, Listener())
+    one.enroll(first, Listener())
+    assert results(tmp_path / "1") == results(tmp_path / "2") == undisturbed
+
+
+def full(*_: Any) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class FailsAt(TorchFunctionMode):
+    """Counts the calls that compute, and fails at one of them."""
+
+    def __init__(self, at: int = -1) -> None:
+        super().__init__()
+        self.calls, self._at = 0, at
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch._C._set_grad_enabled:  # else no `with torch.no_grad()` ended well
+            self.calls += 1
+            if self.calls == self._at:
+                raise RuntimeError("a fault on purpose")
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_fault_anywhere_in_an_enrolment_leaves_the_base_as_it_was(
+    undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The base's weights are the same bits, and the next enrolment ends in the same files."""
+    one = build()
+    one.enroll(enrolment_in(tmp_path / "first"), Listener())  # from now on all models are there
+    with FailsAt() as counting:
+        one.enroll(enrolment_in(tmp_path / "counted"), Listener())
+    with one.pool.use("sdxl") as pipe:
+        before = digest(pipe)
+        for at in random.Random(22).sample(range(counting.calls), FAULTS):
+            with FailsAt(at + 1), pytest.raises(RuntimeError, match="on purpose"):
+                one.enroll(enrolment_in(tmp_path / f"fault {at}", str(at)), Listener())
+            assert digest(pipe) == before, f"call {at} of {counting.calls}"
+            assert one.warm is None
+    one.enroll(enrolment_in(tmp_path / "after"), Listener())
+    assert results(tmp_path / "after") == undisturbed
 
 
 def test_what_is_done_is_not_done_again(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
