@@ -124,7 +124,7 @@ def _card(card: Card, profile: Profile) -> Check:
 
 def _no_such_card(machine: Machine, visible: str | None) -> Check:
     names = ", ".join(f"{number} {card.name}" for number, card in enumerate(machine.cards))
-    cure = f"set CUDA_VISIBLE_DEVICES in .env to one of these, or to nothing: {names}"
+    cure = f"set CUDA_VISIBLE_DEVICES to one of these, or unset it, in .env and in your shell: {names}"
     return bad("card", f"CUDA_VISIBLE_DEVICES={visible} is no card of this machine", cure)
 
 

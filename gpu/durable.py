@@ -22,10 +22,12 @@ def whole(path: Path, suffix: str = ".tmp") -> Generator[Path]:
     _remove(fresh)
     try:
         yield fresh
-        for folder, _, names in os.walk(fresh):  # nothing, if it is a file
+        for folder, _, names in os.walk(fresh, topdown=False):  # nothing, if it is a file
             for name in names:
                 _sync(Path(folder, name))
-        _sync(fresh)
+            _sync(Path(folder))
+        if fresh.is_file():
+            _sync(fresh)
         fresh.replace(path)
     except BaseException:
         _remove(fresh)

@@ -77,12 +77,15 @@ def fetch(profile: Profile, hub: Hub, say: Say) -> None:
     for source in wanted:
         with _noting(refused):
             files[source] = listing(source, hub)
-    with _noting(refused):
-        _check_disk(files, hub, say)
-        for source, sizes in files.items():
-            with _noting(refused):
-                _download(source, list(sizes), hub)
-                say(f"{source} is whole.")
+    try:
+        with _noting(refused):
+            _check_disk(files, hub, say)
+            for source, sizes in files.items():
+                with _noting(refused):
+                    _download(source, list(sizes), hub)
+                    say(f"{source} is whole.")
+    except Unreachable as error:
+        raise Unreachable("\n".join([*refused, str(error)])) from error
     if refused:
         raise Refused("\n".join(refused))
 

@@ -24,7 +24,8 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
-    """Everything here, and nothing else of a profile, decides what is learnt: a recipe holds all of it by these names.
+    """Everything here decides what is learnt, and a recipe holds all of it by these names. Previews, which tell the
+    best step, are also painted and judged as the rest of the profile says.
 
     Pivotal tuning: tokens first, then LoRA with the tokens frozen; with no steps for one of them it is plain LoRA or
     plain textual inversion, and with `overlap` both are learnt for a while. A checkpoint is used only if its recipe is

@@ -40,8 +40,8 @@ class Machine:
     has_nvidia: bool = False  # some card of theirs is plugged in
 
     def card(self, visible: str | None) -> Card | None:
-        """The card that torch computes on. `visible` is CUDA_VISIBLE_DEVICES: numbers, or how uuids begin."""
-        first = (visible or "0").partition(",")[0].strip()
+        """The card that torch computes on. `visible` is CUDA_VISIBLE_DEVICES: numbers, how uuids begin, or none."""
+        first = ("0" if visible is None else visible).partition(",")[0].strip()
         if first.isdecimal():
             return self.cards[int(first)] if int(first) < len(self.cards) else None
         return next((card for card in self.cards if first and card.uuid.startswith(first)), None)

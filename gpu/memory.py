@@ -1,8 +1,7 @@
 """The memory plan: which models stay on the card, which take turns on it, and how exact Llama's weights are. No torch.
 
 Knows: what models and their work take, by published measurements. Does not know: any device; gpu/studio/models.py obeys
-the plan. No card has proved these estimates yet: a plan that does not fit is a warning, no
-refusal.
+the plan. No card has proved these estimates yet: a plan that does not fit is a warning, no refusal.
 
 Sources: [ST] SimpleTuner's SEGMENTED_CHECKPOINTING.md (2026), SDXL at 1024 px, UNet and one sample: 13.03 GiB, 6.53 GiB
 with gradient checkpointing, 5.14 GB of each the UNet's weights. [SDXL] peaks of painting at 1024 px that users of

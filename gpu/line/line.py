@@ -43,8 +43,8 @@ class _Running:
 
     @property
     def is_pausable(self) -> bool:
-        """Whether a pause loses nothing: what follows the learning would begin anew, and is as short as a portrait."""
-        return self.is_training and self.phase not in ("thinking", "painting")
+        """Whether a pause loses nothing: what comes before and after the learning would begin anew, and is short."""
+        return self.is_training and self.phase in ("loading", "learning")
 
     def share_after(self, share: TrainingShare) -> TrainingShare:
         """The share if this job ended now."""

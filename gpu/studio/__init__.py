@@ -7,7 +7,7 @@ device.py      which device, in which precision
 segment.py     photos -> cut-outs, and what is wrong with each photo; its steps:
   segmenter.py     the network, and what it sees in a picture
   candidates.py    the animals in a picture, of several passes
-  mask.py          where exactly one of them is (no torch)
+  mask.py          where exactly one of them is
   embedding.py     what it looks like, as numbers
   identity.py      which of them is the pet: what the photos agree on
   turns.py         which photos lie on their side
@@ -46,7 +46,7 @@ generate.py    prompt + adapter -> pictures
 layout.py      the dog led to where it is asked to stand
 surroundings.py  what is around it, and what it wears, by the base model
 subjects.py    the pet in the words of a prompt (no torch)
-places.py      where a wish wants the dog
+places.py      where a wish wants the dog (no torch)
 likeness.py    how much a picture looks like the pet
 agreement.py   whether it shows what was asked for
 copies.py      whether it is a photo again (no torch)

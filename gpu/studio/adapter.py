@@ -15,7 +15,6 @@ from typing import Any
 from diffusers import StableDiffusionXLPipeline
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.utils import convert_state_dict_to_kohya
 from peft import get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
@@ -72,7 +71,7 @@ def save(state: State, folder: Path) -> Adapter:
     with whole(folder) as fresh:
         fresh.mkdir()
         tensor_files.save(named, fresh / LORA_FILE, {"format": "pt", LORA_ADAPTER_METADATA_KEY: _config(state)})
-        tensor_files.save(convert_state_dict_to_kohya(named), fresh / KOHYA_FILE)  # writes alpha = rank, which it is
+        adapter_files.write_kohya(fresh, fresh / KOHYA_FILE)
         tokens.save({key: rows.data for key, rows in state.rows.items()}, fresh / ROWS_FILE)
         (fresh / RECIPE_FILE).write_text(json.dumps(learnt, indent=2, ensure_ascii=False), "utf-8")
     return load(folder)

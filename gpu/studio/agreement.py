@@ -11,7 +11,7 @@ drawings, at TIMES: the scene is told from eleven others 32 times; of a hat, gla
 23 of 24 drawings with the thing, and in 70 of 72 without it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -31,7 +31,13 @@ SEED = 0  # of the noise, the same for all pictures
 NO_LESS = 1e-6  # of a phrase that changes nothing, nothing can be said
 
 
-def agreement(pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, names: tuple[str, ...]) -> list[float]:
+Heard = Callable[[], None]
+"""Called after each pass of the UNet; it may raise."""
+
+
+def agreement(
+    pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, names: tuple[str, ...], heard: Heard
+) -> list[float]:
     """For each picture -1..1, the mean of how far each phrase is there; all of one size. `names`: the pet's tokens."""
     whole, without = phrases(prompt.text, names)
     if not without:
@@ -39,12 +45,12 @@ def agreement(pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, 
     batch = pool.profile.painting.batch
     with pool.use("sdxl") as pipe, bare(slots_of(pipe.unet)):  # a paused training's LoRA is no judge
         some = (pictures[at : at + batch] for at in range(0, len(pictures), batch))
-        return [score for few in some for score in _scores(pipe, few, whole, without)]
+        return [score for few in some for score in _scores(pipe, few, whole, without, heard)]
 
 
 @torch.no_grad()
 def _scores(
-    pipe: StableDiffusionXLPipeline, pictures: Sequence[Image.Image], whole: str, without: list[str]
+    pipe: StableDiffusionXLPipeline, pictures: Sequence[Image.Image], whole: str, without: list[str], heard: Heard
 ) -> list[float]:
     latents = _latents(pipe, pictures)
     noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(SEED)).to(latents)
@@ -55,7 +61,7 @@ def _scores(
         t = torch.tensor(round(time * len(schedule.alphas_cumprod)), device=latents.device)
         noisy = schedule.add_noise(latents, noise.expand_as(latents), t[None])
         wanted = target(schedule, latents, noise.expand_as(latents), t.expand(len(latents)))
-        said, *unsaid = (_predict(pipe, noisy, t, text, pictures[0].size) for text in texts)
+        said, *unsaid = (_predict(pipe, noisy, t, text, pictures[0].size, heard) for text in texts)
         for number, less in enumerate(unsaid):
             change = said - less
             right[number] += ((wanted - less) * change).sum((1, 2, 3)).cpu()
@@ -71,7 +77,12 @@ def _latents(pipe: StableDiffusionXLPipeline, pictures: Sequence[Image.Image]) -
 
 
 def _predict(
-    pipe: StableDiffusionXLPipeline, noisy: Tensor, t: Tensor, text: tokens.TextEmbeddings, side: tuple[int, int]
+    pipe: StableDiffusionXLPipeline,
+    noisy: Tensor,
+    t: Tensor,
+    text: tokens.TextEmbeddings,
+    side: tuple[int, int],
+    heard: Heard,
 ) -> Tensor:
     """What the UNet predicts of latents, fp32, if they show a picture of this text and of this width and height."""
     many, (width, height) = len(noisy), side
@@ -79,4 +90,6 @@ def _predict(
     added = {"text_embeds": text.pooled.expand(many, -1), "time_ids": sizes.expand(many, -1)}
     hidden = text.hidden.expand(many, -1, -1)
     x = noisy.to(pipe.unet.dtype)
-    return pipe.unet(x, t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
+    predicted = pipe.unet(x, t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
+    heard()
+    return predicted

@@ -46,7 +46,7 @@ def paint(pool: ModelPool, word: str, reminder: Reminder) -> Iterator[Tensor | N
                 seeds,
                 size_px=pool.profile.learning.size_px,
                 steps=reminder.steps,
-                guidance=pool.profile.painting.presets["normal"].guidance,
+                guidance=_guidance(pool),
             ):
                 yield None
             found.append(torch.stack(latents).float().cpu())
@@ -58,8 +58,12 @@ def paint(pool: ModelPool, word: str, reminder: Reminder) -> Iterator[Tensor | N
 
 def _key(pool: ModelPool, word: str, reminder: Reminder) -> str:
     """Another name for whatever would be painted otherwise."""
-    what = [pool.base, str(pool.dtype), word, reminder.prompts, reminder.each, reminder.steps]
+    what = [pool.base, str(pool.dtype), word, reminder.prompts, reminder.each, reminder.steps, _guidance(pool)]
     return hashlib.sha256(json.dumps([*what, pool.profile.learning.size_px]).encode()).hexdigest()[:16]
+
+
+def _guidance(pool: ModelPool) -> float:
+    return pool.profile.painting.presets["normal"].guidance
 
 
 def _keep(file: Path, pictures: Tensor) -> None:

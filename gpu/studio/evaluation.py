@@ -4,8 +4,8 @@ Knows: which photos are held out, what previews score, when there is no gain any
 (train.py), where marks are kept (state.py).
 
 Everything here follows from the training's state and seed, so that a training which stops by itself still ends in the
-same bytes, however often it was interrupted. There is one exception: where the process died twice while it scored the
-same previews, as on a machine whose memory does not hold the models for that, there are no more of them.
+same bytes, however often it was interrupted. The exceptions: where memory, a model or the disk is no good for previews
+there are no more of them until the next interruption, and none at all where the process died twice of the same ones.
 """
 
 import random
@@ -115,13 +115,15 @@ class Evaluator:
 
     def _mark(self, step: int, images: list[Image.Image]) -> Mark:
         side, segmenting = self.pool.profile.dino_px, self.pool.profile.segmenting
-        with self.pool.use("yolo") as segmenter, self.pool.use("dino") as dino:
-            pet = likeness.of_cutouts(dino, self.held or self.learnt, side)
-            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
-            pairs = list(zip(images, masks, strict=True))
-            marks = [likeness.likeness(dino, image, mask, pet, side) for image, mask in pairs]
-        with self.pool.use("sdxl"):  # on a small card it had to make room
-            pass
+        try:
+            with self.pool.use("yolo") as segmenter, self.pool.use("dino") as dino:
+                pet = likeness.of_cutouts(dino, self.held or self.learnt, side)
+                masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
+                pairs = list(zip(images, masks, strict=True))
+                marks = [likeness.likeness(dino, image, mask, pet, side) for image, mask in pairs]
+        finally:
+            with self.pool.use("sdxl"):  # on a small card it had to make room, and the training goes on in any case
+                pass
         copied = sum(copies.is_copy(image, mask, self.learnt) for image, mask in pairs)
         return Mark(step=step, likeness=round(fmean(marks), 4), copied=2 * copied > len(pairs))
 

@@ -138,9 +138,7 @@ class PaintSession:
     def _find(self, images: list[Image.Image]) -> list[Image.Image]:
         """The dog in each picture."""
         with self._pool.use("yolo") as segmenter:
-            found = [segment.pet_or_all(segmenter, image, self._pool.profile.segmenting) for image in images]
-        with self._pool.use("sdxl"):  # on a small card it had to make room
-            return found
+            return [segment.pet_or_all(segmenter, image, self._pool.profile.segmenting) for image in images]
 
 
 def noise(pipe: Any, seed: int, sampling: Sampling) -> tuple[Tensor, torch.Generator]:

@@ -38,8 +38,8 @@ class Placing:
     """Leads the dogs of one batch to a box. For the pipeline's call: `begin` its noise, and tell it `on_step_end`."""
 
     def __init__(self, box: Box, after: int, guidance: float, texts: Texts, find: FindMasks) -> None:
-        """`after`: so many steps the picture is moved; `texts`: the prompt as the pipeline's call takes it, for the
-        whole batch.
+        """`after`: the step after which the picture is moved; `texts`: the prompt as the pipeline's call takes it, for
+        the whole batch.
         """
         self.after, self._box, self._guidance, self._texts, self._find = after, box, guidance, texts, find
 

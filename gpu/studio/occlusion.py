@@ -37,11 +37,13 @@ def hidden_side(photo: Image.Image, pet: Mask) -> float:
 
 
 def _along_lines(grey: NDArray[np.uint8], pet: Mask) -> float:
+    shown = np.flatnonzero(pet.any(1))
+    if not len(shown):  # in what looks like a border
+        return 0.0
     pieces = _steep_pieces(grey)
     outline = _outline(pet)
     on_line = [_on_line(piece, pieces, outline, len(grey)) for piece in pieces[:LONGEST]]
-    height = int(np.ptp(np.flatnonzero(pet.any(1)))) + 1
-    return max((int(rows.sum()) for rows in on_line), default=0) / height
+    return max((int(rows.sum()) for rows in on_line), default=0) / (int(np.ptp(shown)) + 1)
 
 
 def _on_line(piece: Floats, pieces: Floats, outline: tuple[Floats, Floats], height: int) -> NDArray[np.bool_]:

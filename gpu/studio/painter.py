@@ -9,6 +9,7 @@ brings its own batch, which is kept: in another one its pixels are others.
 
 import gc
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -95,6 +96,7 @@ class Painter:
         pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, how, out, report, after))
         images = [_open(picture.path) for picture in pictures]
         box = prompt.box if how.placed else None
+        judged = _Judged(report, -(-len(seeds) // how.batch) * how.preset.steps)
         return [
             Portrait(
                 path=picture.path,
@@ -116,11 +118,16 @@ class Painter:
                 seconds=picture.seconds,
             )
             for picture, scores, agreed in zip(
-                pictures, self._scores(images, job.cutouts, box), self._agreed(job, images, prompt), strict=True
+                pictures,
+                self._scores(images, job.cutouts, box, judged),
+                self._agreed(job, images, prompt, judged),
+                strict=True,
             )
         ]
 
-    def _scores(self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None) -> list["_Scores"]:
+    def _scores(
+        self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None, judged: "_Judged"
+    ) -> list["_Scores"]:
         """Of the dog that is found in each picture; where none is found, of the whole picture.
 
         Without cut-outs there is nothing to compare with, and without a box no place where the dog should be.
@@ -129,7 +136,7 @@ class Painter:
             return [_Scores(likeness=None, photos=None, copied=False, misplaced=False)] * len(images)
         side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
         with self._pool.use("yolo") as segmenter:
-            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in images]
+            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in judged.each(images)]
         misplaced = [box is not None and not stands_in(box, mask) for mask in masks]
         if not cutouts:
             return [_Scores(likeness=None, photos=None, copied=False, misplaced=one) for one in misplaced]
@@ -142,14 +149,31 @@ class Painter:
                     copied=copies.is_copy(image, mask, cutouts),
                     misplaced=away,
                 )
-                for image, mask, away in zip(images, masks, misplaced, strict=True)
+                for image, mask, away in zip(judged.each(images), masks, misplaced, strict=True)
             ]
 
-    def _agreed(self, job: Paint, images: list[Image.Image], prompt: Prompt) -> list[float | None]:
+    def _agreed(self, job: Paint, images: list[Image.Image], prompt: Prompt, judged: "_Judged") -> list[float | None]:
         """How much of the words is in each picture: asked only where there are several to choose from."""
         if not job.options.choose or len(images) < 2:
             return [None] * len(images)
-        return [*agreement(self._pool, images, prompt, job.adapter.tokens)]
+        return [*agreement(self._pool, images, prompt, job.adapter.tokens, judged.report)]
+
+
+class _Judged:
+    """Reports what is done after all steps of a painting: on a CPU that takes long, too, and may be cancelled."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        self._report, self._steps, self._done = report, steps, 0
+
+    def report(self) -> None:
+        self._done += 1
+        self._report(Progress(phase="painting", step=self._steps, steps=self._steps, painted=self._done))
+
+    def each(self, images: list[Image.Image]) -> Iterator[Image.Image]:
+        """Reports after each."""
+        for image in images:
+            yield image
+            self.report()
 
 
 @dataclass(frozen=True, slots=True)

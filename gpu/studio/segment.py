@@ -51,7 +51,7 @@ class Pet:
     mask: NDArray[np.uint8]  # [height, width] of the photo, 255 = pet
     box: tuple[int, int, int, int]  # of the crop: left, top, right, bottom
     enlargement: float  # of the crop, for training
-    turn: int  # quarter turns that it lacks to stand as in the other photos
+    turn: int  # quarter turns after which it stands as in the other photos
 
 
 def look(segmenter: Segmenter, photo: Photo, segmenting: Segmenting) -> Sight:

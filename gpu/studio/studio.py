@@ -99,12 +99,12 @@ class Studio:
         self._check_models()
         return Painted(portraits=self.painter.paint(job, report))
 
-    def checkpoint_paused(self, job_id: str | None = None) -> None:
-        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone.
+    def checkpoint_paused(self) -> None:
+        """Write a checkpoint of a paused training now; not of one whose job's folder is gone.
 
         Where the disk is full its last one stays, and it goes on from there.
         """
-        if self.warm and job_id in (None, self.warm.job_id):
+        if self.warm:
             with suppress(FileNotFoundError):  # it was cancelled or forgotten, and is nobody's
                 train.keep(self.warm.state, self.warm.checkpoint)
 

@@ -84,7 +84,7 @@ def train(
             _go_back(state, checkpoint, [samples[n] for n in sorted(diverged.blamed)])
             captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
             continue
-        if checkpoint and time.monotonic() - checkpointed >= checkpoint_every_s and not state.skipped:
+        if checkpoint and time.monotonic() - checkpointed >= checkpoint_every_s:
             keep(state, checkpoint)
             checkpointed = time.monotonic()
         spent.append(time.monotonic() - began)
@@ -139,7 +139,7 @@ def _evaluated(
     """
     if not evaluator or not evaluator.is_due(state):
         return evaluator
-    if checkpoint and state.saved < state.step and not state.skipped:
+    if checkpoint and state.saved < state.step:
         keep(state, checkpoint)
     try:
         yield from _marked(state, evaluator, progress)
@@ -148,6 +148,7 @@ def _evaluated(
     except (StudioError, OSError, MemoryError, torch.OutOfMemoryError) as error:
         log.warning("No previews from step %d on: %s", state.step, error)
         state.best.clear()
+        state.curve.clear()  # else a later process would look for the best of it
         return None
     return evaluator
 
@@ -165,10 +166,13 @@ def _marked(state: State, evaluator: Evaluator, progress: Progress) -> Iterator[
 
 
 def keep(state: State, checkpoint: Path) -> None:
-    """Write a checkpoint. Where the disk is full the last one stays, and memory holds the training all the same.
+    """Write a checkpoint, but not after a step without numbers: the one before leads to the same step again.
 
-    Raises FileNotFoundError where the job's folder is gone.
+    Where the disk is full the last one stays, and memory holds the training all the same. Raises FileNotFoundError
+    where the job's folder is gone.
     """
+    if state.skipped:
+        return
     try:
         state.save(checkpoint)
     except FileNotFoundError:

@@ -47,8 +47,8 @@ class StudioProtocol(Protocol):
         """Raises StudioError, or what `report` raises."""
         ...
 
-    def checkpoint_paused(self, job_id: str | None = None) -> None:
-        """Write a checkpoint of this paused training, or of all, now; not of one whose job's folder is gone."""
+    def checkpoint_paused(self) -> None:
+        """Write a checkpoint of what is paused, unless its job's folder is gone or the disk is full."""
         ...
 
     def drop(self, job_id: str) -> None:

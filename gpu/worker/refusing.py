@@ -29,7 +29,7 @@ class RefusingStudio:
     def device_report(self) -> DeviceReport:
         return DeviceReport(refused=self._reason)
 
-    def checkpoint_paused(self, job_id: str | None = None) -> None:
+    def checkpoint_paused(self) -> None:
         """Nothing is paused here."""
 
     def drop(self, job_id: str) -> None:

@@ -90,6 +90,7 @@ def test_everything_is_on_disk_before_the_move_and_the_move_after_it(
     monkeypatch.setattr(os, "fsync", listen)
     with whole(path) as fresh:
         if folder:
-            fresh.mkdir()
-        (fresh / "file" if folder else fresh).touch()
-    assert synced == [("file", False), *([("folder", False)] if folder else []), ("folder", True)]
+            (fresh / "deep").mkdir(parents=True)
+        (fresh / "deep" / "file" if folder else fresh).touch()
+    inside = [("folder", False)] * 2 if folder else []  # the deepest first, and each after what is in it
+    assert synced == [("file", False), *inside, ("folder", True)]

@@ -183,7 +183,9 @@ async def test_a_disk_that_fills_up(hub: LoopbackHub, operator: Operator, small_
     operator.cache = small_disk / "hub"
     hub.files[LLAMA][SHARD] = weights(f"layer.{SHARD}", numbers=200_000)
     hub.sizes[SHARD] = 100
-    assert "The disk is full: make room, then `make models` again. What came whole is kept." in await operator.fetch()
+    other, full = (await operator.fetch(dino_revision="v9")).splitlines()
+    assert full == "The disk is full: make room, then `make models` again. What came whole is kept."
+    assert "has no revision v9" in other, "what was refused before is not forgotten"
 
 
 async def test_without_a_network_it_ends_at_the_first_model(operator: Operator, monkeypatch: pytest.MonkeyPatch):

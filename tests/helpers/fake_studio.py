@@ -100,11 +100,10 @@ class FakeStudio:
         self._hoard.append(b"x" * (plan.hoard << 20))
         return painted(job)
 
-    def checkpoint_paused(self, job_id: str | None = None) -> None:
+    def checkpoint_paused(self) -> None:
         for training in self._warm.values():
-            if job_id in (None, training.job.job_id):
-                with suppress(FileNotFoundError):  # its job's folder is gone
-                    training.save()
+            with suppress(FileNotFoundError):  # its job's folder is gone
+                training.save()
 
     def drop(self, job_id: str) -> None:
         self._warm.pop(job_id, None)

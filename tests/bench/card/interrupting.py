@@ -124,7 +124,7 @@ def _resumed(pool: ModelPool, job: Enroll, stop: int) -> Files:
 
     studio = MadeStudio(pool)
     _enroll(studio, job, until)
-    studio.checkpoint_paused(job.job_id)
+    studio.checkpoint_paused()
     studio.drop(job.job_id)
     return _learnt(pool, job)
 

@@ -77,7 +77,7 @@ def tries(pool: ModelPool, pet: Adapter, cutouts: tuple[Cutout, ...], asked: Ask
     prompt, profile = asked.prompt(" ".join(pet.tokens)), pool.profile
     with pet_pipeline(pool, pet):
         images = painter.paint(pool, [prompt] * TRIES, seed)
-    agreed = agreement(pool, images, prompt, pet.tokens)
+    agreed = agreement(pool, images, prompt, pet.tokens, lambda: None)
     with pool.use("yolo") as segmenter, pool.use("dino") as dino:
         look = likeness.of_cutouts(dino, cutouts, profile.dino_px)
         masks = [segment.pet_or_all(segmenter, image, profile.segmenting) for image in images]

@@ -258,6 +258,22 @@ def test_half_the_rate_holds_to_the_end_also_after_a_kill(
     again.close()
 
 
+def test_a_step_without_numbers_is_never_kept(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path
+) -> None:
+    """From there a killed training would come to the same numbers, with no good checkpoint to go back to."""
+    path = tmp_path / "folder" / "training.safetensors"
+    state, given = begin(pipe), list(samples)
+    training = train.train(state, given, CPU, path, checkpoint_every_s=0.0)
+    next(training)
+    good = path.read_bytes()
+    given[:] = spoilt(samples, torch.inf)
+    next(training)
+    train.keep(state, path)  # as after a pause
+    assert path.read_bytes() == good
+    state.close()
+
+
 def last_rate(state: State) -> float:
     """With which the tokens were learnt last."""
     assert state.tokens.optimiser

@@ -3,13 +3,14 @@
 import errno
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
+from gpu.errors import OutOfMemory
 from gpu.outcomes import Progress
 from gpu.studio import adapter, evaluation
 from gpu.studio.evaluation import Evaluator
@@ -148,11 +149,36 @@ def test_previews_that_memory_does_not_hold_do_not_end_the_training(
     def too_large(*_: object) -> NoReturn:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB.")
 
+    run = Run(pipe, tmp_path)
+    heard = [next(one for one in run.steps if run.state.curve)]
     monkeypatch.setattr(evaluation, "decoded", too_large)
+    heard += list(run.steps)
+    assert heard[-1].step == heard[-1].steps
+    assert "No previews from step 2 on: CUDA out of memory" in caplog.text
+    assert not run.state.curve and not run.state.best, "no later process looks for the best of half a curve"
+    run.state.close()
+
+
+def test_models_that_fail_at_a_mark_leave_sdxl_where_the_training_needs_it(
+    pipe: StableDiffusionXLPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a small card the others had it move to the host."""
+    pool, used = tiny_models.pool(), list[str]()
+    use = pool.use
+
+    def noted(name: Any) -> Any:
+        used.append(name)
+        return use(name)
+
+    def broken(*_: object) -> NoReturn:
+        raise OutOfMemory("no room for DINO")
+
+    monkeypatch.setattr(pool, "use", noted)
+    monkeypatch.setattr(evaluation.likeness, "of_cutouts", broken)
     run = Run(pipe, tmp_path)
     heard = list(run.steps)
     assert heard[-1].step == heard[-1].steps and not run.state.curve
-    assert "No previews from step 1 on: CUDA out of memory" in caplog.text
+    assert used[-1] == "sdxl"
     run.state.close()
 
 

@@ -14,7 +14,7 @@ from peft.tuners.lora.layer import LoraLayer
 from PIL import Image
 from torch import Tensor
 
-from gpu.errors import ModelsMissing, OutOfMemory
+from gpu.errors import Cancelled, ModelsMissing, OutOfMemory
 from gpu.jobs import Paint, PaintOptions
 from gpu.outcomes import Progress, Report
 from gpu.pets import Adapter
@@ -169,7 +169,7 @@ def test_few_steps_are_taken_with_their_own_scheduler_and_leave_no_trace(
     before = pixels(*paint(painter, job))
     modules = [type(one) for one in pipe.unet.modules()]
     preset, seen = replace(tiny_models.NORMAL, few_step=True), list[object]()
-    (fast,) = paint(painter, job, lambda _: seen.append(type(pipe.scheduler)), preset=preset)
+    (fast,) = paint(painter, job, lambda one: None if one.painted else seen.append(type(pipe.scheduler)), preset=preset)
     assert seen[-1] == DDIMScheduler and fast.preset == preset
     faster = pixels(fast)
     plain = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing", clip_sample=False)
@@ -241,12 +241,28 @@ def test_a_box_decides_where_the_dog_stands_and_its_recipe_paints_it_again(paint
 def test_what_would_only_fill_the_batch_is_a_candidate_too(painter: Painter, pool: ModelPool, job: Paint) -> None:
     """The best is told by likeness and by agreement with the words."""
     everything = paint(painter, replace(job, seeds=(5, 6, 7)))
-    agreed = agreement(pool, [Image.open(one.path) for one in everything], PROMPT, job.adapter.tokens)
+    agreed = agreement(pool, [Image.open(one.path) for one in everything], PROMPT, job.adapter.tokens, lambda: None)
     scored = [replace(one, agreement=score) for one, score in zip(everything, agreed, strict=True)]
     (best,) = paint(painter, job, choose=True)
     first = scored[ranked(scored)[0]]
     assert (best.seed, best.likeness, best.agreement) == (first.seed, first.likeness, first.agreement)
     assert [path.name for path in (job.folder / "portraits").glob("*.png")] == [f"{best.seed}.png"]
+
+
+def test_what_is_judged_is_reported_too_and_may_be_cancelled(painter: Painter, pool: ModelPool, job: Paint) -> None:
+    """On a CPU it takes as long as some steps, and a child that says nothing counts as hung."""
+    seen: list[Progress] = []
+    paint(painter, replace(job, seeds=(5, 6, 7)), seen.append, choose=True)
+    told = [one.painted for one in seen if one.painted]
+    passes = 2 * 3  # at two times: the whole prompt, and each of its two phrases left out
+    assert told == [*range(1, 3 + 3 + passes + 1)], "each picture's dog, its likeness, each pass of the UNet"
+
+    def cancel(one: Progress) -> None:
+        if one.painted == told[-1]:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        paint(painter, replace(job, seeds=(5, 6, 7)), cancel, choose=True)
 
 
 def test_copies_of_the_photos_are_painted_once_more_and_told(
@@ -256,7 +272,8 @@ def test_copies_of_the_photos_are_painted_once_more_and_told(
     seen: list[Progress] = []
     (portrait,) = paint(painter, job, seen.append, choose=True)
     assert portrait.copied and portrait.path.is_file()
-    assert [one.step for one in seen if one.phase == "painting"] == [1, 2, 1, 2], "a second batch, and no third"
+    steps = [one.step for one in seen if one.phase == "painting" and not one.painted]
+    assert steps == [1, 2, 1, 2], "a second batch, and no third"
     monkeypatch.setattr(copies, "COPY", 1.1)
     (portrait,) = paint(painter, replace(job, folder=job.folder / "other"), choose=True)
     assert not portrait.copied
@@ -273,7 +290,9 @@ def test_what_does_not_stand_where_it_was_asked_to_is_painted_once_more(
     monkeypatch.setattr("gpu.studio.painter.stands_in", lambda box, mask: True)
     seen: list[Progress] = []
     paint(painter, replace(boxed, folder=job.folder / "other"), seen.append, choose=True)
-    assert [one.step for one in seen if one.phase == "painting"] == [1, 2], "where one stands right, that is all"
+    assert [one.step for one in seen if one.phase == "painting" and not one.painted] == [1, 2], (
+        "where one stands right, that is all"
+    )
 
 
 def test_fine_tries_more_and_a_seed_that_was_asked_for_is_painted_alone(painter: Painter, job: Paint) -> None:

@@ -107,6 +107,15 @@ def test_a_person_is_named_where_they_hold_the_pet_and_not_where_they_stand_behi
     assert "person" not in said(shown, size_px=200, person=apart)
 
 
+def test_a_pet_in_what_looks_like_a_border_is_hidden_by_nothing() -> None:
+    """A dark dog in the dark below a bright window."""
+    picture = np.zeros((400, 400, 3), np.uint8)
+    picture[:200, 100:300] = np.random.default_rng(0).integers(0, 255, (200, 200, 3))
+    pet = np.zeros((400, 400), bool)
+    pet[300:380, 100:300] = True
+    assert hidden_side(Image.fromarray(picture), pet) == 0
+
+
 def test_an_edge_that_hides_the_pet_is_steep_and_in_the_picture() -> None:
     picture = Image.new("RGB", (400, 400), (90, 140, 90))
     draw = ImageDraw.Draw(picture)

@@ -21,6 +21,10 @@ pytestmark = tiny_models.QUIET
 NAMES = ("<s0>", "<s1>")
 
 
+def quiet() -> None:
+    """Listens to nothing."""
+
+
 def test_each_phrase_is_left_out_in_turn_and_the_dog_is_any_dog() -> None:
     whole, without = phrases("an oil painting of <s0> <s1> dog wearing a hat and glasses, on the left, in snow", NAMES)
     assert whole == "an oil painting of a dog wearing a hat and glasses, on the left, in snow"
@@ -47,27 +51,27 @@ def test_agreement_does_not_depend_on_what_is_judged_beside_it() -> None:
     pool, chance = tiny_models.pool(), np.random.default_rng(0)
     pictures = [Image.fromarray(chance.integers(0, 255, (64, 64, 3), np.uint8)) for _ in range(4)]
     prompt = Prompt(text="a photo of <s0> <s1> dog, in a park")
-    scores = agreement(pool, pictures, prompt, NAMES)
+    scores = agreement(pool, pictures, prompt, NAMES, quiet)
     assert all(-1 <= score <= 1 for score in scores)
-    assert agreement(pool, pictures[3:], prompt, NAMES) == pytest.approx(scores[3:], abs=1e-4)
+    assert agreement(pool, pictures[3:], prompt, NAMES, quiet) == pytest.approx(scores[3:], abs=1e-4)
     assert len(set(scores)) > 1
 
 
 def test_of_a_prompt_without_phrases_nothing_is_missing() -> None:
     pool = tiny_models.pool()
-    assert agreement(pool, [Image.new("RGB", (64, 64))], Prompt(text="<s0> <s1> dog"), NAMES) == [1.0]
+    assert agreement(pool, [Image.new("RGB", (64, 64))], Prompt(text="<s0> <s1> dog"), NAMES, quiet) == [1.0]
 
 
 def test_a_paused_training_is_no_judge(pipe: StableDiffusionXLPipeline) -> None:
     pool, prompt = tiny_models.pool(), Prompt(text="a photo of <s0> <s1> dog, in a park")
     pictures = [Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8))]
-    before = agreement(pool, pictures, prompt, NAMES)
+    before = agreement(pool, pictures, prompt, NAMES, quiet)
     state = State(pipe, pool.profile.learning, adapter.recipe(pool, (), "dog", 9))
     state.begin_lora()
     with torch.no_grad():
         for param in state.lora.params.values():
             param.add_(0.1)
-    assert agreement(pool, pictures, prompt, NAMES) == before
+    assert agreement(pool, pictures, prompt, NAMES, quiet) == before
     state.close()
 
 
@@ -89,7 +93,7 @@ def test_a_picture_whose_prediction_comes_true_agrees_whatever_is_predicted(
 
     monkeypatch.setattr(agreeing, "_predict", predict)
     prompt = Prompt(text="<s0> <s1> dog, in a park")
-    assert agreement(tiny_models.pool(), [picture], prompt, NAMES) == pytest.approx([1.0], abs=1e-3)
+    assert agreement(tiny_models.pool(), [picture], prompt, NAMES, quiet) == pytest.approx([1.0], abs=1e-3)
 
 
 def test_photos_score_by_those_beside_them() -> None:
