@@ -88,7 +88,7 @@ class State:
         """At the first step, whatever has been learnt before."""
         self._remove_lora()
         self.layers: list[BaseTunerLayer] = []  # of the LoRA, once it has begun
-        self.counts = Switch()  # whether it counts
+        self.lora_switch = Switch()
         self.step = 0
         self.saved = 0  # the newest step that is safe on disk
         self.slowed = 1.0  # of the learning rate, its share
@@ -140,7 +140,7 @@ class State:
         self.layers = [module for module in self.pipe.unet.modules() if isinstance(module, BaseTunerLayer)]
         cast_training_params(self.pipe.unet, torch.float32)
         for layer in self.layers:
-            compute_by_hand(layer, LORA, self.counts)
+            compute_by_hand(layer, LORA, self.lora_switch)
         named = self.pipe.unet.named_parameters()
         self.lora.start({name: param for name, param in named if param.requires_grad})
 

@@ -101,10 +101,10 @@ def _reminding(
 ) -> Generator[Progress, None, Reminding]:
     """The second loss, once its pictures are painted, by the base model alone."""
     assert painted, "a reminder needs its pictures"
-    state.counts.on = False
+    state.lora_switch.on = False
     for number, pictures in enumerate(painted, start=1):
         if pictures is not None:
-            state.counts.on = True
+            state.lora_switch.on = True
             return Reminding(state.pipe, state.learning, reminder, state.recipe, pictures)
         yield replace(_progress(state, 0.0), painted=number)
     raise AssertionError("the pictures of the class never came")
@@ -216,10 +216,10 @@ def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption:
     pulls = learning.background_weight > 0 and state.step % every == 0
     if not pulls and not learning.dco_beta:
         return losses(pictures, predict(state.pipe, pictures, text))
-    state.counts.on = False
+    state.lora_switch.on = False
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
-    state.counts.on = True
+    state.lora_switch.on = True
     predicted = predict(state.pipe, pictures, text)
     plain = not learning.dco_beta
     on_dog = losses(pictures, predicted) if plain else dco_losses(pictures, predicted, base, learning.dco_beta)
