@@ -10,7 +10,6 @@ export YOLO_OFFLINE := 1
 export ULTRALYTICS_SAFE_LOAD := 1
 # Tests of real processes and of the clock, which want the machine to themselves.
 ALONE := tests/demo tests/gpu/line tests/test_bot.py tests/test_kills.py tests/test_bad_starts.py tests/test_lost_trainings.py
-SDXL_CONFIG ?= ../shared/data/sdxl-config
 
 .PHONY: help demo doctor test check models run service backup restore bench bench-pocket torture torture-long fullsize card pocket clean
 
@@ -71,8 +70,8 @@ torture: .venv/ready  ## Every promise about the line, measured: 200 simulated h
 torture-long: .venv/ready  ## 5,000 histories and 400 kills: hours; goes on where it was stopped
 	HF_HUB_OFFLINE=1 $(PY) -m tests.torture --long
 
-fullsize: .venv/ready  ## SDXL and Llama at full width with random weights: 2 training and 2 denoising steps
-	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize $(SDXL_CONFIG)
+fullsize: .venv/ready  ## SDXL (SDXL_CONFIG=folder of its configs and tokenizers) and Llama at full width with random weights
+	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.fullsize '$(SDXL_CONFIG)'
 
 card: .venv/ready  ## What this machine's card does at full size, with random weights, in 8 minutes; without a card, a try
 	HF_HUB_OFFLINE=1 $(PY) -m tests.bench.card

@@ -57,7 +57,7 @@ from cogs.why import WhyCog
 from gpu.line.executor import Executor
 from gpu.line.line import Line
 from gpu.line.process import ProcessExecutor, worker
-from storage.database import DATABASE, AlreadyRunning, Database, MigrationFailed, TooNew
+from storage.database import DATABASE, CannotOpen, Database
 from storage.erasure import Erasure
 from storage.failed import FailedEnrolments
 from storage.files import Files
@@ -120,7 +120,6 @@ async def serve(settings: Settings, executor: Executor) -> int:
     Route.BASE = settings.discord_api
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway)
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # we have no use for voice
-    settings.data.mkdir(parents=True, exist_ok=True)
     files = Files(settings.data)
     uploads = Uploads(Intake(files), settings.discord_cdn_hosts)
     async with await Database.open(settings.data / DATABASE) as db, uploads, PortraitBot(settings) as bot:
@@ -199,7 +198,7 @@ async def live(bot: PortraitBot, line: Line, delivery: DeliveryCog, token: str) 
     except asyncio.CancelledError:
         return 0
     except discord.LoginFailure:
-        return refuse("Discord does not accept this DISCORD_TOKEN.")
+        return refuse("Discord does not accept this DISCORD_TOKEN. `make doctor` says what mends it.")
     return 0
 
 
@@ -244,8 +243,8 @@ def main() -> int:
     executor = ProcessExecutor(worker(profile, settings.log_level), environment=environment, timeouts=profile.timeouts)
     try:
         return asyncio.run(serve(settings, executor))
-    except (AlreadyRunning, TooNew, MigrationFailed) as error:
-        return refuse(str(error))
+    except CannotOpen as error:
+        return refuse(f"{error} {error.cure}")
 
 
 if __name__ == "__main__":

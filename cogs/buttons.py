@@ -113,7 +113,7 @@ class ButtonsCog(commands.Cog):
         """
         rows = await self._services.portraits.of_job(match["job"])
         if not rows:
-            raise Sorry("sorry.nothing_left")
+            raise Sorry("sorry.no_portrait")
         return rows
 
     async def _paint(self, interaction: Interaction, rows: list[PortraitRow], message_id: int, ask: Reroll) -> None:

@@ -17,6 +17,7 @@ from discord.ext import commands
 from cogs.shared.access import check_here
 from cogs.shared.enrolments import accept, begin, check_room, to_come
 from cogs.shared.errors import DROPPED, Interaction, Sorry
+from cogs.shared.photos import Elsewhere
 from cogs.shared.services import Services
 from cogs.shared.text import Name, say
 from gpu.adapter_files import Recipe
@@ -63,6 +64,8 @@ class Imports:
         except ZipRefused as error:
             log.info("Zip %s is refused: %s", given.id, error)
             raise Sorry(f"import.{error.reason}") from error
+        except Elsewhere as error:
+            raise Sorry("import.elsewhere") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             log.info("Zip %s could not be downloaded: %s", given.id, type(error).__name__)
             raise Sorry("import.unreachable") from error

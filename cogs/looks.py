@@ -14,7 +14,7 @@ from typing import Any
 from discord import Attachment, ui
 from discord.ext import commands
 
-from cogs.pets import check_owner, receipt_of
+from cogs.pets import check_owner, forget_pet
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.look_buttons import LOOK_BUTTON, What
 from cogs.shared.persistent import PersistentItem, cog_of
@@ -86,10 +86,8 @@ class LooksCog(commands.Cog):
             raise NotKept(NotKept.__doc__)
         if pet.owner_id != interaction.user.id:  # who may, in direct messages too
             check_owner(interaction, pet)
-        receipt = await self._services.erasure.forget(pet.id, stop=self._services.line.stop)
-        if receipt is None:
-            raise Sorry("forget.gone")
-        return receipt_of(language(interaction.locale), pet, receipt)
+        # the sheet shows the photos, and nobody could have it taken down later
+        return await forget_pet(self._services, pet, language(interaction.locale), with_posts=True)
 
     async def _ask_for_photos(self, interaction: Interaction, row: LookedRow) -> None:
         await self._services.models.check()  # before anybody chooses for nothing

@@ -2,8 +2,7 @@
 
 Knows: who may forget a dog, and how people are asked first. Does not know: which dog is meant
 (cogs/shared/pet_choice.py), what belongs to a dog (storage/erasure.py), or how it is taken along and brought back
-(exports.py, imports.py). The buttons carry all they need in their
-custom_id, so they also work after a restart.
+(exports.py, imports.py). The buttons carry all they need in their custom_id, so they also work after a restart.
 """
 
 from typing import Any, Literal
@@ -19,7 +18,6 @@ from cogs.shared.persistent import PersistentItem, cog_of
 from cogs.shared.pet_choice import choices, find_pet, known_pets
 from cogs.shared.services import Services
 from cogs.shared.text import Name, label, language, say
-from storage.erasure import Receipt
 from storage.names import MOST_UNITS
 from storage.pets import Pet
 
@@ -117,18 +115,8 @@ class PetsCog(commands.Cog):
         if how == "keep":
             text = say(tongue, "forget.kept", name=Name(pet.name))
         else:
-            text = await self._forget(pet, tongue, with_posts=how == "posts")
+            text = await forget_pet(self._services, pet, tongue, with_posts=how == "posts")
         await interaction.edit_original_response(content=text, view=None)
-
-    async def _forget(self, pet: Pet, tongue: str, *, with_posts: bool) -> str:
-        """Forget it; what was removed, in words. Raises Sorry if somebody was quicker."""
-        receipt = await self._services.erasure.forget(pet.id, with_posts=with_posts, stop=self._services.line.stop)
-        if receipt is None:
-            raise Sorry("forget.gone")
-        text = receipt_of(tongue, pet, receipt)
-        if with_posts:
-            text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # TakedownWorker deletes them
-        return text
 
 
 class ForgetButton(PersistentItem[ui.Button[Any]], template=r"forget:(?P<pet>\d+):(?P<how>keep|forget|posts)"):
@@ -150,10 +138,16 @@ def check_owner(interaction: Interaction, pet: Pet) -> None:
         raise Sorry("sorry.not_yours")
 
 
-def receipt_of(tongue: str, pet: Pet, receipt: Receipt) -> str:
-    """What was removed, in words."""
+async def forget_pet(services: Services, pet: Pet, tongue: str, *, with_posts: bool) -> str:
+    """Forget it; what was removed, in words. Raises Sorry if somebody was quicker."""
+    receipt = await services.erasure.forget(pet.id, with_posts=with_posts, stop=services.line.stop)
+    if receipt is None:
+        raise Sorry("forget.gone")
     counts = {"photos": receipt.photos, "portraits": receipt.portraits, "files": receipt.files}
-    return say(tongue, "forget.done", name=Name(pet.name), **counts)
+    text = say(tongue, "forget.done", name=Name(pet.name), **counts)
+    if with_posts:
+        text += "\n" + say(tongue, "forget.deleted", count=len(receipt.posts))  # TakedownWorker deletes them
+    return text
 
 
 def _line(tongue: str, pet: Pet) -> str:

@@ -7,8 +7,9 @@ so they work on any portrait ever posted. Each reaction is answered once: it is 
 crash in between costs a click and not two paintings. Taken back and made again, it is a new one. Where the network or
 Discord fails for a moment, the note is removed again, so that catch_up.py finds the reaction unanswered.
 
-What cannot be done is told to whoever pressed (notices.py). Under a post of ours of which no row is left, as its dog
-was forgotten, nothing can: the event says whose message it is, so nothing has to be asked to know that.
+What cannot be done is told to whoever pressed (notices.py). Under a post of ours without a portrait nothing can: it is
+a sheet, a progress message or a forgotten dog's. Which of them would take a request to know, so what is said is true of
+all; the event itself says whose message it is.
 """
 
 import logging
@@ -31,7 +32,7 @@ from storage.portraits import PortraitRow
 
 log = logging.getLogger(__name__)
 
-NOTHING_LEFT_S = 3600.0  # for so long nobody is told twice that a post of ours can do nothing
+NO_PORTRAIT_S = 3600.0  # for so long nobody is told twice that a post of ours has no portrait
 REROLL, DELETE = (emoji.removesuffix("\ufe0f") for emoji in REACTIONS)  # clients send it or leave it out
 
 
@@ -74,9 +75,9 @@ class ReactionsCog(commands.Cog):
 
     async def _disown(self, reaction: Reaction, guild: discord.Guild, author_id: int | None) -> None:
         if self._bot.user and author_id == self._bot.user.id:
-            text = say(language(guild.preferred_locale), "sorry.nothing_left")
+            text = say(language(guild.preferred_locale), "sorry.no_portrait")
             about = self._message(reaction, guild.id)
-            await self._notices.tell(reaction.user_id, about, "nothing left", text, quiet_s=NOTHING_LEFT_S)
+            await self._notices.tell(reaction.user_id, about, "no portrait", text, quiet_s=NO_PORTRAIT_S)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:

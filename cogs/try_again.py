@@ -12,7 +12,7 @@ from typing import Any
 from discord import ui
 from discord.ext import commands
 
-from cogs.pets import check_owner, receipt_of
+from cogs.pets import check_owner, forget_pet
 from cogs.shared.errors import DROPPED, Interaction, Sorry
 from cogs.shared.failed_buttons import FAILED_BUTTON
 from cogs.shared.persistent import PersistentItem, cog_of
@@ -71,10 +71,8 @@ class TryAgainCog(commands.Cog):
         """Raises Sorry."""
         if pet.owner_id != interaction.user.id:  # who may, in direct messages too
             check_owner(interaction, pet)
-        receipt = await self._services.erasure.forget(pet.id, stop=self._services.line.stop)
-        if receipt is None:
-            raise Sorry("forget.gone")
-        return receipt_of(language(interaction.locale), pet, receipt)
+        # a sheet may show the photos, and nobody could have it taken down later
+        return await forget_pet(self._services, pet, language(interaction.locale), with_posts=True)
 
 
 class FailedButton(PersistentItem[ui.Button[Any]], template=FAILED_BUTTON):

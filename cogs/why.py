@@ -38,7 +38,7 @@ class WhyCog(commands.Cog):
         pet = await self._services.pets.get(rows[0].pet_id) if rows else None
         if pet is None:
             ours = self._bot.user is not None and message.author.id == self._bot.user.id
-            raise Sorry("sorry.nothing_left" if ours else "why.not_mine")
+            raise Sorry("sorry.no_portrait" if ours else "why.not_mine")
         tongue = language(interaction.locale)
         style = style_name(tongue, rows[0].wish.style)
         words = say(tongue, "why.style", name=Name(pet.name), style=style)

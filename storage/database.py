@@ -35,19 +35,33 @@ PRAGMA busy_timeout = 5000;     -- milliseconds; a backup tool may hold the file
 T = TypeVar("T")
 
 
-class AlreadyRunning(Exception):
+class CannotOpen(Exception):
+    """The database cannot be opened before the operator has done something: `cure` says what."""
+
+    cure = "`make doctor` says what mends it."
+
+
+class AlreadyRunning(CannotOpen):
     """Another bot has this data folder open."""
 
+    cure = "Stop that one, or name another folder in DATA in .env."
 
-class TooNew(Exception):
+
+class Unwritable(CannotOpen):
+    """The data folder cannot be written."""
+
+
+class TooNew(CannotOpen):
     """The database was written by a newer version of the bot."""
 
 
-class MigrationFailed(Exception):
+class MigrationFailed(CannotOpen):
     """The database could not be brought up to date; it is as it was."""
 
+    cure = "If the disk is full, make room and start again; else the version that ran before still runs with it."
 
-class Damaged(Exception):
+
+class Damaged(CannotOpen):
     """The database cannot be read."""
 
 
@@ -83,8 +97,10 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path, migrations: Path = MIGRATIONS) -> Self:
-        """Open the database, or make it. Raises AlreadyRunning, TooNew or MigrationFailed."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the database, or make it. Raises CannotOpen, and sqlite3.OperationalError for what may pass by itself.
+
+        That is, above all, a full disk, or a program that keeps the file locked.
+        """
         lock_file = _take_lock_file(path.with_name(path.name + ".lock"))
         try:
             connection = await aiosqlite.connect(path, isolation_level=None)  # no transactions but our own
@@ -97,8 +113,10 @@ class Database:
             await connection.executescript(PRAGMAS)
             await _migrate(connection, migrations, database.backups)
             await connection.execute_fetchall("PRAGMA foreign_keys = ON")
-        except BaseException:
+        except BaseException as error:
             await finish(database.close())  # an open aiosqlite connection keeps the interpreter alive
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                raise Damaged(f"{Damaged.__doc__} ({path}: {error})") from error
             raise
         return database
 
@@ -171,7 +189,11 @@ def versions(path: Path, migrations: Path = MIGRATIONS) -> tuple[int | None, int
 
 
 def _take_lock_file(path: Path) -> TextIOWrapper:
-    lock_file = path.open("a")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = path.open("a")
+    except OSError as error:
+        raise Unwritable(f"{Unwritable.__doc__} ({error.filename}: {error.strerror})") from error
     try:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -63,13 +63,18 @@ class Files:
     def share(self, job_id: str, other_id: str, parts: Collection[str]) -> None:
         """Let another job's folder hold the same files in these folders, without a copy: ours are never written twice.
 
-        Raises FileNotFoundError where the job has no folder, or it goes meanwhile.
+        Raises FileNotFoundError where the job has no photos, or something goes meanwhile.
         """
         ours, theirs = self.job_folder(job_id), self.job_folder(other_id)
+        if not self.photo_folder(job_id).is_dir():
+            raise FileNotFoundError(f"no photos are kept of job {job_id}")
         theirs.mkdir(parents=True)
         for part in parts:
-            if (ours / part).is_dir():
-                shutil.copytree(ours / part, theirs / part, copy_function=os.link)
+            for folder, _, names in os.walk(ours / part):  # copytree() would say of any error only that there was one
+                fresh = theirs / Path(folder).relative_to(ours)
+                fresh.mkdir(parents=True)
+                for name in names:
+                    os.link(Path(folder, name), fresh / name)
 
     def add_photos(self, job_id: str, photos: tuple[Photo, ...]) -> tuple[Photo, ...]:
         """Let a job's folder hold these photos of another's too, without a copy; the photos as they lie there.

@@ -48,7 +48,6 @@ class Destination(IntEnum):
 class AnswerPayload:
     """What an answer says, as values: all that the sender needs, also when the pet is gone."""
 
-    pet_id: int | None  # None: the enrolment came to nothing, and nothing is kept
     pet_name: str
     user_id: int
     locale: str

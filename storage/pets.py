@@ -77,12 +77,6 @@ class Pets:
         row = await self._db.one(f"{PETS} WHERE id = ?", pet_id)
         return _pet(row) if row else None
 
-    async def by_name(self, guild_id: int, owner_id: int | None, name: str) -> Pet | None:
-        """The pet of that name, in whatever case; with owner None anybody's, the one enrolled first."""
-        sql = f"{PETS} WHERE guild_id = ? AND name_key = ? AND (?3 IS NULL OR owner_id = ?3) ORDER BY id"
-        row = await self._db.one(sql, guild_id, name_key(name), owner_id)
-        return _pet(row) if row else None
-
     async def of_guild(self, guild_id: int) -> list[Pet]:
         """All pets of a guild, by name."""
         sql = f"{PETS} WHERE guild_id = ? ORDER BY name_key, id"

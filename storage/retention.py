@@ -23,7 +23,7 @@ from storage.outbox import ANSWER_OWED
 log = logging.getLogger(__name__)
 
 DAY_S = 86400.0
-ORPHAN_S = DAY_S  # a folder of no known job may belong to an enrolment whose form is still open
+ORPHAN_S = DAY_S  # a folder of no known job may belong to an enrolment whose photos are being taken in
 EXPORTS_S = 7 * DAY_S  # as people are told
 ROWS_S = 30 * DAY_S
 CHECKPOINTS, BETWEEN_S = 5, 1.0  # tries, and seconds between them; each waits for readers itself; under a minute in all

@@ -103,7 +103,6 @@ async def _compose_answer(
     result = outcome.result if isinstance(outcome, Done) else None
     portraits = () if result is None or isinstance(result, Looked) else result.portraits
     return AnswerPayload(
-        pet_id=job["pet_id"] if isinstance(outcome, Done) or job["kind"] == "paint" or kept_until else None,
         pet_name=job["pet_name"],
         user_id=job["user_id"],
         locale=job["locale"],

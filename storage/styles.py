@@ -1,7 +1,7 @@
 """The styles that servers added to the catalogue, and what was painted there in a style.
 
 Knows: the table styles; of portraits and jobs only where one in a style was posted. Does not know: the catalogue
-(gpu/styles.py), which words a style may have (cogs/shared/style_words.py), or who may see a portrait.
+(gpu/styles.py), which words a style may have (cogs/own_styles.py), or who may see a portrait.
 """
 
 import json

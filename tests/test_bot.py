@@ -69,9 +69,26 @@ async def test_a_second_bot_on_the_folder_says_so_and_ends(tmp_path: Path):
         for data in (str(first.data), from_here):  # a relative path is meant from the bot's folder
             environment = {**discord.environment, "DATA": data, "PROFILE": "pocket"}
             status, out, err = await run(str(ROOT / "bot.py"), cwd=str(tmp_path), **environment)
-            assert (status, out, err) == (2, "", f"Another bot has this data folder open. ({data})\n")
+            cure = "Stop that one, or name another folder in DATA in .env."
+            assert (status, out, err) == (2, "", f"Another bot has this data folder open. ({data}) {cure}\n")
         assert discord.online and discord.gateway.identified == 1
         assert (await first.stop())[0] == 0
+
+
+@pytest.mark.parametrize("found", ["no database", "no folder"])
+async def test_data_that_cannot_be_used_is_one_sentence_with_its_cure(tmp_path: Path, found: str):
+    """A status of 1 would have systemd start it again every five seconds."""
+    data = tmp_path / "data"
+    if found == "no database":
+        data.mkdir()
+        (data / "pawtrait.db").write_text("a dog walked over this" * 99)
+        told = f"The database cannot be read. ({data}/pawtrait.db: file is not a database)"
+    else:
+        data.touch()
+        told = f"The data folder cannot be written. ({data}: File exists)"
+    environment = {"DISCORD_TOKEN": "t", "PROFILE": "pocket", "DATA": str(data)}
+    status, out, err = await run("-c", ELSEWHERE, cwd=str(tmp_path), **environment)
+    assert (status, out, err) == (2, "", f"{told} `make doctor` says what mends it.\n")
 
 
 async def test_what_nobody_catches_is_one_line_without_secrets():

@@ -57,10 +57,6 @@ class DeliveryCog(commands.Cog):
         """Send everything that is due; returns when each of them was tried once."""
         await self._sender.deliver()
 
-    async def take_down(self) -> None:
-        """Delete the messages whose takedown is due; returns when each was tried once."""
-        await self._takedown_worker.take_down_due()
-
     async def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
         await self._bot.wait_until_ready()
         await work()

@@ -40,16 +40,15 @@ def _saved(file: Path | None, data: Path) -> str:
         raise ArchiveRefused(f"{target} is there already: name another file, or remove it.")
     found = save(data, target)
     size = target.stat().st_size / 1e6
-    return f"{target}: {found.dogs} dogs, {found.files} files, {size:.0f} MB. Keep it as safe as the photos in it."
+    return f"{target}: dogs {found.dogs}, files {found.files}, {size:.0f} MB. Keep it as safe as the photos in it."
 
 
 def _restored(file: Path | None, data: Path) -> str:
     if file is None:
         raise ArchiveRefused("Which backup? make restore FROM=pawtrait-….tar")
     found = restore(file, data)
-    return (
-        f"{data}: {found.dogs} dogs, {found.files} files. Dogs that were forgotten since are back: forget them again."
-    )
+    counts = f"dogs {found.dogs}, files {found.files}"
+    return f"{data}: {counts}. Dogs that were forgotten since are back: forget them again."
 
 
 def _refuse(sentence: str) -> int:

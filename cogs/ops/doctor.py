@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
@@ -89,7 +90,14 @@ def _hub_cache(settings: Settings) -> Path:
 
 def _existing(path: Path) -> Path:
     """The folder, or the one in which it would be made."""
-    return next(one for one in (path, *path.absolute().parents) if one.exists())
+    return next(one for one in (path, *path.absolute().parents) if _is_there(one))
+
+
+def _is_there(path: Path) -> bool:
+    """Not what lies in a folder that we may not look into, for which exists() would raise."""
+    with suppress(PermissionError):
+        return path.exists()
+    return False
 
 
 def _examine_data(folder: Path) -> Iterator[Check]:
@@ -103,11 +111,19 @@ def _data_folder(folder: Path) -> Check:
         with tempfile.NamedTemporaryFile(dir=place):
             pass
     except OSError as error:
-        cure = f"sudo chown -R $USER {place}, or another folder in DATA in .env"
-        return bad("data folder", f"{folder} cannot be written: {error.strerror}", cure)
+        return bad("data folder", f"{folder} cannot be written: {error.strerror}", _cure(folder))
     free = shutil.disk_usage(place).free
     told = f"{folder}, {free / GB:.0f} GB free"
     return well("data folder", told) if free >= LITTLE else poor("data folder", told, "make room on that disk")
+
+
+def _cure(folder: Path) -> str:
+    """What makes it the bot's; nothing above it is touched, for that may be the system's."""
+    if _existing(folder) != folder:
+        command = f"sudo install -d -o $USER {folder.absolute()}"
+    else:
+        command = f"sudo chown -R $USER {folder}" if folder.is_dir() else f"mv {folder} away"
+    return f"{command}, or another folder in DATA in .env"
 
 
 def _database(path: Path) -> Check:
@@ -115,6 +131,8 @@ def _database(path: Path) -> Check:
         version, newest = versions(path)
     except Damaged as error:
         return bad("database", f"{path}: {error}", f"mv {path.parent} away; make restore FROM=your newest backup")
+    except PermissionError as error:
+        return bad("database", f"{path} cannot be read: {error.strerror}", _cure(path.parent))
     if version is None:
         return well("database", "none yet: the bot makes it when it starts")
     if version > newest:

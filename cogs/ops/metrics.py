@@ -41,9 +41,9 @@ class Metrics(commands.Cog):
         self._runs = Histogram("pawtrait_run_seconds", "Spent running", kind, registry=registry, buckets=SECONDS)
         self._attempts = Histogram("pawtrait_attempts", "Charged to a job", kind, registry=registry, buckets=ATTEMPTS)
         self._ended = Counter("pawtrait_jobs_ended", "Jobs that are over", ["kind", "state"], registry=registry)
-        registry.register(Children(stats))
+        registry.register(Worker(stats))
         ProcessCollector(registry=registry)
-        ProcessCollector("pawtrait_child", pid=lambda: stats().pid or "none", registry=registry)
+        ProcessCollector("pawtrait_worker", pid=lambda: stats().pid or "none", registry=registry)
 
     async def cog_load(self) -> None:
         self._registry.register(Rows(self._table_stats, asyncio.get_running_loop()))
@@ -73,7 +73,7 @@ class Metrics(commands.Cog):
             self._attempts.labels(job.kind).observe(job.attempts)
 
 
-class Children(Collector):
+class Worker(Collector):
     """What the executor counts (gpu/line/executor.py: ProcessStats)."""
 
     def __init__(self, stats: Callable[[], ProcessStats]) -> None:
@@ -81,10 +81,12 @@ class Children(Collector):
 
     def collect(self) -> Iterable[Metric]:
         stats = self._stats()
-        reserved = "Of the card's memory, when its last job ended"
-        yield CounterMetricFamily("pawtrait_child_births", "GPU processes, the first included", stats.started)
-        yield CounterMetricFamily("pawtrait_child_deaths", "GPU processes that ended before their time", stats.died)
-        yield GaugeMetricFamily("pawtrait_child_reserved_bytes", reserved, stats.reserved)
+        starts = "GPU processes started, or tried to start, the first included"
+        failures = "Of them: failed to start, killed, hung, or no good any more after a job"
+        reserved = "Of the card's memory, held by the present one when its last job ended"
+        yield CounterMetricFamily("pawtrait_worker_starts", starts, stats.started)
+        yield CounterMetricFamily("pawtrait_worker_failures", failures, stats.died)
+        yield GaugeMetricFamily("pawtrait_worker_reserved_bytes", reserved, stats.reserved)
 
 
 class Rows(Collector):

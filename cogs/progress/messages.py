@@ -97,15 +97,6 @@ class ProgressMessages(commands.Cog):
         for job in await self._jobs.still_shown(self._clock() - WEEK_S, MOST_LEFT):
             await self.finish(job.id)
 
-    async def update(self) -> None:
-        """Bring every message up to date; returns when each was looked at once."""
-        await self._start_updates()
-        await asyncio.gather(*self._updates.values())
-
-    def remembered(self) -> set[str]:
-        """The ids of the jobs of which something is remembered here."""
-        return {*self._latest, *self._hidden}
-
     async def _repeat(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await self._bot.wait_until_ready()
         while True:

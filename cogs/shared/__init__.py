@@ -2,6 +2,7 @@
 
 text.py        what people read: finds the languages, fills the sentences
 texts/         every sentence; a language is one file
+access.py      what the bot may do where it is asked: membership, permissions, the invite link
 errors.py      what went wrong, as one sentence: the only place that turns exceptions into words
 persistent.py  buttons and menus that work after a restart
 services.py    what a cog may use, put together in bot.py

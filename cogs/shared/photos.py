@@ -12,13 +12,16 @@ from pathlib import PurePosixPath
 import aiohttp
 from yarl import URL
 
-from cogs.shared.errors import Sorry
 from cogs.shared.text import plain_code, say
 from storage.intake import MOST_BYTES, PhotoRefused
 from storage.names import shorten, visible
 
 LONGEST_FILE_NAME = 40  # characters that are shown
 PLACED = re.compile(r"(?P<place>\d+)/(?P<name>.*)")
+
+
+class Elsewhere(Exception):
+    """The file does not lie on a host in the settings."""
 
 
 def allowed(url: URL, hosts: frozenset[str]) -> bool:
@@ -28,7 +31,7 @@ def allowed(url: URL, hosts: frozenset[str]) -> bool:
 
 
 async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str]) -> bytes:
-    """The file, read no further than the limit. Raises PhotoRefused("too_big"), Sorry, aiohttp.ClientError."""
+    """The file, read no further than the limit. Raises PhotoRefused("too_big"), Elsewhere, ClientError."""
     data = bytearray()
     async with fetched(http, url, hosts) as chunks:
         async for chunk in chunks:
@@ -42,12 +45,12 @@ async def download(http: aiohttp.ClientSession, url: URL, hosts: frozenset[str])
 async def fetched(
     http: aiohttp.ClientSession, url: URL, hosts: frozenset[str], patience: aiohttp.ClientTimeout | None = None
 ) -> AsyncGenerator[AsyncIterator[bytes]]:
-    """A file that somebody attached, piece by piece. Raises Sorry, aiohttp.ClientError."""
+    """A file that somebody attached, piece by piece. Raises Elsewhere, aiohttp.ClientError."""
     if not allowed(url, hosts):
-        raise Sorry("photo.elsewhere")
+        raise Elsewhere(Elsewhere.__doc__)
     async with http.get(url, allow_redirects=False, timeout=patience or http.timeout) as response:
         if response.status != 200:
-            raise Sorry("photo.unreachable")
+            raise aiohttp.ClientResponseError(response.request_info, response.history, status=response.status)
         yield response.content.iter_chunked(1 << 16)
 
 

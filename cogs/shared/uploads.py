@@ -15,8 +15,7 @@ import aiohttp
 from discord import Attachment
 from yarl import URL
 
-from cogs.shared.errors import Sorry
-from cogs.shared.photos import download, fetched, photo_name
+from cogs.shared.photos import Elsewhere, download, fetched, photo_name
 from gpu.pets import Photo
 from storage.intake import MOST_BYTES, Intake, PhotoRefused, Upload
 
@@ -76,7 +75,7 @@ class Uploads:
     async def save(self, attachment: Attachment, target: Path, most: int) -> bool:
         """Write a file of another kind to `target`; False: it has more than so many bytes.
 
-        Raises Sorry, aiohttp.ClientError, TimeoutError.
+        Raises Elsewhere, aiohttp.ClientError, TimeoutError.
         """
         if attachment.size > most:
             return False
@@ -104,8 +103,8 @@ class Uploads:
                 return await self._intake.take(Upload(name=attachment.filename, data=data), job_id)
             except PhotoRefused as error:
                 return f"photo.{error.reason}"
-            except Sorry as sorry:
-                return sorry.key
+            except Elsewhere:
+                return "photo.elsewhere"
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.info("Photo %s could not be downloaded: %s", attachment.id, type(error).__name__)
                 return "photo.unreachable"

@@ -150,7 +150,8 @@ def main() -> int:
     parser.add_argument("config", type=Path, help="a folder with SDXL's config files and tokenizers")
     config = parser.parse_args().config
     if not (config / "unet" / "config.json").is_file():
-        print(f"{config} holds no SDXL configs: give the folder with SDXL_CONFIG=...", file=sys.stderr)
+        told = f"{config} holds no configs of SDXL: make fullsize SDXL_CONFIG=folder (the README says what is in it)"
+        print(told, file=sys.stderr)
         return 2
     folder = Path(tempfile.mkdtemp(prefix="fullsize-"))
     try:

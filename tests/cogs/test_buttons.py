@@ -132,7 +132,7 @@ async def test_what_fails_is_told_privately(env: DeliveryEnv):
     form = await press(env.mina, message, "wish")
     [row] = (await form.modal())["components"]
     asked = await form.submit({row["component"]["custom_id"]: "on the moon"})
-    assert "You have 1 jobs in line" in await private(asked)
+    assert "Your jobs in line: 1." in await private(asked)
     env.net.fail("DELETE", f"{SEND}/{{message_id}}", status=503)
     assert "could not delete" in await pressed(env.mina, message, "delete")
     env.net.deny(Permission.ATTACH_FILES)
@@ -154,11 +154,11 @@ async def test_under_what_is_gone_one_private_line(env: DeliveryEnv, gone: str):
         rows = await env.services.portraits.by_message(int(message["id"]))
         await env.services.portraits.delete([one.id for one in rows])
     for what in EMOJI:
-        assert "I keep nothing about this post" in await pressed(env.mina, message, what)
-    assert "I keep nothing" in await private(await form.submit({row["component"]["custom_id"]: "x"}))
+        assert "I keep no portrait for this post" in await pressed(env.mina, message, what)
+    assert "I keep no portrait" in await private(await form.submit({row["component"]["custom_id"]: "x"}))
     await env.mina.choose(menu, menu["components"][0]["components"][0]["custom_id"], "oil")
     shown = env.net.world.messages[menu["id"]]
-    await env.net.until(lambda: "I keep nothing" in shown.content and not shown.components)
+    await env.net.until(lambda: "I keep no portrait" in shown.content and not shown.components)
     assert await rerolls(env) == [] and len(env.texts(thread)) == 1
 
 

@@ -174,7 +174,7 @@ async def test_forgetting_asks_first_and_says_what_is_gone(alive: BotEnv):
     pressed = await mina.click(question, posts)
     await alive.discord.until(lambda: not alive.discord.messages(thread))
     said = await alive.discord.until(lambda: now(alive, question) if "taking down" in now(alive, question) else None)
-    assert "I forgot **Rex**: 3 photos, 1 portraits" in said
+    assert "I forgot **Rex**. Gone: photos 3, portraits 1, files " in said
     assert "also taking down 3 of my posts" in said
     assert (await pressed.first_answer()).kind == "deferred_update"
     assert not [file for file in (alive.data / "jobs").rglob("*") if file.is_file()]

@@ -218,7 +218,7 @@ async def test_what_came_through_where_we_may_not_look_comes_down_when_we_may(en
     assert env.seen() == {f"{job.id}-0": 2}
     env.net.deny(0)
     env.pass_time(SHUT_S)
-    await env.delivery.take_down()
+    await env.take_down()
     assert env.seen() == {f"{job.id}-0": 1} and not env.net.messages(thread)
     assert not await env.db.all("SELECT 1 FROM strays")
 

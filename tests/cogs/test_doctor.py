@@ -150,7 +150,7 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str, str, str]] = {
         application("interactions_endpoint_url", "set"), "application", "none to the bot", "Interactions Endpoint URL",
     ),
     "a code grant": (application("bot_require_code_grant", True), "invite", "code grant", "switch Requires OAuth2"),
-    "a file for a folder": (no_folder, "data folder", "cannot be written: Not a directory", "chown"),
+    "a file for a folder": (no_folder, "data folder", "cannot be written: Not a directory", "data away"),
     "a newer bot's rows": (database("PRAGMA user_version = 999"), "database", "version 999", "git pull"),
     "no rows at all": (no_database, "database", "cannot be read", "make restore"),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from gpu.sampling import candidates, sampling
 from storage.jobs import JobRow
 from tests.helpers.fake_studio import FakeStudio
 from tests.helpers.inline_executor import InlineExecutor
-from tests.helpers.storage_env import CHANNEL, GUILD, OWNER, THREAD, StorageEnv, portrait
+from tests.helpers.storage_env import CHANNEL, OWNER, THREAD, StorageEnv, portrait
 
 THINKING_S, LOADING_S, DECODING_S, PASS_S = 8.0, 0.5, 0.3, 0.05
 FORESIGHT = 5  # steps, to find the dog before it is painted
@@ -37,7 +37,7 @@ async def env(tmp_path: Path) -> AsyncGenerator[StorageEnv]:
 
 async def asked(env: StorageEnv, painting: Painting, way: tuple[Quality, int, Prompt | None]) -> JobRow:
     quality, count, prompt = way
-    pet = await env.pets.by_name(GUILD, OWNER, "Mochi") or await env.ready()
+    pet = await env.pet("Mochi") or await env.ready()
     return await env.jobs.accept_paint(
         pet=pet, user_id=OWNER, channel_id=CHANNEL, thread_id=THREAD, wish=Wish(style="oil"), locale="en",
         seeds=tuple(range(count)), prompt=prompt,

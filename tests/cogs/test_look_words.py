@@ -34,7 +34,7 @@ def cutout(photo: str) -> Cutout:
 def answer(names: list[str], looked: Looked, locale: str, pet: str = "Rex") -> AnswerPayload:
     learnable = len(looked.cutouts) >= 3
     return AnswerPayload(
-        pet_id=1, pet_name=pet, user_id=2**63, locale=locale, reply_to=None, wish=Wish(style="oil"),
+        pet_name=pet, user_id=2**63, locale=locale, reply_to=None, wish=Wish(style="oil"),
         photos=tuple((str(n), name) for n, name in enumerate(names, start=1)), outcome=Done(result=looked, seconds=1.0),
         portraits=(), look=1, learn_at=THEN if learnable else None, kept_until=None if learnable else THEN,
     )  # fmt: skip

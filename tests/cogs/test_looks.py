@@ -38,7 +38,7 @@ async def alive(tmp_path: Path) -> AsyncIterator[BotEnv]:
                 "poor": "⚠️ **2** · `dog1.png`: it is blurred; hold still",
                 "lack": "A photo from the side would help.",
                 "pets": "**Rex** of",
-                "portrait": "wait for you",
+                "portrait": "wait for its owner to press a button",
                 "learning": "I'm learning **Rex** now",
                 "known": "I know **Rex**",
             },
@@ -51,7 +51,7 @@ async def alive(tmp_path: Path) -> AsyncIterator[BotEnv]:
                 "poor": "⚠️ **2** · `dog1.png`: 흔들렸어요",
                 "lack": "옆에서 찍은 사진이 있으면 좋아요",
                 "pets": "**Rex** · 보호자",
-                "portrait": "답을 기다리고 있어요",
+                "portrait": "보호자가 사진 아래의 버튼을 누르기를",
                 "learning": "이제 **Rex**을(를) 배울게요",
                 "known": "이제 **Rex**을(를) 알아요",
             },
@@ -168,7 +168,7 @@ async def test_with_too_few_good_ones_nothing_is_learnt(alive: BotEnv):
     mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
     owner = alive.discord.person("Sam", permissions=Permission.MANAGE_GUILD)
     alive.studio.rejects = 3
-    _, answer = await looked(alive, mina)
+    thread, answer = await looked(alive, mina)
     assert "so 1 more, please" in answer["content"] and re.search(r"<t:\d+:f>", answer["content"])
     assert list(buttons(answer)) == ["replace", "forget"]
     assert "more photos by <t:" in await private(await mina.slash("/pets", alive.discord.channel))
@@ -178,9 +178,10 @@ async def test_with_too_few_good_ones_nothing_is_learnt(alive: BotEnv):
     sent = await (await mina.click(answer, custom_id(answer, "replace"))).submit({"photos": [Upload("a.jpg", b"no")]})
     assert "stays as it was.\n• photo 6 · `a.jpg`: it is not a picture" in await private(sent)
     assert len(kept(alive)) == 5 and current(alive, answer)["components"]
-    assert "I forgot **Rex**: 5 photos" in await press(alive, owner, answer, "forget")
+    said = await press(alive, owner, answer, "forget")
+    assert "I forgot **Rex**. Gone: photos 5" in said and "also taking down" in said
     assert not kept(alive)
-    assert "keep nothing of this any more" in await press(alive, mina, answer, "replace")
+    await alive.discord.until(lambda: not alive.discord.messages(thread))
 
 
 async def test_several_presses_are_one_learning(alive: BotEnv, caplog: pytest.LogCaptureFixture):
@@ -228,10 +229,11 @@ async def test_the_newest_is_cancelled_also_where_it_is_a_look_that_waits_for_it
     await press(alive, mina, answer, "learn")
     await mina.slash("/enroll", place, name="Bori", **named(photos(3, 10)))
     thread = await alive.discord.until(lambda: next((one for one in alive.discord.threads if one.name == "Bori"), None))
-    await sheet(alive, thread)
+    answer = await sheet(alive, thread)
     assert await private(await mina.slash("/cancel", place)) == "Cancelled."
     assert "Rex" in (queue := await private(await mina.slash("/queue", place))) and "Bori" not in queue
     assert "Bori" not in await private(await mina.slash("/pets", place))
+    assert "keep nothing of this any more" in await press(alive, mina, answer, "replace")
     assert await private(await mina.slash("/cancel", place)) == "Cancelled."
 
 

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from cogs.reactions import NOTHING_LEFT_S, ReactionsCog
+from cogs.reactions import NO_PORTRAIT_S, ReactionsCog
 from cogs.shared import notices
 from cogs.shared.notices import MOST_DIRECT, QUIET_S, Notices
 from storage.jobs import Jobs, QueueLimits
@@ -97,6 +97,19 @@ async def test_a_post_of_which_nothing_is_kept_says_so_once(env: DeliveryEnv):
             await env.mina.unreact(message, sign)
         await env.heard(env.direct_messages)
         await asyncio.sleep(0.1)
-        assert ["I keep nothing about this post" in text for text in env.direct_messages()] == [True] * expected
-        env.pass_time(NOTHING_LEFT_S + 1)
+        assert ["I keep no portrait for this post" in text for text in env.direct_messages()] == [True] * expected
+        env.pass_time(NO_PORTRAIT_S + 1)
     assert len(env.texts(thread)) == 2
+
+
+async def test_what_is_said_of_a_sheet_does_not_deny_its_buttons(env: DeliveryEnv):
+    thread = env.thread()
+    await env.looked(thread)
+    await env.rounds(5.0)
+    sheet = env.net.messages(thread)[-1]
+    assert sheet["components"]
+    await env.bot.add_cog(env.reactions)
+    await env.mina.react(sheet, "🔁")
+    await env.heard(env.direct_messages)
+    [told] = env.direct_messages()
+    assert "I keep no portrait for this post" in told and "button" not in told

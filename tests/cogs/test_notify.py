@@ -75,7 +75,7 @@ async def test_what_mentions_somebody_is_still_found_to_be_taken_down(env: Deliv
     await env.delivery.deliver()
     assert mentioned(env) == [[env.mina.id]]
     await env.services.erasure.forget(pet.id)
-    await env.delivery.take_down()
+    await env.take_down()
     assert env.texts(thread) == []
 
 

@@ -182,27 +182,27 @@ async def test_attempts_are_those_that_were_charged(stored: StorageEnv) -> None:
         assert (await numbers(metrics))["pawtrait_attempts_sum paint"] == 2
 
 
-async def test_children_that_die_at_birth_are_counted(stored: StorageEnv) -> None:
+async def test_processes_that_fail_to_start_are_counted(stored: StorageEnv) -> None:
     executor = ProcessExecutor((sys.executable, "-c", "raise SystemExit(3)"))
     async with scraped(stored, executor.stats) as metrics:
         for _ in range(2):
             with pytest.raises(WorkerDied):
                 await executor.start()
         read = await numbers(metrics)
-        assert (read["pawtrait_child_births_total"], read["pawtrait_child_deaths_total"]) == (2, 2)
+        assert (read["pawtrait_worker_starts_total"], read["pawtrait_worker_failures_total"]) == (2, 2)
         await executor.close()
 
 
 async def test_the_child_is_measured_while_there_is_one(stored: StorageEnv, tmp_path: Path) -> None:
     executor = ProcessExecutor((*COMMAND, "reserved=5000000000"))
     async with scraped(stored, executor.stats) as metrics:
-        assert "pawtrait_child_process_resident_memory_bytes" not in await numbers(metrics)
+        assert "pawtrait_worker_process_resident_memory_bytes" not in await numbers(metrics)
         await executor.start()
         await executor.run(paint_job(tmp_path, "a"), Watcher())
         first = await numbers(metrics)
-        assert first["pawtrait_child_process_resident_memory_bytes"] > 1e6
-        assert first["pawtrait_child_reserved_bytes"] == 5e9
-        assert (first["pawtrait_child_births_total"], first["pawtrait_child_deaths_total"]) == (1, 0)
+        assert first["pawtrait_worker_process_resident_memory_bytes"] > 1e6
+        assert first["pawtrait_worker_reserved_bytes"] == 5e9
+        assert (first["pawtrait_worker_starts_total"], first["pawtrait_worker_failures_total"]) == (1, 0)
         [process] = children()
         assert executor.stats().pid == process.pid
         process.kill()
@@ -210,8 +210,8 @@ async def test_the_child_is_measured_while_there_is_one(stored: StorageEnv, tmp_
         assert executor.stats().pid is None
         await executor.start()
         second = await numbers(metrics)
-        assert second["pawtrait_child_reserved_bytes"] == 0
-        assert (second["pawtrait_child_births_total"], second["pawtrait_child_deaths_total"]) == (2, 1)
+        assert second["pawtrait_worker_reserved_bytes"] == 0
+        assert (second["pawtrait_worker_starts_total"], second["pawtrait_worker_failures_total"]) == (2, 1)
         await executor.close()
 
 

@@ -33,7 +33,7 @@ async def grown_old(env: DeliveryEnv, job: JobRow) -> None:
 async def step(env: DeliveryEnv, job: JobRow, number: int) -> None:
     """The job gets on, and its message is brought up to date as soon as it may be."""
     await env.progress.on_job_progress(job.id, Progress(phase="painting", step=number, steps=4))
-    await env.progress.update()
+    await env.update_progress()
     env.pass_time(place.EVERY_S)
 
 
@@ -91,7 +91,7 @@ async def test_what_passes_is_tried_again(env: DeliveryEnv):
     await ordered(env, thread)
     env.net.fail("POST", SEND, status=503)
     for _ in range(2):
-        await env.progress.update()
+        await env.update_progress()
         env.pass_time(place.EVERY_S)
     assert failing(env) == 1 and len(env.net.messages(thread)) == 1
 
@@ -108,12 +108,12 @@ async def test_what_goes_on_failing_is_tried_less_and_less_often(env: DeliveryEn
 async def test_a_message_is_edited_every_few_seconds_at_the_most(env: DeliveryEnv):
     thread = env.thread()
     job = await ordered(env, thread)
-    await env.progress.update()
+    await env.update_progress()
     assert await env.journal.claim(job.id)
-    await env.progress.update()
+    await env.update_progress()
     assert "In line" in env.texts(thread)[0]
     env.pass_time(place.EVERY_S)
-    await env.progress.update()
+    await env.update_progress()
     assert "In line" not in env.texts(thread)[0]
 
 
@@ -142,7 +142,7 @@ async def test_a_slow_edit_is_given_up(env: DeliveryEnv, monkeypatch: pytest.Mon
     monkeypatch.setattr(place, "EDIT_S", 0.1)
     env.net.fail("POST", SEND, status=200, slow=1.0, after=True)
     async with asyncio.timeout(0.9):
-        await env.progress.update()  # dropped: its next step will say more
+        await env.update_progress()  # dropped: its next step will say more
     env.pass_time(place.EVERY_S)
     await step(env, job, 1)
     assert len(env.net.messages(thread)) == 1, "the nonce tells Discord that it is the same message"
@@ -152,13 +152,13 @@ async def test_forty_jobs_in_a_thread_share_a_message(env: DeliveryEnv):
     thread = env.thread()
     pet = await env.pet(thread)
     jobs = [await env.order(pet) for _ in range(40)]
-    await env.progress.update()
+    await env.update_progress()
     [text] = env.texts(thread)
     assert text.startswith("🎨 Painting") and "2. painting" in text and "… and 29 more." in text
     for job in jobs:
         await env.settle(job, pictures=0)
         await env.rounds(5.0)
-        await env.progress.update()
+        await env.update_progress()
         assert len([said for said in env.texts(thread) if "Painting" in said]) == (job is not jobs[-1])
     assert failing(env) == 0
 
@@ -186,12 +186,12 @@ async def test_a_replaced_message_that_does_not_go_at_once_goes_later(env: Deliv
     await step(env, job, 2)
     assert refused.hits == 1 and old["id"] in {one["id"] for one in env.net.messages(thread)}
     env.pass_time(REPLACED_S)
-    await env.delivery.take_down()
+    await env.take_down()
     [fresh] = env.net.messages(thread)
     assert fresh["id"] != old["id"]
     await step(env, job, 3)
     env.pass_time(REPLACED_S)
-    await env.delivery.take_down()
+    await env.take_down()
     assert [one["id"] for one in env.net.messages(thread)] == [fresh["id"]]
 
 
@@ -244,7 +244,7 @@ async def test_nothing_is_kept_of_jobs_that_are_over(env: DeliveryEnv):
     await env.heard(lambda: len(env.net.messages(thread)) == 1)
     assert over.pet_id
     await env.services.erasure.forget(over.pet_id)
-    await env.heard(lambda: env.progress.remembered() == {waiting.id})
+    await env.heard(lambda: {*env.progress._latest, *env.progress._hidden} == {waiting.id})
 
 
 async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(env: DeliveryEnv):
@@ -254,7 +254,7 @@ async def test_progress_of_a_pet_forgotten_meanwhile_goes_again(env: DeliveryEnv
     await env.progress.open(int(thread.id))
     assert env.net.messages(thread)
     await env.services.erasure.forget(job.pet_id)
-    await env.delivery.take_down()
+    await env.take_down()
     assert not env.net.messages(thread), "its answer will never take it down"
     later = await ordered(env, thread)
     env.pass_time(place.EVERY_S)
@@ -275,7 +275,7 @@ async def test_with_one_pet_forgotten_the_others_are_shown_anew(env: DeliveryEnv
     [shared] = env.net.messages(thread)
     assert gone.pet_id and gone.pet_name in shared["content"]
     await env.services.erasure.forget(gone.pet_id)
-    await env.delivery.take_down()
+    await env.take_down()
     await step(env, staying, 2)
     [fresh] = env.net.messages(thread)
     assert fresh["id"] != shared["id"] and gone.pet_name not in fresh["content"]
@@ -327,7 +327,7 @@ async def test_a_preview_hangs_in_the_message_until_the_next_one(env: DeliveryEn
         for beyond in (0, 1):
             progress = Progress(phase="learning", step=number + beyond, steps=460, picture=picture)
             await env.progress.on_job_progress(job.id, progress)
-            await env.progress.update()
+            await env.update_progress()
             env.pass_time(place.EVERY_S)
             [message] = env.net.messages(thread)
             assert [file["filename"] for file in message["attachments"]] == [f"{job.id}-{number}.png"]

@@ -35,7 +35,7 @@ async def takedowns(env: DeliveryEnv) -> int:
 async def caught(env: DeliveryEnv, pass_s: float = 300.0) -> int:
     """How many rounds it takes until no takedown is left."""
     for number in range(1, 60):
-        await env.delivery.take_down()
+        await env.take_down()
         if not await takedowns(env):
             return number
         env.pass_time(pass_s)
@@ -75,11 +75,11 @@ async def test_what_arrives_late_comes_down_too(env: DeliveryEnv):
     job = await env.owe(pet)
     await env.services.outbox.mark_tried(f"{job.id}-0", int(thread.id), env.clock())
     await env.services.erasure.forget(pet.id)
-    await env.delivery.take_down()
+    await env.take_down()
     assert await takedowns(env) == 1
     await DiscordTransport(env.bot).send(int(thread.id), post(f"{job.id}-0"), "n")
     env.pass_time(SETTLED_S)
-    await env.delivery.take_down()
+    await env.take_down()
     assert not env.seen() and not await takedowns(env)
 
 
@@ -152,14 +152,14 @@ async def test_a_post_out_of_reach_comes_down_when_its_thread_is_open_again(
         env.net.deny(EVERYONE)
     else:
         env.net.archive(thread, locked=True)
-    await env.delivery.take_down()
+    await env.take_down()
     assert await takedowns(env) == 1 and env.seen()
     if how == "hidden":
         env.net.deny(0)
     else:
         env.net.archive(thread)
     env.pass_time(SHUT_S)
-    await env.delivery.take_down()
+    await env.take_down()
     assert not env.seen() and not await takedowns(env)
 
 
@@ -172,7 +172,7 @@ async def test_a_shut_thread_is_asked_once_for_all_that_hangs_there(env: Deliver
     await env.services.erasure.forget(pet.id, with_posts=True)
     env.net.archive(thread, locked=True)
     with caplog.at_level("INFO", "cogs.delivery.takedown"):
-        await env.delivery.take_down()
+        await env.take_down()
     assert await takedowns(env) == 4 and caplog.text.count("Out of reach") == 1
     env.net.archive(thread)
     assert await caught(env, SHUT_S) <= 2 and not env.seen()
@@ -182,11 +182,11 @@ async def test_a_place_that_we_may_not_see_is_looked_at_once_an_hour(env: Delive
     pet, _ = await unheard(env)
     await env.services.erasure.forget(pet.id)
     env.net.deny(EVERYONE)
-    await env.delivery.take_down()
+    await env.take_down()
     asked = env.net.fail("GET", SEND, status=200, times=1000, after=True)
     for _ in range(10):
         env.pass_time(SHUT_S / 20)
-        await env.delivery.take_down()
+        await env.take_down()
     assert not asked.hits and await takedowns(env) == 1
     env.net.deny(0)
     assert await caught(env, SHUT_S) <= 3
@@ -199,7 +199,7 @@ async def test_minutes_without_a_free_request_are_no_failed_tries(env: DeliveryE
     await env.services.erasure.forget(pet.id)
     for _ in range(12):
         spend(env.budget)
-        await env.delivery.take_down()
+        await env.take_down()
         env.pass_time(PER_S)
     assert await caught(env, 1.0) <= 2 and not env.seen()
 
@@ -214,9 +214,9 @@ async def test_after_a_week_it_is_let_be(env: DeliveryEnv, caplog: pytest.LogCap
     pet, _ = await unheard(env)
     await env.services.erasure.forget(pet.id)
     env.net.fail("GET", SEND, times=10_000)
-    await env.delivery.take_down()
+    await env.take_down()
     env.pass_time(WEEK_S - 60.0)
-    await env.delivery.take_down()
+    await env.take_down()
     assert await takedowns(env) == 1
     env.pass_time(400.0)
     assert await caught(env) == 1

@@ -49,15 +49,14 @@ async def test_one_press_tries_again_also_after_a_restart(alive: BotEnv):
 
 async def test_forget_removes_everything_at_once(alive: BotEnv):
     mina, theo = alive.discord.person("Mina"), alive.discord.person("Theo")
-    _, answer = await failed(alive, mina)
+    thread, answer = await failed(alive, mina)
     assert files(alive)
     _, forget = buttons(answer)
     assert "Only this dog's owner" in await private(await theo.click(answer, forget))
-    assert "I forgot **Rex**: 3 photos, 0 portraits" in await private(await mina.click(answer, forget))
+    said = await private(await mina.click(answer, forget))
+    assert "I forgot **Rex**. Gone: photos 3, portraits 0" in said and "also taking down" in said
     assert not files(alive)
-    await alive.discord.until(lambda: not now_with(alive, answer)["components"])
-    show_again(alive, answer)
-    assert "keep nothing of this any more" in await private(await mina.click(answer, forget))
+    await alive.discord.until(lambda: not alive.discord.messages(thread))
     assert "don't know any dog" in await private(await mina.slash("/pets", alive.discord.channel))
 
 
@@ -70,7 +69,7 @@ async def test_commands_know_a_dog_that_was_not_learnt(alive: BotEnv):
     assert "could not learn **Rex**" in await private(await mina.slash("/portrait", place, style="oil", pet="Rex"))
     question = await (await mina.slash("/pet forget", place, pet="rex")).message(25)
     await mina.click(question, buttons(question)[0])
-    await alive.discord.until(lambda: "I forgot **Rex**: 3 photos" in now(alive, question))
+    await alive.discord.until(lambda: "I forgot **Rex**. Gone: photos 3" in now(alive, question))
     assert not files(alive)
 
 

@@ -30,7 +30,7 @@ async def test_a_portrait_of_a_forgotten_dog_is_not_explained(alive: BotEnv):
     mina = alive.discord.person("Mina")
     thread = await enrolled(alive, mina)
     sheet = next(one for one in alive.discord.messages(thread) if one["attachments"])
-    assert "I keep nothing" in await private(await mina.ask_about(sheet, "Why this prompt?"))
+    assert "I keep no portrait" in await private(await mina.ask_about(sheet, "Why this prompt?"))
 
 
 async def test_its_name_is_korean_in_a_korean_client(alive: BotEnv):
@@ -54,3 +54,7 @@ def test_nothing_that_a_model_thought_does_anything():
 def test_who_wrote_it_is_said(source: str):
     lines = _reasons("ko", replace(PROMPT, source=source, thought="", negative=""), "Rex")  # type: ignore[arg-type]
     assert len(lines) == 2 and lines[0].startswith("✍️")
+
+
+def test_the_template_gives_no_reason_as_there_may_be_no_llama():
+    assert _reasons("en", replace(PROMPT, source="template"), "Rex")[0] == "✍️ I put your own words into the prompt."

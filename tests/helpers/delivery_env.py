@@ -221,6 +221,15 @@ class DeliveryEnv:
             self.pass_time(pass_s)
         raise AssertionError(f"{await self.open_rows()} answers are still owed")
 
+    async def update_progress(self) -> None:
+        """Bring every progress message up to date, as is done each second."""
+        await self.progress._start_updates()
+        await asyncio.gather(*self.progress._updates.values())
+
+    async def take_down(self) -> None:
+        """Try every takedown that is due."""
+        await self.delivery._takedown_worker.take_down_due()
+
     async def until(self, look: Callable[[], Awaitable[Any]], count: int | None = None) -> None:
         """Wait until a look finds something, or so many of it; for 5 s."""
         async with asyncio.timeout(5.0):

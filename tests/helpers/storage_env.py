@@ -107,9 +107,13 @@ class StorageEnv:
     async def ready(self, name: str = "Mochi") -> Pet:
         row = await self.enroll(name)
         assert await self.journal.settle(await self.claim(row.id), enrolled(self.files.job_folder(row.id)))
-        pet = await self.pets.by_name(GUILD, OWNER, name)
+        pet = await self.pet(name)
         assert pet is not None
         return pet
+
+    async def pet(self, name: str) -> Pet | None:
+        """The owner's pet of that name."""
+        return next((pet for pet in await self.pets.of_owner(GUILD, OWNER) if pet.name == name), None)
 
     async def paint(self, pet: Pet, count: int = 2) -> JobRow:
         return await self.jobs.accept_paint(

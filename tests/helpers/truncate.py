@@ -16,7 +16,7 @@ from pathlib import Path
 from gpu.errors import TooFewPhotos
 from gpu.outcomes import Progress
 from storage.database import Database
-from tests.helpers.storage_env import GUILD, OWNER, THREAD, StorageEnv, painted
+from tests.helpers.storage_env import THREAD, StorageEnv, painted
 
 DOGS = 6
 FILE = "bot.sqlite"  # as storage_env.py names it
@@ -69,7 +69,7 @@ async def _lived(folder: Path) -> tuple[bytes, bytes, list[Moment]]:
 
 async def _lives(env: StorageEnv) -> AsyncGenerator[None]:
     """Dogs are refused; one is painted, and its answer is sent. A step is one transaction."""
-    pet = await env.pets.by_name(GUILD, OWNER, "First")
+    pet = await env.pet("First")
     assert pet is not None
     for number in range(DOGS):
         row = await env.enroll(f"Dog {number}")

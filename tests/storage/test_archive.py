@@ -136,7 +136,7 @@ async def test_in_another_folder_everything_is_found_there(tmp_path: Path, name:
     restore(tmp_path / "saved.tar", moved)
     (tmp_path / name).rename(tmp_path / "gone")
     again = await opened(moved)
-    known = await again.pets.by_name(GUILD, OWNER, pet.name)
+    known = await again.pet(pet.name)
     assert known and known.adapter and known.adapter.folder.is_relative_to(moved) and known.adapter.folder.is_dir()
     claim = await again.claim(paused.id)
     assert all(photo.path.is_relative_to(moved) for photo in claim.job.photos)  # type: ignore[union-attr]
@@ -162,7 +162,7 @@ async def test_what_was_learnt_and_what_is_kept_to_be_tried_again_move_too(tmp_p
     again = await opened(moved, keep_failed_s=60.0)
     await again.journal.recover()
     await again.journal.settle(await again.claim(known.id), OutOfMemory().as_failed())
-    pet = await again.pets.by_name(GUILD, OWNER, "Known")
+    pet = await again.pet("Known")
     assert pet and pet.adapter and pet.adapter.folder.is_relative_to(moved) and pet.adapter.folder.is_dir()
     claim = await again.claim((await again.failed.retry(failed.id, locale="en", pets_each=9)).id)
     assert isinstance(claim.job, Enroll) and all(photo.path.is_file() for photo in claim.job.photos)
@@ -235,11 +235,11 @@ async def test_the_operator_is_told_in_a_sentence(
     assert command.main("save") == 2 and "There is no bot's data in data" in capsys.readouterr().err
     env = await opened(Path("data"))
     await env.ready()
-    assert command.main("save", "mine.tar") == 0 and "mine.tar: 1 dogs, " in capsys.readouterr().out
+    assert command.main("save", "mine.tar") == 0 and "mine.tar: dogs 1, files " in capsys.readouterr().out
     assert is_private(tmp_path / "mine.tar")
     assert command.main("save", "mine.tar") == 2 and "is there already" in capsys.readouterr().err
     assert command.main("restore", "mine.tar") == 2 and "is not empty" in capsys.readouterr().err
     assert command.main("restore") == 2 and "Which backup?" in capsys.readouterr().err
     await env.db.close()
     (tmp_path / "data").rename("old")
-    assert command.main("restore", "mine.tar") == 0 and "data: 1 dogs, " in capsys.readouterr().out
+    assert command.main("restore", "mine.tar") == 0 and "data: dogs 1, files " in capsys.readouterr().out

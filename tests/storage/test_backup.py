@@ -12,7 +12,7 @@ from storage import retention
 from storage.backup import KEPT
 from storage.database import MIGRATIONS, Database
 from storage.pets import Pet
-from tests.helpers.storage_env import GUILD, MARKER, OWNER, StorageEnv, painted, traces
+from tests.helpers.storage_env import MARKER, StorageEnv, painted, traces
 
 NAME = f"M{MARKER}"
 
@@ -111,7 +111,7 @@ async def test_forgotten_is_gone_from_the_copies_too(bot: Updates) -> None:
             assert copy.execute("SELECT name FROM pets").fetchall() == [("Other",)]
             assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert copy.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert await env.pets.by_name(GUILD, OWNER, "Other")
+        assert await env.pet("Other")
 
 
 @pytest.mark.parametrize("harm", ["broken", "other names"])

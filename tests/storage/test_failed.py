@@ -1,6 +1,8 @@
 """Enrolments that failed: what is kept, for how long, and that it is tried again once or goes without a trace."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,8 +62,7 @@ async def test_what_may_be_mended_keeps_its_photos(env: StorageEnv, cause: Cause
     assert await states(env) == {"Mochi": "failed"}
     assert len(list(env.files.photo_folder(row.id).iterdir())) == 3
     [owed] = await env.owed()
-    [pet] = await env.pets.of_guild(GUILD)
-    assert (owed.kind, owed.answer.kept_until, owed.answer.pet_id) == ("failed", env.clock.now + HOURS, pet.id)
+    assert (owed.kind, owed.answer.kept_until) == ("failed", env.clock.now + HOURS)
     assert ((await env.row(row.id)).state, (await env.row(row.id)).cause) == ("failed", cause)
 
 
@@ -69,7 +70,7 @@ async def test_what_may_be_mended_keeps_its_photos(env: StorageEnv, cause: Cause
 async def test_what_nobody_can_mend_goes_at_once(env: StorageEnv, cause: Cause) -> None:
     row = await failed(env, cause=cause)
     [owed] = await env.owed()
-    assert (owed.answer.kept_until, owed.answer.pet_id) == (None, None)
+    assert owed.answer.kept_until is None and await states(env) == {}
     await all_sent(env)
     await env.db.checkpoint()
     assert traces(env.root, MARKER) == []
@@ -103,6 +104,34 @@ async def test_a_try_is_the_same_enrolment_once_more(env: StorageEnv) -> None:
 async def test_numbers_that_ran_away_are_drawn_anew(env: StorageEnv) -> None:
     claim = await env.claim((await again(env, await failed(env, cause=Cause.NOT_FINITE))).id)
     assert isinstance(claim.job, Enroll) and claim.job.seed == 8, "the same steps would run away again"
+
+
+async def test_without_its_photos_nothing_is_tried(env: StorageEnv) -> None:
+    row = await failed(env)
+    env.files.remove_photos(row.id)
+    with pytest.raises(NotKept):
+        await again(env, row)
+    assert env.files.found() == {row.id}, "of the try nothing is left"
+    assert await states(env) == {"Mochi": "failed"}
+
+
+async def test_photos_that_go_while_it_begins_are_told_from_a_disk_that_refuses(
+    env: StorageEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, link = await failed(env), os.link
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMLINK, "Too many links")
+
+    def late(source: Path, target: Path) -> None:
+        source.unlink()
+        link(source, target)
+
+    for way, raised in ((refuse, OSError), (late, NotKept)):
+        monkeypatch.setattr(os, "link", way)
+        with pytest.raises(raised):
+            await again(env, row)
+        assert env.files.found() == {row.id}
 
 
 async def test_many_presses_are_one_job(env: StorageEnv) -> None:

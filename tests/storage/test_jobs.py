@@ -66,7 +66,7 @@ async def test_a_settled_enrolment(env: StorageEnv) -> None:
     env.clock.now += 60
     outcome = enrolled(env.files.job_folder(row.id))
     assert await env.journal.settle(claim, outcome)
-    pet = await env.pets.by_name(GUILD, OWNER, "mochi")
+    pet = await env.pet("Mochi")
     assert pet is not None
     assert (pet.state, pet.adapter, pet.cutouts) == ("ready", outcome.result.adapter, outcome.result.cutouts)
     assert await env.jobs.durations("enroll") == 60
@@ -146,7 +146,7 @@ async def test_an_enrolment_that_comes_to_nothing_keeps_nothing(env: StorageEnv,
     assert await env.db.all("SELECT * FROM photos") == []
     assert not env.files.job_folder(row.id).exists()
     [owed] = await env.owed()
-    assert (owed.kind, owed.answer.pet_id, owed.answer.pet_name) == (how.split()[0], None, "Mochi")
+    assert (owed.kind, owed.answer.pet_name) == (how.split()[0], "Mochi")
     assert (await env.row(row.id)).state == how.split()[0]
     await env.outbox.mark_sent(owed.id, CHANNEL, 99, ())
     await env.db.checkpoint()

@@ -14,7 +14,7 @@ from storage.database import MIGRATIONS, Database
 from storage.jobs import new_job_id
 from storage.outbox import Part
 from tests.contracts.journal import JournalContract
-from tests.helpers.storage_env import GUILD, OWNER, StorageEnv, enrolled, painted
+from tests.helpers.storage_env import StorageEnv, enrolled, painted
 
 
 class TestJobJournal(JournalContract):
@@ -31,7 +31,7 @@ class TestJobJournal(JournalContract):
         name = f"Dog {self.env.clock.now}"
         if kind != "paint":
             return (await self.env.enroll(name, text="", look=kind == "look")).id
-        pet = await self.env.pets.by_name(GUILD, OWNER, "Painted") or await self.env.ready("Painted")
+        pet = await self.env.pet("Painted") or await self.env.ready("Painted")
         return (await self.env.paint(pet)).id
 
     async def state(self, journal: Journal, job_id: str) -> str:

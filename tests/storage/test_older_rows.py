@@ -12,7 +12,7 @@ from gpu.portraits import Wish
 from gpu.wire import EVENT, End
 from tests.helpers.storage_env import StorageEnv
 
-PAYLOAD = """{"pet_id": null, "pet_name": "Mochi", "user_id": 3, "locale": "ko", "reply_to": null,
+PAYLOAD = """{"pet_id": 4, "pet_name": "Mochi", "user_id": 3, "locale": "ko", "reply_to": null,
 "wish": {"style": "ukiyo-e", "text": "on a beach"}, "photos": [["ab", "dog.jpg"]],
 "outcome": {"kind": "failed", "error": "TooFewPhotos", "message": "Fewer than three photos.",
 "rejected": [{"photo": "ab", "reason": "no_dog"}], "checkpoint": 0}, "portraits": []}"""

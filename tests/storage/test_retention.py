@@ -64,7 +64,7 @@ async def played(env: StorageEnv, case: Case) -> str:
     else:
         pet = await env.ready(f"Dog {len(env.files.found())}")
         for owed in await env.outbox.due(env.clock.now):
-            if owed.answer.pet_id == pet.id:
+            if (await env.row(owed.job_id)).pet_id == pet.id:
                 await answer(env, owed, "sent")
         job_id = (await env.paint(pet)).id
         env.files.job_folder(job_id).mkdir()

@@ -147,8 +147,7 @@ def test_a_name_that_is_taken_is_clean(raw: str) -> None:
 async def test_a_name_that_is_clean_can_be_kept_however_long(env: StorageEnv, sign: str) -> None:
     longest = next(sign * count for count in range(32, 0, -1) if _is_clean(sign * count))
     await env.enroll(longest)
-    pet = await env.pets.by_name(GUILD, OWNER, longest)
-    assert pet and pet.name == clean_name(longest)
+    assert await env.pet(clean_name(longest))
 
 
 def _is_clean(raw: str) -> bool:
@@ -163,8 +162,6 @@ async def test_one_name_one_pet(env: StorageEnv) -> None:
         await env.enroll("ＭＯＣＨＩ")
     assert [pet.name for pet in await env.pets.of_owner(GUILD, OWNER)] == ["Mochi"]
     assert len(await env.jobs.active(GUILD, OWNER)) == 1
-    assert await env.pets.by_name(GUILD, None, "mochi") == await env.pets.by_name(GUILD, OWNER, "MOCHI")
-    assert await env.pets.by_name(GUILD, OWNER + 1, "mochi") is None
 
 
 # ---- forgetting -----------------------------------------------------------------------------------------------------
@@ -246,7 +243,7 @@ async def test_a_result_that_comes_after_forgetting_is_refused_and_removed(env: 
 async def test_two_pets_with_the_same_photos_keep_their_own(env: StorageEnv) -> None:
     first, second = [await env.enroll(name) for name in ("A", "B")]
     same = [env.files.keep(b"same", env.files.photo_folder(row.id), ".jpg")[0] for row in (first, second)]
-    pet = await env.pets.by_name(GUILD, OWNER, "A")
+    pet = await env.pet("A")
     assert pet is not None
     await env.erasure.forget(pet.id)
     assert [path.exists() for path in same] == [False, True]
