@@ -133,9 +133,8 @@ def _evaluated(
 ) -> Generator[Progress, None, Evaluator | None]:
     """Mark the step that was made last, if it gets a mark; a pause may come between the steps of denoising.
 
-    Gives the evaluator for the steps to come: none once a model that it needs is no good, or memory or the disk is
-    full, and then nothing is chosen. A training is too dear to end for that, so it is also kept first, should the
-    process die of it.
+    Gives the evaluator for the steps to come: none once a model, memory or the disk is no good for previews, and then
+    nothing is chosen. A training is too dear to end for that; it is also kept first, should the process die of it.
     """
     if not evaluator or not evaluator.is_due(state):
         return evaluator
@@ -221,8 +220,8 @@ def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption:
         base = predict(state.pipe, pictures, captions.base(caption))
     state.lora_switch.on = True
     predicted = predict(state.pipe, pictures, text)
-    plain = not learning.dco_beta
-    on_dog = losses(pictures, predicted) if plain else dco_losses(pictures, predicted, base, learning.dco_beta)
+    beta = learning.dco_beta
+    on_dog = dco_losses(pictures, predicted, base, beta) if beta else losses(pictures, predicted)
     pull = every * learning.background_weight if pulls else 0.0
     return on_dog + pull * background_losses(pictures, predicted, base)
 
