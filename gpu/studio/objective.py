@@ -22,6 +22,7 @@ from gpu.studio import tokens
 from gpu.studio.dataset import Sample
 from gpu.studio.tokens import TextEmbeddings
 
+RUNAWAY = 5.0  # times the base model's error on the dog: no training that gets anywhere comes near
 PARTS = "parts"  # in the recipe: a batch is learnt in so many parts, where memory did not hold it whole
 
 
@@ -132,6 +133,11 @@ def losses(pictures: Batch, predicted: Tensor) -> Tensor:
 def background_losses(pictures: Batch, predicted: Tensor, base: Tensor) -> Tensor:
     """The loss of each picture [b]: where no dog is, against the base model's prediction."""
     return pictures.weight * mean_over(1 - pictures.mask, (predicted - base) ** 2)
+
+
+def ran_away(pictures: Batch, predicted: Tensor, base: Tensor) -> Tensor:
+    """Of which pictures [b] the UNet is far more wrong about the dog than the base model, which has never seen it."""
+    return losses(pictures, predicted) > RUNAWAY * losses(pictures, base)
 
 
 def dco_losses(pictures: Batch, predicted: Tensor, base: Tensor, beta: float) -> Tensor:

@@ -33,6 +33,7 @@ from gpu.studio.objective import (
     dco_losses,
     losses,
     predict,
+    ran_away,
 )
 from gpu.studio.reminding import Reminding
 from gpu.studio.state import HALVED, State
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class _Diverged(Exception):
-    """Two steps in a row gave no numbers; carries the samples that gave none."""
+    """Two steps in a row gave no good numbers; carries the samples that gave none."""
 
     def __init__(self, blamed: set[int]) -> None:
         self.blamed = blamed
@@ -209,21 +210,24 @@ def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, remi
 
 
 def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption: int | None) -> Tensor:
-    """The loss of each picture [b], of the UNet with the LoRA against the truth and against the base model."""
-    learning, every = state.learning, state.learning.background_every
+    """The loss of each picture [b], of the UNet with the LoRA against the truth and against the base model.
+
+    Infinite where the numbers ran away. That is seen where the base model is asked, and once more right after it.
+    """
+    beta, every = state.learning.dco_beta, state.learning.background_every
     text = captions.pet(caption, learning=state.learns_tokens)
-    pulls = learning.background_weight > 0 and state.step % every == 0
-    if not pulls and not learning.dco_beta:
+    pulls = state.learning.background_weight > 0 and state.step % every == 0
+    if not (pulls or beta or state.skipped):
         return losses(pictures, predict(state.pipe, pictures, text))
     state.lora_switch.on = False
     with torch.no_grad():
         base = predict(state.pipe, pictures, captions.base(caption))
     state.lora_switch.on = True
     predicted = predict(state.pipe, pictures, text)
-    beta = learning.dco_beta
-    on_dog = dco_losses(pictures, predicted, base, beta) if beta else losses(pictures, predicted)
-    pull = every * learning.background_weight if pulls else 0.0
-    return on_dog + pull * background_losses(pictures, predicted, base)
+    each = dco_losses(pictures, predicted, base, beta) if beta else losses(pictures, predicted)
+    if pulls:
+        each = each + every * state.learning.background_weight * background_losses(pictures, predicted, base)
+    return each.masked_fill(ran_away(pictures, predicted.detach(), base), math.inf)
 
 
 def _descend(state: State, pictures: Batch, of_each: Tensor, scale: float) -> None:
@@ -248,5 +252,5 @@ def _descend(state: State, pictures: Batch, of_each: Tensor, scale: float) -> No
     if good and state.learns_tokens:
         pin_norm(state.rows, state.norms)
     if not good:
-        log.warning("Step %d gave no numbers and is left out", state.step)
+        log.warning("Step %d gave no good numbers and is left out", state.step)
     state.skipped = 0 if good else state.skipped + 1

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 
 from gpu.errors import NotFinite
-from gpu.studio import dataset, train
+from gpu.studio import dataset, objective, train
 from gpu.studio.dataset import Sample
 from gpu.studio.state import HALVED, State
 from tests.gpu.studio.test_checkpoint import CPU, begin
@@ -30,7 +30,7 @@ def test_one_step_without_numbers_is_left_out(
     given[:] = spoilt(samples, torch.inf)
     next(training)
     assert all(torch.equal(param, before[name]) for name, param in state.params.items())
-    assert "Step 1 gave no numbers and is left out" in caplog.text
+    assert "Step 1 gave no good numbers and is left out" in caplog.text
     given[:] = samples
     assert [progress.step for progress in training][-1] == state.steps
     assert state.skipped == 0
@@ -51,6 +51,33 @@ def test_two_of_them_lead_back_to_the_checkpoint_and_on_at_half_the_rate(
     assert state.slowed == HALVED
     assert "The numbers ran away at step 3: back to step 1, at half the rate" in caplog.text
     state.close()
+
+
+def test_a_loss_that_grows_far_beyond_the_base_models_is_no_good_either(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked at every second step here, and also right after one that was no good."""
+    path, state = tmp_path / "folder" / "training.safetensors", begin(pipe)
+    state.learning = replace(state.learning, background_every=2)
+    training = train.train(state, samples, CPU, path, checkpoint_every_s=1e9)
+    next(training), next(training)
+    monkeypatch.setattr(objective, "RUNAWAY", 0.0)
+    assert (next(training).step, state.skipped) == (3, 1)
+    with pytest.raises(NotFinite, match="step 3: no numbers, also at half the rate"):
+        list(training)
+    assert state.slowed == HALVED
+    state.close()
+
+
+def test_a_picture_ran_away_where_it_is_five_times_as_wrong_as_for_the_base_model(
+    pipe: StableDiffusionXLPipeline, samples: list[Sample]
+) -> None:
+    pictures, _ = objective.BatchSampler(pipe, begin(pipe).learning, samples, CPU).draw(1, 0, learns_tokens=True)
+    error = torch.ones_like(pictures.target)
+    base = pictures.target + error
+    worse = torch.tensor([2.0, 2.3, 1.0]).view(-1, 1, 1, 1)  # squared: 4, 5.29 and 1 times
+    found = objective.ran_away(pictures, pictures.target + worse[: len(error)] * error, base)
+    assert found.tolist() == [False, True, False][: len(error)] and len(error) > 1
 
 
 def test_half_the_rate_holds_to_the_end_also_after_a_kill(
