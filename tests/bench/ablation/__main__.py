@@ -15,10 +15,11 @@ from tests.bench import results
 from tests.bench.ablation import table, trial
 from tests.bench.ablation.methods import METHODS, PLAIN, POCKET
 from tests.bench.pocket.enrolment import one_a_core
-from tests.bench.pocket.reader import reader
+from tests.bench.pocket.reader import reader, version
 
 DOGS = 8
 PAINTED = POCKET.painting.presets["normal"]
+TRAINER = 2  # another number where a change of gpu/studio may change what a dog looks like: then nothing is known
 Read = dict[str, dict[str, table.Figures]]
 """By method and dog."""
 
@@ -39,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for method, dog in todo:
         if trial.path(args.folder, method, dog).is_file():
             read.setdefault(method, {})[str(dog)] = table.of_dog(eyes, args.folder, method, dog)
-    of = {method: trial.digest(METHODS[method], PAINTED) for method in read}
+    of = {method: _version(method) for method in read}
     drawn = [table.of_drawings(eyes, dog) for dog in range(DOGS) if any(str(dog) in dogs for dogs in read.values())]
     results.keep("ablation", {"drawn": table.row(drawn), **summary(read), "of": of, "read": read})
 
@@ -50,10 +51,13 @@ def known() -> Read:
         there = results.kept("ablation")
     except FileNotFoundError:
         return {}
-    same = {
-        method for method, learning in METHODS.items() if there["of"].get(method) == trial.digest(learning, PAINTED)
-    }
+    same = {method for method in METHODS if there["of"].get(method) == _version(method)}
     return {method: dogs for method, dogs in there["read"].items() if method in same}
+
+
+def _version(method: str) -> str:
+    """Of all that decides about a method's figures: how it learns and is painted, and who reads."""
+    return f"{trial.digest(METHODS[method], PAINTED)} by {TRAINER}, read by {version()}"
 
 
 def summary(read: Read) -> dict[str, object]:

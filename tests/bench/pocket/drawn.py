@@ -15,13 +15,14 @@ from PIL import Image
 from gpu.pocket.world.dogs import Dog, Shot, a_dog, a_shot
 from gpu.pocket.world.kennel import draw
 from gpu.pocket.world.styling import MEDIA
-from tests.bench.pocket.examples import missed, truth
+from tests.bench.pocket.examples import WORN, missed, truth
 from tests.bench.pocket.reader import Reading, reader
 from tests.bench.pocket.truth import NEAR, delta_e, judge, lab, share, shares
 
 Unseen = tuple[Dog, Shot, Image.Image]
 
 CLAIMS = ("coat", "second", "patch", "side")
+SURE = ("dog", "hand", *WORN)  # of these a reading tells the chance
 PLAINLY_OFF = 2 * NEAR  # dE from which a colour is plainly another
 
 
@@ -54,7 +55,8 @@ def figures(seen: Sequence[Unseen], readings: Sequence[Reading]) -> dict[str, fl
     """The figures of one style. What none of its drawings shows is left out."""
     hits: dict[str, list[bool]] = {}
     for (dog, shot, _), reading in zip(seen, readings, strict=True):
-        said = asdict(reading) | {"dog": reading.dog > 0.5, "hand": reading.hand > 0.5}
+        said = asdict(reading)
+        said |= {head: said[head] > 0.5 for head in SURE}
         for head, answer in truth(dog, shot).items():
             if answer is not None:
                 hits.setdefault(head, []).append(said[head] == answer)

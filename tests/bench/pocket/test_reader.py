@@ -13,7 +13,8 @@ from gpu.pocket.world.styling import MEDIA
 from tests.bench.pocket import drawn, examples
 from tests.bench.pocket import reader as reader_module
 from tests.bench.pocket.examples import HEADS, NOTHING, Examples
-from tests.bench.pocket.reader import CLOSE, DOWN, REACH, Network, Reader, close_up, reader
+from tests.bench.pocket.network import CLOSE, DOWN, REACH, Network, close_up
+from tests.bench.pocket.reader import Reader, reader
 from tests.bench.pocket.readings import right, some
 from tests.bench.pocket.truth import NEAR, Verdict, auc, delta_e, judge, lab, share, shares
 
@@ -166,13 +167,13 @@ def test_the_one_that_comes_along_is_of_this_kennel_and_reads_drawings(
 
 
 def test_another_kennel_trains_another_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = reader_module._digest()
+    before = reader_module.version()
     other = tmp_path / "kennel.py"
     other.write_text("# another world")
     sources = [other if path.name == "kennel.py" else path for path in reader_module.SOURCES]
     assert other in sources
     monkeypatch.setattr(reader_module, "SOURCES", sources)
-    assert reader_module._digest() != before
+    assert reader_module.version() != before
 
 
 def test_what_a_drawing_does_not_show_is_not_asked() -> None:
@@ -180,7 +181,7 @@ def test_what_a_drawing_does_not_show_is_not_asked() -> None:
     readings = [right(dog, shot) for dog, shot, _ in seen]
     figures = drawn.figures(seen, readings)
     assert figures["coat_de"] == figures["second_de"] == 0
-    assert {figures[name] for name in ("style", "scene", "hand", "patch", "coat", "second")} == {1}
+    assert {figures[name] for name in ("style", "scene", "hand", "hat", "glasses", "patch", "coat", "second")} == {1}
     assert "scene" not in drawn.figures([drawn.unseen("pop", 1)], readings[:1])
     assert figures["dog"] == share([True] * 7 + [False]), (
         "one of them shows no dog, and this reading sees one everywhere"
