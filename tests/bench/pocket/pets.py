@@ -28,6 +28,7 @@ class Clock:
             self.began = time.process_time()
         if progress.learnt:
             self.ended = time.process_time()
+            self.began = self.began or self.ended  # nothing was to be learnt
 
 
 def kept(studio: Studio, folder: Path, photos: Sequence[Image.Image]) -> tuple[Enrolled, float]:
