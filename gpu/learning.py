@@ -32,9 +32,9 @@ class Learning:
     equal, so to rename or add a field is to begin every training anew that an older version has begun.
 
     Numbers are profile `sdxl`'s, by published recipes: [blog] that of diffusers' advanced SDXL script, rank 32, rates
-    1e-4 and 3e-4, 1000 steps in all; [T] table 1 of T-LoRA (AAAI 2026), images of 25 concepts. They were tried and left
-    out, as none told itself from the default on three dogs of pocket: a running mean of the weights, offset noise,
-    Prodigy, and T-LoRA's rank by timestep.
+    1e-4 and 3e-4, 1000 steps in all; [T] table 1 of T-LoRA (AAAI 2026), images of 25 concepts. Tried and left out, as
+    none could be told from the default on three dogs of pocket: a running mean of the weights, offset noise, Prodigy,
+    and T-LoRA's rank by timestep.
     """
 
     size_px: int = 1024  # of training crops

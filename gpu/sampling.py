@@ -9,7 +9,7 @@ from gpu.jobs import Paint
 from gpu.portraits import Around, Preset, Size
 from gpu.profile import Painting
 
-AROUND = 1.6  # times the work has a step in which the base model paints too (gpu/studio/surroundings.py)
+AROUND = 1.6  # times as much work: a step in which the base model paints too (gpu/studio/surroundings.py)
 LOOKING = 7  # steps' worth of work to find the dog there, for each candidate
 JUDGING = 5  # steps' worth of work for each candidate: about ten passes of the UNet (gpu/studio/agreement.py)
 
