@@ -140,7 +140,7 @@ def _extract(tar: tarfile.TarFile, folder: Path) -> None:
     for member in tar:
         name = PurePosixPath(member.name)
         if not member.isfile() or name.is_absolute() or ".." in name.parts:
-            raise ValueError(f"{member.name} does not belong into one")
+            raise ValueError(f"{member.name} does not belong in one")
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         content = tar.extractfile(member)

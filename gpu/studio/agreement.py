@@ -31,12 +31,12 @@ SEED = 0  # of the noise, the same for all pictures
 NO_LESS = 1e-6  # of a phrase that changes nothing, nothing can be said
 
 
-Heard = Callable[[], None]
+AfterPass = Callable[[], None]
 """Called after each pass of the UNet; it may raise."""
 
 
 def agreement(
-    pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, names: tuple[str, ...], heard: Heard
+    pool: ModelPool, pictures: Sequence[Image.Image], prompt: Prompt, names: tuple[str, ...], after_pass: AfterPass
 ) -> list[float]:
     """For each picture -1..1, the mean of how far each phrase is there; all of one size. `names`: the pet's tokens."""
     whole, without = phrases(prompt.text, names)
@@ -45,12 +45,16 @@ def agreement(
     batch = pool.profile.painting.batch
     with pool.use("sdxl") as pipe, bare(slots_of(pipe.unet)):  # a paused training's LoRA is no judge
         some = (pictures[at : at + batch] for at in range(0, len(pictures), batch))
-        return [score for few in some for score in _scores(pipe, few, whole, without, heard)]
+        return [score for few in some for score in _scores(pipe, few, whole, without, after_pass)]
 
 
 @torch.no_grad()
 def _scores(
-    pipe: StableDiffusionXLPipeline, pictures: Sequence[Image.Image], whole: str, without: list[str], heard: Heard
+    pipe: StableDiffusionXLPipeline,
+    pictures: Sequence[Image.Image],
+    whole: str,
+    without: list[str],
+    after_pass: AfterPass,
 ) -> list[float]:
     latents = _latents(pipe, pictures)
     noise = torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(SEED)).to(latents)
@@ -61,7 +65,7 @@ def _scores(
         t = torch.tensor(round(time * len(schedule.alphas_cumprod)), device=latents.device)
         noisy = schedule.add_noise(latents, noise.expand_as(latents), t[None])
         wanted = target(schedule, latents, noise.expand_as(latents), t.expand(len(latents)))
-        said, *unsaid = (_predict(pipe, noisy, t, text, pictures[0].size, heard) for text in texts)
+        said, *unsaid = (_predict(pipe, noisy, t, text, pictures[0].size, after_pass) for text in texts)
         for number, less in enumerate(unsaid):
             change = said - less
             right[number] += ((wanted - less) * change).sum((1, 2, 3)).cpu()
@@ -82,7 +86,7 @@ def _predict(
     t: Tensor,
     text: tokens.TextEmbeddings,
     side: tuple[int, int],
-    heard: Heard,
+    after_pass: AfterPass,
 ) -> Tensor:
     """What the UNet predicts of latents, fp32, if they show a picture of this text and of this width and height."""
     many, (width, height) = len(noisy), side
@@ -91,5 +95,5 @@ def _predict(
     hidden = text.hidden.expand(many, -1, -1)
     x = noisy.to(pipe.unet.dtype)
     predicted = pipe.unet(x, t, encoder_hidden_states=hidden, added_cond_kwargs=added).sample.float()
-    heard()
+    after_pass()
     return predicted

@@ -96,7 +96,7 @@ class Painter:
         pictures = list(generate.generate(self._pool, job.adapter, prompt, seeds, how, out, report, after))
         images = [_open(picture.path) for picture in pictures]
         box = prompt.box if how.placed else None
-        judged = _Judged(report, -(-len(seeds) // how.batch) * how.preset.steps)
+        reporter = _JudgingReporter(report, -(-len(seeds) // how.batch) * how.preset.steps)
         return [
             Portrait(
                 path=picture.path,
@@ -119,14 +119,14 @@ class Painter:
             )
             for picture, scores, agreed in zip(
                 pictures,
-                self._scores(images, job.cutouts, box, judged),
-                self._agreed(job, images, prompt, judged),
+                self._scores(images, job.cutouts, box, reporter),
+                self._agreed(job, images, prompt, reporter),
                 strict=True,
             )
         ]
 
     def _scores(
-        self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None, judged: "_Judged"
+        self, images: list[Image.Image], cutouts: tuple[Cutout, ...], box: Box | None, reporter: "_JudgingReporter"
     ) -> list["_Scores"]:
         """Of the dog that is found in each picture; where none is found, of the whole picture.
 
@@ -136,7 +136,7 @@ class Painter:
             return [_Scores(likeness=None, photos=None, copied=False, misplaced=False)] * len(images)
         side, segmenting = self._pool.profile.dino_px, self._pool.profile.segmenting
         with self._pool.use("yolo") as segmenter:
-            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in judged.each(images)]
+            masks = [segment.pet_or_all(segmenter, image, segmenting) for image in reporter.each(images)]
         misplaced = [box is not None and not stands_in(box, mask) for mask in masks]
         if not cutouts:
             return [_Scores(likeness=None, photos=None, copied=False, misplaced=one) for one in misplaced]
@@ -149,17 +149,19 @@ class Painter:
                     copied=copies.is_copy(image, mask, cutouts),
                     misplaced=away,
                 )
-                for image, mask, away in zip(judged.each(images), masks, misplaced, strict=True)
+                for image, mask, away in zip(reporter.each(images), masks, misplaced, strict=True)
             ]
 
-    def _agreed(self, job: Paint, images: list[Image.Image], prompt: Prompt, judged: "_Judged") -> list[float | None]:
+    def _agreed(
+        self, job: Paint, images: list[Image.Image], prompt: Prompt, reporter: "_JudgingReporter"
+    ) -> list[float | None]:
         """How much of the words is in each picture: asked only where there are several to choose from."""
         if not job.options.choose or len(images) < 2:
             return [None] * len(images)
-        return [*agreement(self._pool, images, prompt, job.adapter.tokens, judged.report)]
+        return [*agreement(self._pool, images, prompt, job.adapter.tokens, reporter.report)]
 
 
-class _Judged:
+class _JudgingReporter:
     """Reports what is done after all steps of a painting: on a CPU that takes long, too, and may be cancelled."""
 
     def __init__(self, report: Report, steps: int) -> None:

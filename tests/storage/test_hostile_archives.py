@@ -56,7 +56,7 @@ def added(archive: Path, change: Change, mode: int = 0o644) -> None:
 def test_what_no_archive_of_ours_holds_is_refused(saved: Path, what: str) -> None:
     added(saved, HOSTILE[what])
     before = sorted(saved.parent.rglob("*"))
-    with pytest.raises(ArchiveRefused, match=r"is no backup of this bot, or is damaged: .* does not belong into one"):
+    with pytest.raises(ArchiveRefused, match=r"is no backup of this bot, or is damaged: .* does not belong in one"):
         restore(saved, saved.parent / "other")
     assert sorted(saved.parent.rglob("*")) == before
     assert not Path("/tmp/pawtrait-hostile.txt").exists()

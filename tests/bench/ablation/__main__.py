@@ -19,7 +19,7 @@ from tests.bench.pocket.reader import reader, version
 
 DOGS = 8
 PAINTED = POCKET.painting.presets["normal"]
-TRAINER = 2  # another number where a change of gpu/studio may change what a dog looks like: then nothing is known
+TRAINER = 2  # raise it where gpu/studio may make a dog look otherwise: figures from before are dropped then
 Read = dict[str, dict[str, table.Figures]]
 """By method and dog."""
 

@@ -72,12 +72,14 @@ def test_a_loss_that_grows_far_beyond_the_base_models_is_no_good_either(
 def test_a_picture_ran_away_where_it_is_five_times_as_wrong_as_for_the_base_model(
     pipe: StableDiffusionXLPipeline, samples: list[Sample]
 ) -> None:
-    pictures, _ = objective.BatchSampler(pipe, begin(pipe).learning, samples, CPU).draw(1, 0, learns_tokens=True)
+    state = begin(pipe)
+    pictures, _ = objective.BatchSampler(pipe, state.learning, samples, CPU).draw(1, 0, learns_tokens=True)
     error = torch.ones_like(pictures.target)
     base = pictures.target + error
     worse = torch.tensor([2.0, 2.3, 1.0]).view(-1, 1, 1, 1)  # squared: 4, 5.29 and 1 times
     found = objective.ran_away(pictures, pictures.target + worse[: len(error)] * error, base)
     assert found.tolist() == [False, True, False][: len(error)] and len(error) > 1
+    state.close()
 
 
 def test_half_the_rate_holds_to_the_end_also_after_a_kill(
