@@ -1,7 +1,7 @@
 """Learning one pet, step by step: tokens' rows, then a LoRA, or both for a while, as the recipe says.
 
-Knows: the order of steps, the descent, what happens when numbers run away or a disk is full. Does not know: what a step
-is about (objective.py), what changes in it (state.py), photos, files of adapters, jobs, who waits.
+Knows: the order of steps, their marks, what happens when numbers run away or a disk is full. Does not know: how a step
+is made (step.py), what changes in it (state.py), photos, files of adapters, jobs, who waits.
 
 A step is a function of State and of (seed, step number), and a checkpoint holds State whole: a training that was
 paused, killed and resumed, or interrupted by a painting goes on bit for bit.
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gpu.errors import NotFinite, StudioError
 from gpu.learning import Reminder
@@ -24,32 +24,12 @@ from gpu.outcomes import Progress
 from gpu.pets import Rejected
 from gpu.studio.dataset import Sample
 from gpu.studio.evaluation import Evaluator, best, is_over
-from gpu.studio.objective import (
-    PARTS,
-    Batch,
-    BatchSampler,
-    CaptionEmbeddings,
-    background_losses,
-    dco_losses,
-    losses,
-    predict,
-    ran_away,
-)
+from gpu.studio.objective import BatchSampler, CaptionEmbeddings
 from gpu.studio.reminding import Reminding
 from gpu.studio.state import HALVED, State
-from gpu.studio.tokens import pin_norm
-
-MAX_NORM = 1.0  # gradients of each part are clipped to this norm
-HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly
+from gpu.studio.step import Diverged, make_step
 
 log = logging.getLogger(__name__)
-
-
-class _Diverged(Exception):
-    """Two steps in a row gave no good numbers; carries the samples that gave none."""
-
-    def __init__(self, blamed: set[int]) -> None:
-        self.blamed = blamed
 
 
 def train(
@@ -80,8 +60,8 @@ def train(
     while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
-            _step(state, sampler, captions, reminding)
-        except _Diverged as diverged:
+            make_step(state, sampler, captions, reminding)
+        except Diverged as diverged:
             _go_back(state, checkpoint, [samples[n] for n in sorted(diverged.blamed)])
             captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
             continue
@@ -191,66 +171,3 @@ def _go_back(state: State, checkpoint: Path | None, blamed: list[Sample]) -> Non
     if checkpoint:
         state.resume(checkpoint)
     state.slowed = HALVED
-
-
-def _step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, reminding: Reminding | None) -> None:
-    """A function of State and of (seed, step number) alone."""
-    state.arrange()
-    scale = HALF_SCALE if state.dtype == torch.float16 else 1.0
-    pictures, caption = sampler.draw(state.recipe["seed"], state.step, learns_tokens=state.learns_tokens)
-    each: list[Tensor] = []
-    for part in pictures.parts(state.recipe.get(PARTS, 1)):
-        of_each = _losses(state, part, captions, caption)
-        (of_each.sum() / len(pictures.t) * scale).backward()
-        each.append(of_each.detach())
-    for loss in reminding.losses(state) if reminding else ():
-        (loss * scale).backward()
-    _descend(state, pictures, torch.cat(each), scale)
-    state.step += 1
-
-
-def _losses(state: State, pictures: Batch, captions: CaptionEmbeddings, caption: int | None) -> Tensor:
-    """The loss of each picture [b], of the UNet with the LoRA against the truth and against the base model.
-
-    Infinite where the numbers ran away. That is seen where the base model is asked, and once more right after it.
-    """
-    beta, every = state.learning.dco_beta, state.learning.background_every
-    text = captions.pet(caption, learning=state.learns_tokens)
-    pulls = state.learning.background_weight > 0 and state.step % every == 0
-    if not (pulls or beta or state.skipped):
-        return losses(pictures, predict(state.pipe, pictures, text))
-    state.lora_switch.on = False
-    with torch.no_grad():
-        base = predict(state.pipe, pictures, captions.base(caption))
-    state.lora_switch.on = True
-    predicted = predict(state.pipe, pictures, text)
-    each = dco_losses(pictures, predicted, base, beta) if beta else losses(pictures, predicted)
-    if pulls:
-        each = each + every * state.learning.background_weight * background_losses(pictures, predicted, base)
-    return each.masked_fill(ran_away(pictures, predicted.detach(), base), math.inf)
-
-
-def _descend(state: State, pictures: Batch, of_each: Tensor, scale: float) -> None:
-    """One step of the optimisers, with gradients that are `scale` times too large; none where they are no numbers.
-
-    Raises _Diverged if the step before was left out, too.
-    """
-    norms: list[Tensor] = []
-    for part in state.active:
-        for param in part.params.values() if scale != 1.0 else ():
-            assert param.grad is not None  # every row and every layer has its part in the loss
-            param.grad /= scale
-        norms.append(nn.utils.clip_grad_norm_(part.params.values(), MAX_NORM, foreach=True))
-    good = math.isfinite(sum(norms, of_each.sum()).item())
-    if not good and state.skipped:
-        raise _Diverged({int(n) for n, loss in zip(pictures.sample, of_each, strict=True) if not loss.isfinite()})
-    for part in state.active:
-        if good:
-            part.optimiser.param_groups[0]["lr"] = part.rate(state.step) * state.slowed
-            part.optimiser.step()
-        part.optimiser.zero_grad()
-    if good and state.learns_tokens:
-        pin_norm(state.rows, state.norms)
-    if not good:
-        log.warning("Step %d gave no good numbers and is left out", state.step)
-    state.skipped = 0 if good else state.skipped + 1

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 
 from gpu.errors import NotFinite
-from gpu.studio import dataset, objective, train
+from gpu.studio import dataset, objective, step, train
 from gpu.studio.dataset import Sample
 from gpu.studio.state import HALVED, State
 from tests.gpu.studio.test_checkpoint import CPU, begin
@@ -53,12 +53,18 @@ def test_two_of_them_lead_back_to_the_checkpoint_and_on_at_half_the_rate(
     state.close()
 
 
+@pytest.mark.parametrize("pull", [0.1, 0.0])
 def test_a_loss_that_grows_far_beyond_the_base_models_is_no_good_either(
-    pipe: StableDiffusionXLPipeline, samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipe: StableDiffusionXLPipeline,
+    samples: list[Sample],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pull: float,
 ) -> None:
-    """It is asked at every second step here, and also right after one that was no good."""
+    """It is asked at every second step here, with a pull or without one, and also right after one that was no good."""
     path, state = tmp_path / "folder" / "training.safetensors", begin(pipe)
-    state.learning = replace(state.learning, background_every=2)
+    state.learning = replace(state.learning, background_weight=pull, background_every=2)
+    monkeypatch.setattr(step, "WATCHED_EVERY", 100 if pull else 2)
     training = train.train(state, samples, CPU, path, checkpoint_every_s=1e9)
     next(training), next(training)
     monkeypatch.setattr(objective, "RUNAWAY", 0.0)

@@ -12,8 +12,7 @@ from torch import Tensor
 from gpu.errors import ModelsMissing
 from gpu.pets import Adapter
 from gpu.portraits import Prompt
-from gpu.studio import adapter, dataset, tokens, train
-from gpu.studio import objective as objective
+from gpu.studio import adapter, dataset, objective, tokens, train
 from gpu.studio.dataset import Sample
 from gpu.studio.generate import generate
 from gpu.studio.models import ModelPool
@@ -58,7 +57,7 @@ def test_a_batch_in_parts_is_the_same_step_but_for_rounding(
     hook = pipe.unet.register_forward_pre_hook(lambda module, args: seen.add(len(args[0])))
     for _ in range(2):
         state = begin(pipe)
-        state.recipe[train.PARTS] = 2
+        state.recipe[objective.PARTS] = 2
         learnt.append(run(state, samples))
         state.close()
     hook.remove()
