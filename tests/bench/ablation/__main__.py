@@ -30,6 +30,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for trials; outside the work tree")
     parser.add_argument("--hours", type=float, default=2.0)
     args = parser.parse_args(words)
+    if unknown := sorted({*args.methods} - METHODS.keys()):
+        parser.error(f"no such method: {', '.join(unknown)}; there are {', '.join(METHODS)}")
     args.folder.mkdir(parents=True, exist_ok=True)
     until, read = time.time() + 3600 * args.hours, known()
     todo = [(method, dog) for dog in range(DOGS) for method in args.methods if str(dog) not in read.get(method, {})]
