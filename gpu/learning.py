@@ -34,7 +34,7 @@ class Learning:
     Numbers are profile `sdxl`'s, by published recipes: [blog] that of diffusers' advanced SDXL script, rank 32, rates
     1e-4 and 3e-4, 1000 steps in all; [T] table 1 of T-LoRA (AAAI 2026), images of 25 concepts. Tried and left out, as
     none could be told from the default on three dogs of pocket: a running mean of the weights, offset noise, Prodigy,
-    and T-LoRA's rank by timestep.
+    T-LoRA's rank by timestep, and a loss that counts more where the base model errs (eyes, patches, collars).
     """
 
     size_px: int = 1024  # of training crops
