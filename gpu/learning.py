@@ -1,6 +1,6 @@
 """How a pet is learnt: every number that decides it. Values only.
 
-Knows: names and numbers. Does not know: how a step is made (gpu/studio/train.py), or for which machine they are.
+Knows: names and numbers. Does not know: how a step is made (gpu/studio/step.py), or for which machine they are.
 """
 
 from dataclasses import dataclass, replace

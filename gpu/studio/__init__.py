@@ -21,6 +21,7 @@ dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
 train.py       the training, step by step
+  step.py          one of them: its losses and the descent
   shared_text.py   one caption for a whole batch
   state.py         all that changes in it
   lora_layers.py   how its LoRA computes

@@ -1,7 +1,7 @@
 """How a training gets on: every so many steps it paints the pet, which is held against photos that are not learnt.
 
 Knows: which photos are held out, what previews score, when there is no gain any more. Does not know: how a step is made
-(train.py), where marks are kept (state.py).
+(step.py), where marks are kept (state.py).
 
 Everything here follows from the training's state and seed, so that a training which stops by itself still ends in the
 same bytes, however often it was interrupted. The exceptions: where memory, a model or the disk is no good for previews

@@ -1,7 +1,7 @@
 """What one training step is about: noisy pictures, a caption, and how wrong the UNet is about them.
 
 Knows: how a step's pictures, noise and caption are drawn, what the UNet ought to say, and the loss. Does not know: what
-is learnt from it, in which phase, or how long (train.py).
+is learnt from it, in which phase, or how long (step.py, train.py).
 
 All that is random in a step comes from a generator of its own, so there is no state to keep, and none that a painting
 could disturb. Sources: min-SNR weights (Hang et al. 2023; of a velocity as in kohya's scripts), a masked loss with a
