@@ -180,8 +180,8 @@ PROFILES: dict[str, Profile] = {
             size_px=128,
             token_steps=60,  # with these LoRA targets more of them bring nothing: plain LoRA is about as good
             token_lr=5e-3,
-            # With 400 steps the second colour came back in 83 % of 54 portraits, with 240 in 72 %; the patch in 63 and
-            # 57 %. In today's wider world half of all steps bring back 63 % of three dogs' marks instead of 72 %.
+            # Of 208 portraits of 8 dogs the patch came back in 74 %, with three fifths of all steps in 70 % and with
+            # half of them in 64 %.
             lora_steps=400,
             # With 1.6e-3 the patch came back in 94 % of 90 portraits, with 1e-3 in 91 %; the second colour in 80 and
             # 79 %.
