@@ -21,9 +21,9 @@ dataset.py     cut-outs -> samples
 tokens.py      new tokens, and prompts to embeddings
 objective.py   what one training step is about: pictures, caption, loss
 train.py       the training, step by step
-  step.py          one of them: its losses and the descent
+  step.py          one step: its losses and the descent
   shared_text.py   one caption for a whole batch
-  state.py         all that changes in it
+  state.py         all that changes in a training
   lora_layers.py   how its LoRA computes
   checkpoint.py    that in a file which proves that it is whole
   evaluation.py    how it gets on, by photos that are held out

@@ -1,7 +1,7 @@
 """One training step: its losses, its gradients, and the descent, unless its numbers are no good.
 
-Knows: which losses a recipe has and how the optimisers go down. Does not know: how many steps there are, checkpoints,
-marks; what a picture, a caption or a loss is (objective.py).
+Knows: which losses a recipe adds up, when numbers are no good. Does not know: how many steps there are, checkpoints,
+marks (train.py); how a picture is drawn or a loss computed (objective.py).
 """
 
 import logging
@@ -26,7 +26,7 @@ from gpu.studio.state import State
 from gpu.studio.tokens import pin_norm
 
 MAX_NORM = 1.0  # gradients of each part are clipped to this norm
-WATCHED_EVERY = 16  # steps: so often the base model is asked, if no other loss asks it, whether the numbers ran away
+WATCHED_EVERY = 16  # steps from one look at whether the numbers ran away to the next, in a recipe without a pull
 HALF_SCALE = 2.0**14  # of the loss in float16, whose small gradients would be 0: a power of two is undone exactly
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class Diverged(Exception):
         self.blamed = blamed
 
 
-def make_step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, reminding: Reminding | None) -> None:
-    """The next step, a function of State and of (seed, step number) alone; without good numbers nothing is learnt.
+def train_step(state: State, sampler: BatchSampler, captions: CaptionEmbeddings, reminding: Reminding | None) -> None:
+    """Make the next step, a function of State and of (seed, step number) alone; without good numbers nothing is learnt.
 
     Raises Diverged if the step before was left out, too.
     """

@@ -27,7 +27,7 @@ from gpu.studio.evaluation import Evaluator, best, is_over
 from gpu.studio.objective import BatchSampler, CaptionEmbeddings
 from gpu.studio.reminding import Reminding
 from gpu.studio.state import HALVED, State
-from gpu.studio.step import Diverged, make_step
+from gpu.studio.step import Diverged, train_step
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def train(
     while not _is_over(state, evaluator):
         began = time.monotonic()
         try:
-            make_step(state, sampler, captions, reminding)
+            train_step(state, sampler, captions, reminding)
         except Diverged as diverged:
             _go_back(state, checkpoint, [samples[n] for n in sorted(diverged.blamed)])
             captions = CaptionEmbeddings(state.pipe, state.learning.captions, state.recipe)
